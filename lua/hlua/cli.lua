@@ -1,0 +1,194 @@
+-- From the command line to a command: runs the script, sees whether it returned a plan, and if so does what was asked.
+local core    = require "hlua.core"
+local failure = require "hlua.report.failure"
+local nearest = require "hlua.nearest"
+local node    = require "hlua.node"
+local usage   = require "hlua.usage"
+
+local cli = {}
+
+local PLAN_ERRORS = 16000 -- bytes of plan errors that are shown
+
+-- Scripts -----------------------------------------------------------------------------------------
+
+-- Modules beside the script come first.
+local function set_path(path)
+  local folder = path == "-" and "." or path:match "^(.*)/[^/]*$" or "."
+  if folder == "" then folder = "/" end
+  package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path)
+end
+
+-- The global `arg` as Lua's own interpreter makes it: the script is 0, what stands before it is negative.
+local function set_arg(words, at)
+  local given = {}
+  for i = 0, #words do given[i - at] = words[i] end
+  _G.arg = given
+end
+
+-- A misspelt global in a plan would be nil, and nil in a plan means "not said": so reading one raises there. In a
+-- script that does not use the plan language, and in other modules, globals behave as ever.
+local function guard_globals(source)
+  setmetatable(_G, {
+    __index = function(_, name)
+      if rawget(package.loaded, "hlua") == nil or debug.getinfo(2, "S").source ~= source then return nil end
+      local names = {}
+      for known in next, _G do names[#names + 1] = tostring(known) end
+      table.sort(names)
+      local best = nearest.pick(tostring(name), names)
+      error(("there is no global variable %s%s"):format(tostring(name),
+        best and ("\nhint: did you mean %s?"):format(best) or ""), 2)
+    end,
+  })
+end
+
+-- What xpcall hands over for a failing script: an error as hlua.core gives them stays one; the rest gets a traceback,
+-- which ends where the script began.
+local function on_error(value)
+  if type(value) == "table" and value.text and value.exit then return value end
+  local text = tostring(value)
+  if text:find("(global 'hlua')", 1, true) and package.loaded.hlua == nil then
+    text = text .. '\nhint: put at the top: local hlua = require "hlua"'
+  end
+  local trace = debug.traceback(text, 2)
+  local script_end = trace:match ".*\n\t[^\n]*in main chunk()"
+  return { traceback = script_end and trace:sub(1, script_end - 1) or trace }
+end
+
+-- Tells why the script failed; returns the exit code.
+local function script_failed(reason)
+  if core.stopping() then return failure.tell { kind = "interrupted", exit = 130, text = "interrupted" } end
+  if not reason.traceback then return failure.tell(reason) end
+  io.stdout:flush()
+  io.stderr:write("hlua: ", reason.traceback, "\n")
+  return 1
+end
+
+-- Whether there is something to read; the reason when there is not.
+local function readable(path)
+  if path == "-" then return true end
+  local handle, reason = io.open(path, "rb")
+  if not handle then return false, (reason:gsub("^" .. path:gsub("%W", "%%%0") .. ": ", "")) end
+  local _, problem = handle:read(0)
+  handle:close()
+  if problem then return false, problem end
+  return true
+end
+
+local function cannot_read(path, reason)
+  local hint
+  if path:sub(1, 1) == "-" then
+    hint = "hlua --help lists what can stand before the plan"
+  elseif usage.command(path) then
+    hint = ("the plan comes first: hlua PLAN %s"):format(path)
+  end
+  return failure.usage(("cannot read %s: %s"):format(path, reason), hint)
+end
+
+-- Plans -------------------------------------------------------------------------------------------
+
+-- A script that uses the plan language and returns no plan has most likely lost its `return`: it must not look like a
+-- run that went well.
+local function not_a_plan(value, path)
+  local text = value == nil and "%s uses the plan language and returns nothing"
+    or "%s returns something that is no plan"
+  return { kind = "plan", exit = 1, text = text:format(path), hint = "a plan ends with: return hlua.plan { ... }" }
+end
+
+-- "hlua plan.lua", as it can be typed into a shell.
+local function command_line(path)
+  if path:find "[^%w_@%%+=:,./-]" then path = "'" .. path:gsub("'", "'\\''") .. "'" end
+  return "hlua " .. path
+end
+
+local function json_out(event)
+  io.stdout:write(require "hlua.encode".text(event), "\n")
+  io.stdout:flush()
+end
+
+-- The plan as commands need it, or nil and an error.
+local function load_plan(value)
+  local low, text = require "hlua.load"(value, PLAN_ERRORS)
+  if not low then return nil, { kind = "plan", exit = 1, text = text } end
+  local plan, err = core.plan_load(value)
+  if not plan then return nil, err end
+  return { low = low, plan = plan }
+end
+
+-- Does what the words after a plan ask for; returns the exit code.
+local function run_plan(value, path, words)
+  local command, options = usage.parse(words)
+  if not command then return failure.tell(options) end
+  if options.help then
+    io.stdout:write(usage.command_help(command))
+    return 0
+  end
+  local emit = options.json and json_out or nil
+  local context, err = load_plan(value)
+  if not context then return failure.tell(err, emit) end
+  context.core    = core
+  context.options = options
+  context.emit    = emit
+  context.command = command_line(path)
+  context.screen  = require "hlua.report.screen".standard(core, options.json)
+  return require("hlua.commands." .. command.module).run(context)
+end
+
+-- Runs the script at words[at]; returns the exit code.
+local function run_script(words, at)
+  local path = words[at]
+  local ok, reason = readable(path)
+  if not ok then return failure.tell(cannot_read(path, reason)) end
+  local chunk, problem = loadfile(path ~= "-" and path or nil)
+  if not chunk then return failure.tell { kind = "plan", exit = 1, text = problem } end
+  set_path(path)
+  set_arg(words, at)
+  guard_globals(debug.getinfo(chunk, "S").source)
+  local rest = table.move(words, at + 1, #words, 1, {})
+  local went, value = xpcall(chunk, on_error, table.unpack(rest))
+  if not went then return script_failed(value) end
+  if node.is(value, "plan") then return run_plan(value, path, rest) end
+  local meant = package.loaded.hlua ~= nil and (value == nil or type(value) == "table")
+  if meant then return failure.tell(not_a_plan(value, path)) end
+  return 0
+end
+
+-- Words before the script -------------------------------------------------------------------------
+
+local function show_help(topic)
+  local text, err = usage.topic(topic)
+  if not text then return failure.tell(err) end
+  io.stdout:write(text)
+  return 0
+end
+
+local first = {
+  ["--help"] = function() return show_help() end,
+  ["-h"]     = function() return show_help() end,
+  ["help"]   = function(words) return show_help(words[2]) end,
+  ["--version"] = function()
+    io.stdout:write(("hlua %s (%s)\n"):format(core.version, _VERSION))
+    return 0
+  end,
+  ["--"] = function(words)
+    if words[2] then return run_script(words, 2) end
+    return failure.tell(failure.usage("-- needs a script after it"))
+  end,
+}
+
+-- The command line ([0] is the program, 1 the first word) to the exit code.
+function cli.main(words)
+  local word = words[1]
+  if word == nil then
+    io.stderr:write(usage.help())
+    return 2
+  end
+  if first[word] then return first[word](words) end
+  if word:sub(1, 1) == "-" and word ~= "-" then
+    local best = nearest.pick(word, { "--help", "--version", "--scripts" })
+    return failure.tell(failure.usage(("there is no option %s before the plan"):format(word),
+      best and ("did you mean %s?"):format(best) or "hlua --help lists what there is"))
+  end
+  return run_script(words, 1)
+end
+
+return cli

@@ -1,0 +1,39 @@
+-- `hlua PLAN migrate`: copies the rows, shows how it goes, and tells what happened.
+local closing  = require "hlua.report.closing"
+local failure  = require "hlua.report.failure"
+local progress = require "hlua.report.progress"
+
+local migrate = {}
+
+-- What the plan's own check found worth saying.
+local function tell_warnings(low, listener)
+  for _, warning in ipairs(low.warnings) do
+    local where = warning.line and ("%s:%d: "):format(warning.file, warning.line) or ""
+    listener.notice(("warning: %s%s: %s"):format(where, warning.path, warning.message))
+  end
+end
+
+local function anything_read(summary)
+  for _, t in ipairs(summary.tables) do
+    if t.rows_read > 0 then return true end
+  end
+  return false
+end
+
+function migrate.run(context)
+  local core, screen, emit, options = context.core, context.screen, context.emit, context.options
+  local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
+  tell_warnings(context.low, listener)
+  local summary, err = core.migrate(context.plan, options, listener)
+  listener.finish()
+  err = err or closing.check_sum(summary)
+  if not err or anything_read(summary) then
+    closing.write(screen, summary, context.command, options)
+  end
+  local exit = summary.rejects > 0 and 5 or 0
+  if err then exit = failure.tell(err, emit) end
+  if emit then emit(closing.event(summary, options, exit)) end
+  return exit
+end
+
+return migrate

@@ -1,0 +1,85 @@
+-- `hlua PLAN status`: where the migration stands, by its ledger; also while another process runs it.
+local closing = require "hlua.report.closing"
+local encode  = require "hlua.encode"
+local failure = require "hlua.report.failure"
+local format  = require "hlua.report.format"
+
+local status = {}
+
+-- An empty text is one that the ledger does not know.
+local function known(text) return text ~= nil and text ~= "" and text or nil end
+
+local function state_of(s)
+  if not s.found then return "not started" end
+  if s.running then return "running" end
+  return s.finished and "finished" or "stopped"
+end
+
+local function state_text(s)
+  local state, started, updated = state_of(s), known(s.started), known(s.updated)
+  if state == "running" then
+    return ("running, process %d%s%s"):format(s.owner_pid, known(s.owner_host) and " on " .. s.owner_host or "",
+      started and ", started " .. started or "")
+  end
+  return updated and ("%s, last change %s"):format(state, updated) or state
+end
+
+local function table_lines(screen, t)
+  local share = t.chunks > 0 and t.chunks_done / t.chunks or 0
+  return {
+    ("%s  %s, %s of %s"):format(screen:paint("bold", format.printable(t.name)), format.percent(share),
+      format.count(t.chunks_done), format.plural(t.chunks, "chunk")),
+    format.fold(closing.sum_text(t), screen.width, "  "),
+    format.fold(closing.written_text(t), screen.width, "  "),
+  }
+end
+
+-- What to do next, or nil.
+local function next_step(s, command)
+  local state = state_of(s)
+  if state == "not started" then return "to start it:  " .. command end
+  if state == "stopped" then return "to go on from here:  " .. command end
+  if s.summary.rejects > 0 then
+    return ("%s rejected; to see why:  %s rejects"):format(
+      format.plural(s.summary.rejects, "row was", "rows were"), command)
+  end
+  return nil
+end
+
+local function event(s, name)
+  local tables = {}
+  for i, t in ipairs(s.summary.tables) do tables[i] = closing.table_event(t) end
+  return encode.object {
+    { "event", "status" },
+    { "plan", name },
+    { "state", state_of(s) },
+    { "tables", encode.array(tables) },
+    { "rejects", s.summary.rejects },
+    { "resumes", s.summary.resumes },
+    { "owner_pid", s.running and s.owner_pid or encode.null },
+    { "owner_host", s.running and known(s.owner_host) or encode.null },
+    { "started", known(s.started) or encode.null },
+    { "updated", known(s.updated) or encode.null },
+  }
+end
+
+function status.run(context)
+  local s, err = context.core.status(context.plan, context.options)
+  if not s then return failure.tell(err, context.emit) end
+  if context.emit then
+    context.emit(event(s, context.low.name))
+    return 0
+  end
+  local screen = context.screen
+  screen:line(("plan %s: %s"):format(format.printable(context.low.name), state_text(s)))
+  if s.found then
+    for _, t in ipairs(s.summary.tables) do
+      for _, line in ipairs(table_lines(screen, t)) do screen:line(line) end
+    end
+  end
+  local step = next_step(s, context.command)
+  if step then screen:line(step) end
+  return 0
+end
+
+return status

@@ -1,0 +1,123 @@
+-- The end of a run: what each table's rows became, whether that adds up, and what to do next.
+local encode   = require "hlua.encode"
+local format   = require "hlua.report.format"
+local progress = require "hlua.report.progress"
+
+local closing = {}
+
+-- "rows read = written + rejected + filtered + superseded"
+function closing.sum_text(t)
+  return ("%s read = %s written + %s rejected + %s filtered + %s superseded"):format(
+    format.plural(t.rows_read, "row"), format.count(t.rows_written), format.count(t.rows_rejected),
+    format.count(t.rows_filtered), format.count(t.rows_superseded))
+end
+
+-- Checks the sum of every table. Returns nil, or an error as hlua.core gives them.
+function closing.check_sum(summary)
+  local wrong
+  for _, t in ipairs(summary.tables) do
+    local sum = t.rows_written + t.rows_rejected + t.rows_filtered + t.rows_superseded
+    if t.rows_read ~= sum then wrong = wrong or ("%s: %s"):format(t.name, closing.sum_text(t)) end
+  end
+  if not wrong and summary.sum_holds then return nil end
+  return {
+    kind = "local", exit = 8,
+    text = "the sum does not add up" .. (wrong and ": " .. wrong or ""),
+    hint = "this is a defect of hlua, not of your plan; keep the ledger, and compare the target with the source",
+  }
+end
+
+-- What was written, by its items.
+function closing.written_text(t)
+  return ("%s, %s, %s"):format(format.plural(t.items_written, "item"), format.bytes(t.bytes),
+    format.plural(t.write_units, "write unit"))
+end
+
+-- The seconds are of this process, the counts of the whole run: they give a rate when nothing was resumed.
+local function cost_text(t, resumed)
+  local text = ("%s in %s"):format(closing.written_text(t), format.duration(t.seconds))
+  if resumed then return text .. " this time" end
+  if t.seconds <= 0 then return text end
+  return ("%s (%s items/s)"):format(text, format.count(t.items_written / t.seconds))
+end
+
+local function table_lines(screen, t, summary, written)
+  local lines = { screen:paint("bold", format.printable(t.name)) .. "  from " .. format.printable(t.from or "a query") }
+  if t.to ~= t.name then lines[1] = lines[1] .. " to " .. format.printable(t.to) end
+  lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
+  if written then lines[#lines + 1] = format.fold(cost_text(t, summary.resumes > 0), screen.width, "  ") end
+  if t.snapshots > 1 then
+    lines[#lines + 1] = format.fold(
+      ("read in %d snapshots: what changed in the source between them may be there in either form"):format(t.snapshots),
+      screen.width, "  ")
+  end
+  return lines
+end
+
+local words = { ["done"] = "done", ["already done"] = "done before: nothing was left to do", ["stopped"] = "stopped" }
+
+-- What happened, in a few words.
+local function outcome_text(summary, options)
+  if options.dry_run and summary.outcome == "done" then return "dry run: nothing was written" end
+  return words[summary.outcome] or summary.outcome
+end
+
+-- What to do next: a list of lines. `command` is how the user called hlua with the plan: "hlua plan.lua".
+function closing.next_steps(summary, command, options)
+  local steps = {}
+  if summary.rejects > 0 and not options.dry_run then
+    steps[#steps + 1] = ("%s rejected; to see why:  %s rejects"):format(
+      format.plural(summary.rejects, "row was", "rows were"), command)
+  elseif summary.rejects > 0 then
+    steps[#steps + 1] = ("%s be rejected"):format(format.plural(summary.rejects, "row would", "rows would"))
+  end
+  if summary.outcome == "stopped" and not options.dry_run then
+    steps[#steps + 1] = "the same command goes on from here; to see where it stands:  " .. command .. " status"
+  elseif options.dry_run and summary.outcome == "done" then
+    steps[#steps + 1] = "to write it:  " .. command
+  elseif summary.outcome == "already done" then
+    steps[#steps + 1] = "to write everything once more:  " .. command .. " --restart"
+  elseif summary.rejects == 0 then
+    steps[#steps + 1] = "nothing is left to do: the same command again writes nothing"
+  end
+  return steps
+end
+
+-- Writes the closing screen, after the last of the progress. `options` are the command's.
+function closing.write(screen, summary, command, options)
+  for _, t in ipairs(summary.tables) do
+    for _, line in ipairs(table_lines(screen, t, summary, not options.dry_run)) do screen:line(line) end
+  end
+  local good = summary.outcome ~= "stopped" and summary.rejects == 0
+  screen:line(screen:paint(good and "green" or "yellow", outcome_text(summary, options)))
+  for _, step in ipairs(closing.next_steps(summary, command, options)) do screen:line(step) end
+end
+
+-- A table of the summary event; `from` is null for a query.
+function closing.table_event(t)
+  local fields = { { "name", t.name }, { "from", t.from or encode.null }, { "to", t.to } }
+  table.move(progress.counts(t), 1, 8, #fields + 1, fields)
+  fields[#fields + 1] = { "seconds", t.seconds }
+  fields[#fields + 1] = { "chunks", t.chunks }
+  fields[#fields + 1] = { "chunks_done", t.chunks_done }
+  fields[#fields + 1] = { "snapshots", t.snapshots }
+  return encode.object(fields)
+end
+
+-- The last event of a run. `exit` is the exit code that follows.
+function closing.event(summary, options, exit)
+  local tables = {}
+  for i, t in ipairs(summary.tables) do tables[i] = closing.table_event(t) end
+  return encode.object {
+    { "event", "summary" },
+    { "tables", encode.array(tables) },
+    { "outcome", summary.outcome },
+    { "dry_run", options.dry_run or false },
+    { "rejects", summary.rejects },
+    { "resumes", summary.resumes },
+    { "sum_holds", summary.sum_holds },
+    { "exit", exit },
+  }
+end
+
+return closing

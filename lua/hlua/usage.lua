@@ -1,0 +1,217 @@
+-- The command line as data: which commands and options there are. The parser and the help both read this one table.
+local failure = require "hlua.report.failure"
+local nearest = require "hlua.nearest"
+
+local usage = {}
+
+local WIDTH = 26 -- of the left column of the help
+
+-- argument: what the help calls it; integer: it is a number from 1 on. `field`: its name in the parsed options.
+local options = {
+  offline = { "--offline", "check and explain the plan alone; nothing connects" },
+  dry_run = { "--dry-run", "read and map everything, write nothing" },
+  where   = { "--where", "narrow every table by this SQL condition; a run of its own", argument = "SQL" },
+  limit   = { "--limit", "at most N rows of each table; a run of its own", argument = "N", integer = true },
+  jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 1024 },
+  restart = { "--restart", "forget what an earlier run did, and begin again" },
+  ledger  = { "--ledger", "keep the state in FILE instead of .hlua/NAME.db beside the plan", argument = "FILE" },
+  yes     = { "--yes", "answer yes to every question" },
+  json    = { "--json", "JSON on standard output, a line an event; other text on standard error" },
+}
+local help = { "--help", "this text" }
+
+local migrate_options = { "dry_run", "where", "limit", "jobs", "restart", "ledger", "yes", "json" }
+
+-- In the order of the help. The one without a name is what `hlua PLAN` does.
+local commands = {
+  { name = nil, module = "all", options = migrate_options,
+    about = "check the plan, create what is missing, migrate, and say what happened" },
+  { name = "check", module = "check", options = { "offline", "json" }, shown = "check --offline",
+    about = "check the plan and explain its mapping, without connecting" },
+  { name = "create", module = "create", options = { "yes", "json" },
+    about = "create the tables that are missing, and compare those that are there" },
+  { name = "migrate", module = "migrate", options = migrate_options,
+    about = "copy the rows, from where an earlier run stopped" },
+  { name = "rejects", module = "rejects", options = { "where", "limit", "ledger", "json" },
+    about = "list the rows that could not be written, and why" },
+  { name = "status", module = "status", options = { "where", "limit", "ledger", "json" },
+    about = "tell where the migration stands, also while it runs" },
+}
+
+local function command_names()
+  local names = {}
+  for _, command in ipairs(commands) do names[#names + 1] = command.name end
+  return names
+end
+
+-- The command of a name; of the bare plan, for nil. Or nil.
+function usage.command(name)
+  for _, command in ipairs(commands) do
+    if command.name == name then return command end
+  end
+  return nil
+end
+
+-- Help --------------------------------------------------------------------------------------------
+
+local function option_label(option) return option.argument and option[1] .. " " .. option.argument or option[1] end
+
+local function row(label, text) return ("  %s%s%s"):format(label, (" "):rep(math.max(1, WIDTH - 2 - #label)), text) end
+
+local function option_rows(command)
+  local lines = {}
+  for _, field in ipairs(command.options) do
+    lines[#lines + 1] = row(option_label(options[field]), options[field][2])
+  end
+  lines[#lines + 1] = row(help[1], help[2])
+  return lines
+end
+
+local function command_rows()
+  local lines = {}
+  for _, command in ipairs(commands) do
+    lines[#lines + 1] = row(command.shown or command.name or "(none)", command.about)
+  end
+  return lines
+end
+
+local function text_of(lines) return table.concat(lines, "\n") .. "\n" end
+
+local function add(lines, ...)
+  for _, more in ipairs { ... } do
+    if type(more) == "table" then
+      table.move(more, 1, #more, #lines + 1, lines)
+    else
+      lines[#lines + 1] = more
+    end
+  end
+  return lines
+end
+
+-- The help of the whole program.
+function usage.help()
+  return text_of(add({}, "usage: hlua PLAN [COMMAND] [OPTIONS]",
+    "       hlua SCRIPT.lua [ARGUMENTS]",
+    "       hlua help [COMMAND] | --help | --version",
+    "",
+    "Moves tables from PostgreSQL to Amazon DynamoDB, as a plan written in Lua says.",
+    "A script that returns no plan runs as in a plain Lua interpreter; - reads it from standard input.",
+    "",
+    "commands:",
+    command_rows(),
+    "",
+    "options of the bare plan and of migrate (hlua help COMMAND tells each command's):",
+    option_rows(usage.command(nil)),
+    "",
+    "options before the plan:",
+    row("--scripts DIR", "read hlua's own Lua files from DIR instead of from the program"),
+    "",
+    "exit codes: 0 done, 1 the plan is wrong, 2 usage, 3 the source failed, 4 the target failed,",
+    "            5 rows were rejected, 8 local failure (ledger, memory, disk), 130 interrupted"))
+end
+
+-- The help of one command (usage.command gave it).
+function usage.command_help(command)
+  return text_of(add({}, "usage: hlua PLAN " .. (command.name and command.name .. " " or "") .. "[OPTIONS]", "",
+    command.about:sub(1, 1):upper() .. command.about:sub(2) .. ".", "", "options:", option_rows(command)))
+end
+
+-- The help that `hlua help NAME` asks for; nil and an error when there is no such command.
+function usage.topic(name)
+  if not name then return usage.help() end
+  local command = usage.command(name)
+  if command then return usage.command_help(command) end
+  return nil, failure.usage(("there is no command %s"):format(name), nearest.hint(name, command_names()))
+end
+
+-- Parsing -----------------------------------------------------------------------------------------
+
+-- The option that is written so, and its field, if the command has it.
+local function find_option(command, text)
+  for _, field in ipairs(command.options) do
+    if options[field][1] == text then return options[field], field end
+  end
+  return nil
+end
+
+local function unknown_option(command, text)
+  local names = { help[1] }
+  for _, field in ipairs(command.options) do names[#names + 1] = options[field][1] end
+  local what = command.name and ("the command %s has no option %s"):format(command.name, text)
+    or ("there is no option %s"):format(text)
+  local best = nearest.pick(text, names)
+  return failure.usage(what, best and ("did you mean %s?"):format(best)
+    or ("hlua help%s lists them"):format(command.name and " " .. command.name or ""))
+end
+
+-- The value of an option that takes one, or nil and an error.
+local function option_value(option, text)
+  if text == nil or text == "" then
+    return nil, failure.usage(("%s needs a value"):format(option[1]), option_label(option) .. ": " .. option[2])
+  end
+  if not option.integer then return text end
+  local number = text:find "^%d+$" and math.tointeger(tonumber(text))
+  local most = option.most or math.maxinteger
+  if not number or number < 1 or number > most then
+    return nil, failure.usage(("%s needs a whole number from 1%s, not %s"):format(option[1],
+      option.most and (" to %d"):format(most) or " on", text))
+  end
+  return number
+end
+
+-- The first word that is no option names the command. Values of options are skipped, whatever the command.
+local function find_command(words)
+  local takes_value = {}
+  for _, option in pairs(options) do takes_value[option[1]] = option.argument ~= nil end
+  local i = 1
+  while i <= #words do
+    local word = words[i]
+    if word:sub(1, 1) ~= "-" then return i, word end
+    i = i + (takes_value[word] and 2 or 1)
+  end
+  return nil
+end
+
+local function too_many(word, command)
+  return failure.usage(("one command at a time: %s after %s"):format(word, command.name or "the plan"))
+end
+
+-- What stands after the plan. Returns the command and its options by field (help = true asks for the help), or nil and
+-- an error.
+function usage.parse(words)
+  local at, name = find_command(words)
+  local command = usage.command(name)
+  if not command then
+    return nil, failure.usage(("there is no command %s"):format(name), nearest.hint(name, command_names()))
+  end
+  local given, i = {}, 1
+  while i <= #words do
+    local word = words[i]
+    local text, attached = word:match "^(%-%-[^=]+)=(.*)$"
+    local option, field = find_option(command, text or word)
+    if word == "--help" or word == "-h" then
+      given.help = true
+    elseif i == at then
+      assert(word == name)
+    elseif word:sub(1, 1) ~= "-" then
+      return nil, too_many(word, command)
+    elseif not option then
+      return nil, unknown_option(command, text or word)
+    elseif given[field] ~= nil then
+      return nil, failure.usage(("%s is there twice"):format(option[1]))
+    elseif option.argument then
+      local value, err = option_value(option, attached or words[i + 1])
+      if err then return nil, err end
+      given[field] = value
+      if not attached then i = i + 1 end
+    elseif attached then
+      return nil, failure.usage(("%s takes no value"):format(option[1]))
+    else
+      given[field] = true
+    end
+    i = i + 1
+  end
+  return command, given
+end
+
+return usage

@@ -1,0 +1,33 @@
+/* A growable run of bytes with a declared maximum.
+ *
+ * For: requests, responses, texts. The row path reserves once and writes through `data + len`.
+ * Not for: small fixed texts (use an array), or data that must not move (use an arena). */
+#ifndef BASE_BUFFER_H
+#define BASE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+    char *data; /* NULL until something is reserved; not terminated unless buffer_terminate is called */
+    size_t len;
+    size_t cap;
+    size_t max; /* bytes; beyond it buffer_reserve fails */
+};
+
+void buffer_init(struct buffer *b, size_t max);
+void buffer_free(struct buffer *b);
+
+/* Makes room for `extra` bytes after len. False when that passes max or memory is out; the buffer is unchanged then. */
+bool buffer_reserve(struct buffer *b, size_t extra) __attribute__((warn_unused_result));
+
+/* Appends bytes; false as buffer_reserve. */
+bool buffer_append(struct buffer *b, const void *data, size_t n) __attribute__((warn_unused_result));
+bool buffer_append_text(struct buffer *b, const char *text) __attribute__((warn_unused_result));
+bool buffer_printf(struct buffer *b, const char *format, ...)
+    __attribute__((warn_unused_result, format(printf, 2, 3)));
+
+/* Puts a NUL after the last byte, which len does not count. */
+bool buffer_terminate(struct buffer *b) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,169 @@
+#include "dynamodb/batch.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "dynamodb/key.h"
+
+#define ITEM_BEGIN "{\"PutRequest\":{\"Item\":"
+#define ITEM_END "}}"
+#define BODY_END "]}}"
+
+/* Bytes beyond the 25 items: the largest item is 409,600 bytes of values, whose JSON may be six times as long. */
+#define BODY_MAX (DYNAMODB_BATCH_BYTES_MAX * 2)
+
+void batch_init(struct batch *b) {
+    memset(b, 0, sizeof *b);
+    buffer_init(&b->body, BODY_MAX);
+}
+
+void batch_free(struct batch *b) {
+    buffer_free(&b->body);
+}
+
+bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) {
+    b->schema = schema;
+    b->count = 0;
+    b->body.len = 0;
+    return buffer_append_text(&b->body, "{\"RequestItems\":{") &&
+           json_append_string(&b->body, schema->name, strlen(schema->name)) && buffer_append_text(&b->body, ":[");
+}
+
+bool batch_open_item(struct batch *b, size_t *mark) {
+    *mark = b->body.len;
+    if (!buffer_reserve(&b->body, sizeof ITEM_BEGIN + 1)) return false;
+    if (b->count) b->body.data[b->body.len++] = ',';
+    memcpy(b->body.data + b->body.len, ITEM_BEGIN, sizeof ITEM_BEGIN - 1);
+    b->body.len += sizeof ITEM_BEGIN - 1;
+    return true;
+}
+
+struct batch_item *batch_close_item(struct batch *b, size_t mark) {
+    struct batch_item *item = &b->items[b->count];
+    size_t at = mark + (b->count ? 1 : 0);
+    if (!buffer_append(&b->body, ITEM_END, sizeof ITEM_END - 1)) {
+        batch_cancel_item(b, mark);
+        return NULL;
+    }
+    *item = (struct batch_item){.at = at, .len = b->body.len - at, .item_at = at + sizeof ITEM_BEGIN - 1};
+    b->count++;
+    return item;
+}
+
+void batch_cancel_item(struct batch *b, size_t mark) {
+    b->body.len = mark;
+}
+
+bool batch_add(struct batch *b, const struct batch_item *like, const char *json, size_t len) {
+    size_t mark;
+    if (!batch_open_item(b, &mark)) return false;
+    if (!buffer_append(&b->body, json, len)) {
+        batch_cancel_item(b, mark);
+        return false;
+    }
+    struct batch_item *item = batch_close_item(b, mark);
+    if (item == NULL) return false;
+    item->key = like->key;
+    item->size = like->size;
+    item->units = like->units;
+    item->origin = like->origin;
+    item->place = like->place;
+    return true;
+}
+
+bool batch_full(const struct batch *b) {
+    return b->count == DYNAMODB_BATCH_ITEMS_MAX || b->body.len >= BATCH_BYTES_FULL;
+}
+
+bool batch_finish(struct batch *b) {
+    return buffer_append(&b->body, BODY_END, sizeof BODY_END - 1);
+}
+
+const char *batch_item_json(const struct batch *b, int i, size_t *len) {
+    const struct batch_item *item = &b->items[i];
+    *len = item->len - (item->item_at - item->at) - (sizeof ITEM_END - 1);
+    return b->body.data + item->item_at;
+}
+
+/* --- UnprocessedItems --- */
+
+/* The bytes of the value that comes next in j; false on an error. */
+static bool value_slice(struct json *j, const char **from, size_t *len) {
+    enum json_token token = json_next(j);
+    if (token != JSON_OBJECT) return false;
+    *from = j->at - 1;
+    if (!json_skip(j, token)) return false;
+    *len = (size_t)(j->at - *from);
+    return true;
+}
+
+/* Reads one {"PutRequest":{"Item":{...}}} whose first token was read, and finds the item among ours. */
+static bool read_request(struct json *j, const struct batch *b, bool *left, int *count) {
+    const char *item;
+    size_t len;
+    uint64_t key;
+    if (json_next(j) != JSON_KEY || !json_is(j, "PutRequest") || json_next(j) != JSON_OBJECT) return false;
+    if (json_next(j) != JSON_KEY || !json_is(j, "Item") || !value_slice(j, &item, &len)) return false;
+    if (json_next(j) != JSON_OBJECT_END || json_next(j) != JSON_OBJECT_END) return false;
+    if (!dynamodb_key_hash_item(b->schema, item, len, &key)) return false;
+    for (int i = 0; i < b->count; i++) {
+        if (b->items[i].key != key) continue;
+        if (!left[i]) ++*count;
+        left[i] = true;
+        return true;
+    }
+    return false;
+}
+
+static bool read_tables(struct json *j, const struct batch *b, bool *left, int *count) {
+    enum json_token token;
+    if (json_next(j) != JSON_OBJECT) return false;
+    while ((token = json_next(j)) == JSON_KEY) {
+        if (json_next(j) != JSON_ARRAY) return false;
+        while ((token = json_next(j)) == JSON_OBJECT) {
+            if (!read_request(j, b, left, count)) return false;
+        }
+        if (token != JSON_ARRAY_END) return false;
+    }
+    return token == JSON_OBJECT_END;
+}
+
+static bool read_answer(const struct batch *b, const char *answer, size_t n, bool *left, int *count) {
+    struct json j;
+    json_init(&j, answer, n);
+    if (json_next(&j) != JSON_OBJECT) return false;
+    for (;;) {
+        enum json_token token = json_next(&j);
+        if (token == JSON_OBJECT_END) return json_next(&j) == JSON_END;
+        if (token != JSON_KEY) return false;
+        bool wanted = json_is(&j, "UnprocessedItems");
+        if (wanted ? !read_tables(&j, b, left, count) : !json_skip(&j, json_next(&j))) return false;
+    }
+}
+
+int batch_unprocessed(const struct batch *b, const char *answer, size_t n, bool left[DYNAMODB_BATCH_ITEMS_MAX]) {
+    static const char none[] = "{\"UnprocessedItems\":{}}"; /* nearly every answer */
+    int count = 0;
+    memset(left, 0, DYNAMODB_BATCH_ITEMS_MAX * sizeof *left);
+    if (n == sizeof none - 1 && memcmp(answer, none, n) == 0) return 0;
+    if (read_answer(b, answer, n, left, &count)) return count;
+    for (int i = 0; i < b->count; i++) left[i] = true;
+    return -1;
+}
+
+void batch_keep(struct batch *b, const bool keep[DYNAMODB_BATCH_ITEMS_MAX]) {
+    size_t to = b->items[0].at;
+    int count = 0;
+    for (int i = 0; i < b->count; i++) {
+        if (!keep[i]) continue;
+        struct batch_item item = b->items[i];
+        if (count) b->body.data[to++] = ',';
+        memmove(b->body.data + to, b->body.data + item.at, item.len);
+        item.item_at = to + (item.item_at - item.at);
+        item.at = to;
+        to += item.len;
+        b->items[count++] = item;
+    }
+    b->count = count;
+    b->body.len = to;
+}

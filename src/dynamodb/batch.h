@@ -1,0 +1,65 @@
+/* One BatchWriteItem request: up to 25 puts to one table, written straight into the body that is sent.
+ *
+ * For: filling, sending again what came back, splitting. Not for: connections, waits and retries (engine/writer.c).
+ * Source: DynamoDB API reference, BatchWriteItem; limits in dynamodb/value.h. */
+#ifndef DYNAMODB_BATCH_H
+#define DYNAMODB_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "dynamodb/schema.h"
+#include "dynamodb/value.h"
+
+/* A batch is closed when it holds this much, though DynamoDB takes 16 MB: in-flight bytes are memory. */
+#define BATCH_BYTES_FULL (1024 * 1024)
+
+struct batch_item {
+    size_t at, len; /* of {"PutRequest":{"Item":{...}}} in the body */
+    size_t item_at; /* of the item itself in the body */
+    uint64_t key;   /* dynamodb_key_hash */
+    uint32_t size, units;
+    void *origin;   /* the caller's: where the item comes from */
+    int64_t place;  /* the caller's: which row there */
+};
+
+struct batch {
+    const struct dynamodb_schema *schema;
+    struct buffer body;
+    struct batch_item items[DYNAMODB_BATCH_ITEMS_MAX];
+    int count;
+};
+
+void batch_init(struct batch *b);
+void batch_free(struct batch *b);
+
+/* Empties the batch and begins the body for a table; false when memory is out. */
+bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) __attribute__((warn_unused_result));
+
+/* Opens the next item: the caller appends its JSON to b->body, then calls batch_close_item or batch_cancel_item. *mark is theirs.
+ * False when memory is out. */
+bool batch_open_item(struct batch *b, size_t *mark) __attribute__((warn_unused_result));
+/* Keeps the item; gives its entry to fill in (key, size, units, origin, place). NULL when memory is out (then it is cancelled). */
+struct batch_item *batch_close_item(struct batch *b, size_t mark) __attribute__((warn_unused_result));
+void batch_cancel_item(struct batch *b, size_t mark);
+
+/* Appends an item that is JSON already, with its entry's key, size, units, origin and place. */
+bool batch_add(struct batch *b, const struct batch_item *like, const char *json, size_t len) __attribute__((warn_unused_result));
+
+/* Whether nothing more should go in. */
+bool batch_full(const struct batch *b);
+
+/* Ends the body, which may then be sent. */
+bool batch_finish(struct batch *b) __attribute__((warn_unused_result));
+
+const char *batch_item_json(const struct batch *b, int i, size_t *len);
+
+/* Which items a 200 answer sends back (UnprocessedItems): sets left[i], returns how many; -1 when the answer cannot be read (then all
+ * items count as sent back: a put may be repeated). */
+int batch_unprocessed(const struct batch *b, const char *answer, size_t n, bool left[DYNAMODB_BATCH_ITEMS_MAX]);
+
+/* Drops the items whose flag is false and takes the body's end off (call batch_finish again). */
+void batch_keep(struct batch *b, const bool keep[DYNAMODB_BATCH_ITEMS_MAX]);
+
+#endif

@@ -1,0 +1,66 @@
+/* A DynamoDB table as a plan declares it: plain data, made by the plan loader, used to create, compare and size.
+ * Not for: what a row becomes (mapping/spec.h). Names follow DynamoDB's API reference (CreateTable). */
+#ifndef DYNAMODB_SCHEMA_H
+#define DYNAMODB_SCHEMA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum dynamodb_type {
+    DYNAMODB_ANY = 0, /* not said yet: a column's own type, known when the source is */
+    DYNAMODB_S,
+    DYNAMODB_N,
+    DYNAMODB_B,
+    DYNAMODB_BOOL,
+    DYNAMODB_NULL,
+    DYNAMODB_L,
+    DYNAMODB_M,
+};
+
+/* "S", "N", ... as on the wire; "?" for DYNAMODB_ANY. */
+const char *dynamodb_type_name(enum dynamodb_type type);
+
+struct dynamodb_key {
+    const char *name;
+    enum dynamodb_type type; /* S, N or B once the mapping is bound */
+};
+
+enum dynamodb_projection { DYNAMODB_PROJECT_ALL, DYNAMODB_PROJECT_KEYS_ONLY, DYNAMODB_PROJECT_INCLUDE };
+
+#define DYNAMODB_INDEX_KEYS_MAX 4 /* multi-attribute index keys: up to four of each (dynamodb-facts: Finer points) */
+
+struct dynamodb_index {
+    const char *name;
+    bool local;
+    struct dynamodb_key partition[DYNAMODB_INDEX_KEYS_MAX];
+    int partition_count; /* a local index: the table's own */
+    struct dynamodb_key sort[DYNAMODB_INDEX_KEYS_MAX];
+    int sort_count;
+    enum dynamodb_projection projection;
+    const char *const *include;
+    int include_count;
+    int64_t read_units, write_units; /* provisioned; 0: as the table's */
+};
+
+struct dynamodb_tag {
+    const char *key, *value;
+};
+
+struct dynamodb_schema {
+    const char *name; /* of the table in DynamoDB */
+    struct dynamodb_key partition;
+    struct dynamodb_key sort; /* name NULL: none */
+    struct dynamodb_index *indexes; /* global and local, in the plan's order */
+    int index_count;
+    bool provisioned; /* else PAY_PER_REQUEST */
+    int64_t read_units, write_units;
+    bool point_in_time_recovery;
+    const char *stream; /* a StreamViewType, or NULL: off */
+    const struct dynamodb_tag *tags;
+    int tag_count;
+    bool deletion_protection;
+    const char *table_class;  /* STANDARD, STANDARD_INFREQUENT_ACCESS, or NULL: not said */
+    const char *time_to_live; /* the attribute's name, or NULL */
+};
+
+#endif

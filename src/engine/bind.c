@@ -1,0 +1,138 @@
+#include "engine/bind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+/* --- tables --- */
+
+static const char *narrowed(const struct plan_table *t, const struct run_options *options, struct arena *a) {
+    if (options == NULL || options->where == NULL) return t->source.where;
+    if (t->source.where == NULL) return options->where;
+    return arena_printf(a, "(%s) AND (%s)", t->source.where, options->where);
+}
+
+/* The plan's schema with indexes of its own, since binding sets key types. */
+static bool copy_schema(struct job_table *t, struct arena *a) {
+    t->schema = t->plan->target;
+    struct dynamodb_index *indexes = arena_array(a, (size_t)t->schema.index_count + 1, sizeof *indexes);
+    if (indexes == NULL) return false;
+    if (t->schema.index_count) memcpy(indexes, t->schema.indexes, (size_t)t->schema.index_count * sizeof *indexes);
+    t->schema.indexes = indexes;
+    return true;
+}
+
+static bool bind_table(struct job *job, struct job_table *t, struct pg_connection *c, const struct run_options *options,
+                       struct error *err) {
+    struct arena *a = job->arena;
+    int count, used_count = 0;
+    t->spec = t->plan->source;
+    t->spec.where = narrowed(t->plan, options, a);
+    if (!copy_schema(t, a)) return error_memory(err, "binding the plan");
+    t->source = pg_source_describe(c, &t->spec, a, err);
+    if (t->source == NULL) return false;
+    t->resumable = pg_source_key_kind(t->source) == PG_KEY_COLUMNS;
+    const struct pg_column *columns = pg_source_columns(t->source, &count);
+    bool *used = arena_array(a, (size_t)count + 1, sizeof *used);
+    if (used == NULL) return error_memory(err, "binding the plan");
+    if (!program_columns(&t->plan->mapping, columns, count, pg_source_name(t->source), used, err)) return false;
+    for (int i = 0; i < count; i++) used_count += used[i];
+    if (!pg_source_select(t->source, used, err)) return false;
+    columns = pg_source_selected(t->source, &count);
+    /* key columns that only the rejects need come after the used ones: the mapping does not see them */
+    t->program = program_compile(a, &t->plan->mapping, &t->schema, columns, used_count, !pg_server(c)->utf8, err);
+    t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
+    return t->program != NULL;
+}
+
+bool bind_tables(struct job *job, struct pg_connection *c, const struct run_options *options, struct error *err) {
+    job->table_count = job->plan->table_count;
+    job->tables = arena_array(job->arena, (size_t)job->table_count, sizeof *job->tables);
+    if (job->tables == NULL) return error_memory(err, "binding the plan");
+    for (int i = 0; i < job->table_count; i++) {
+        job->tables[i].plan = &job->plan->tables[i];
+        if (!bind_table(job, &job->tables[i], c, options, err)) return false;
+    }
+    return true;
+}
+
+/* --- identity --- */
+
+static bool add_source(struct buffer *b, const struct job_table *t, int number) {
+    int count;
+    bool ok = buffer_printf(b, "tables[%d].source.relation = %s\n", number, pg_source_name(t->source));
+    const struct pg_column *columns = pg_source_selected(t->source, &count);
+    for (int i = 0; ok && i < count; i++) {
+        ok = buffer_printf(b, "tables[%d].source.columns.%s = %s\n", number, columns[i].name, columns[i].sql_type);
+    }
+    return ok;
+}
+
+const char *bind_identity(const struct job *job, const struct pg_server *server) {
+    struct buffer b;
+    buffer_init(&b, 64 * 1024 * 1024);
+    bool ok = buffer_append_text(&b, job->plan->identity);
+    ok = ok && (b.len == 0 || b.data[b.len - 1] == '\n' || buffer_append(&b, "\n", 1));
+    ok = ok && buffer_printf(&b, "source.system = %s\nsource.database = %s\n", server->system_identifier, server->database);
+    ok = ok && buffer_printf(&b, "target.endpoint = %s\ntarget.region = %s\n", job->endpoint.url, job->setting.region);
+    for (int i = 0; ok && i < job->table_count; i++) ok = add_source(&b, &job->tables[i], i + 1);
+    char *text = ok ? arena_copy(job->arena, b.data, b.len) : NULL;
+    buffer_free(&b);
+    return text;
+}
+
+/* The value of `path` in an identity; NULL when it has none. */
+static const char *find_value(const char *identity, const char *path, size_t n, size_t *len) {
+    for (const char *line = identity; *line;) {
+        const char *end = strchrnul(line, '\n');
+        if ((size_t)(end - line) > n + 3 && memcmp(line, path, n) == 0 && memcmp(line + n, " = ", 3) == 0) {
+            *len = (size_t)(end - line) - n - 3;
+            return line + n + 3;
+        }
+        line = *end ? end + 1 : end;
+    }
+    return NULL;
+}
+
+static bool add_difference(struct buffer *b, const char *line, size_t n, const char *other, bool was, int *count) {
+    const char *equals = memmem(line, n, " = ", 3);
+    size_t path = equals ? (size_t)(equals - line) : n, len = 0;
+    const char *found = find_value(other, line, path, &len);
+    const char *mine = equals ? equals + 3 : line;
+    size_t mine_len = equals ? n - path - 3 : n;
+    if (found && len == mine_len && memcmp(found, mine, len) == 0) return true;
+    if (!was && found) return true; /* it was told from the other side */
+    if (++*count > 10) return true;
+    if (found) {
+        return buffer_printf(b, "\n  %.*s: was %.*s, is %.*s", (int)path, line, (int)(mine_len > 120 ? 120 : mine_len), mine,
+                             (int)(len > 120 ? 120 : len), found);
+    }
+    return buffer_printf(b, "\n  %.*s: %s %.*s", (int)path, line, was ? "is gone; was" : "is new:",
+                         (int)(mine_len > 120 ? 120 : mine_len), mine);
+}
+
+static bool add_differences(struct buffer *b, const char *lines, const char *other, bool was, int *count) {
+    for (const char *line = lines; *line;) {
+        const char *end = strchrnul(line, '\n');
+        if (!add_difference(b, line, (size_t)(end - line), other, was, count)) return false;
+        line = *end ? end + 1 : end;
+    }
+    return true;
+}
+
+const char *bind_difference(const char *was, const char *is, struct arena *a) {
+    struct buffer b;
+    int count = 0;
+    buffer_init(&b, 1024 * 1024);
+    bool ok = add_differences(&b, was, is, true, &count) && add_differences(&b, is, was, false, &count);
+    if (ok && count > 10) ok = buffer_printf(&b, "\n  and %d more", count - 10);
+    char *text = ok ? arena_copy(a, b.data, b.len) : NULL;
+    buffer_free(&b);
+    return text ? text : "";
+}
+
+const char *bind_run_key(const struct run_options *options, struct arena *a) {
+    if (options->where == NULL && options->limit <= 0) return "";
+    return arena_printf(a, "where=%s;limit=%lld", options->where ? options->where : "", (long long)options->limit);
+}

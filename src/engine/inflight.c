@@ -1,0 +1,73 @@
+#include "engine/inflight.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* 8,192 buckets of one cache line. With the 4,000 keys that a few workers have in flight, a bucket is full about once in 10^8. */
+#define BUCKETS 8192
+#define SLOTS 8
+
+struct bucket {
+    _Alignas(64) _Atomic uint64_t slots[SLOTS]; /* 0: free */
+};
+
+struct inflight {
+    struct bucket buckets[BUCKETS];
+};
+
+struct inflight *inflight_new(void) {
+    struct inflight *t = aligned_alloc(64, sizeof *t);
+    if (t == NULL) return NULL;
+    for (int i = 0; i < BUCKETS; i++) {
+        for (int k = 0; k < SLOTS; k++) atomic_init(&t->buckets[i].slots[k], 0);
+    }
+    return t;
+}
+
+void inflight_free(struct inflight *t) {
+    free(t);
+}
+
+/* A slot holds the key's upper 56 bits and the number of the worker that took it, so that nobody gives back what is another's. */
+#define OWNER UINT64_C(0xff)
+
+static struct bucket *bucket_of(struct inflight *t, uint64_t key) {
+    return &t->buckets[(key >> 8) % BUCKETS];
+}
+
+/* Whether a slot other than `mine` holds the key. */
+static bool held(struct bucket *b, uint64_t key, int mine) {
+    for (int i = 0; i < SLOTS; i++) {
+        uint64_t seen = atomic_load(&b->slots[i]);
+        if (i != mine && seen != 0 && (seen | OWNER) == (key | OWNER)) return true;
+    }
+    return false;
+}
+
+bool inflight_take(struct inflight *t, uint64_t key, int worker) {
+    struct bucket *b = bucket_of(t, key);
+    uint64_t mark = (key & ~OWNER) | (uint64_t)worker;
+    int mine = -1;
+    if (held(b, key, -1)) return false;
+    for (int i = 0; i < SLOTS && mine < 0; i++) {
+        uint64_t empty = 0;
+        if (atomic_load_explicit(&b->slots[i], memory_order_relaxed) != 0) continue;
+        if (atomic_compare_exchange_strong(&b->slots[i], &empty, mark)) mine = i;
+    }
+    if (mine < 0) return false;
+    /* Two workers may have put the same key into two slots at once. At least one of them sees the other here and steps back; both may,
+     * and then both try again later. */
+    if (!held(b, key, mine)) return true;
+    atomic_store(&b->slots[mine], 0);
+    return false;
+}
+
+void inflight_give(struct inflight *t, uint64_t key, int worker) {
+    struct bucket *b = bucket_of(t, key);
+    uint64_t mark = (key & ~OWNER) | (uint64_t)worker;
+    for (int i = 0; i < SLOTS; i++) {
+        if (atomic_load(&b->slots[i]) != mark) continue;
+        atomic_store(&b->slots[i], 0);
+        return;
+    }
+}

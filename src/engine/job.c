@@ -1,0 +1,38 @@
+#include "engine/job.h"
+
+#include <stdio.h>
+
+void job_wait_text(struct job *j, const char *text) {
+    pthread_mutex_lock(&j->wait_lock);
+    snprintf(j->wait_text, sizeof j->wait_text, "%s", text);
+    pthread_mutex_unlock(&j->wait_lock);
+}
+
+/* Counters are statistics: no other memory depends on their order. */
+static void add(_Atomic int64_t *counter, int64_t n) {
+    if (n) atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+void job_live_add(struct live_counts *live, const struct run_counts *counts, int sign) {
+    add(&live->rows_read, sign * counts->rows_read);
+    add(&live->rows_written, sign * counts->rows_written);
+    add(&live->rows_rejected, sign * counts->rows_rejected);
+    add(&live->rows_filtered, sign * counts->rows_filtered);
+    add(&live->rows_superseded, sign * counts->rows_superseded);
+    add(&live->items_written, sign * counts->items_written);
+    add(&live->bytes, sign * counts->bytes);
+    add(&live->write_units, sign * counts->write_units);
+}
+
+void job_live_read(const struct live_counts *live, struct run_counts *out) {
+    *out = (struct run_counts){
+        .rows_read = live->rows_read,
+        .rows_written = live->rows_written,
+        .rows_rejected = live->rows_rejected,
+        .rows_filtered = live->rows_filtered,
+        .rows_superseded = live->rows_superseded,
+        .items_written = live->items_written,
+        .bytes = live->bytes,
+        .write_units = live->write_units,
+    };
+}

@@ -1,0 +1,10 @@
+/* Where a plan's ledger is, and where its run stands by it: `status` and `rejects`. */
+#ifndef ENGINE_LEDGER_PATH_H
+#define ENGINE_LEDGER_PATH_H
+
+#include "engine/run.h"
+
+/* The given path, or .hlua/<plan name>.db beside the plan's file; ERROR_LOCAL when it is too long. */
+bool ledger_path(const struct plan *plan, const char *given, char *out, size_t size, struct error *err);
+
+#endif

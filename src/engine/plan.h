@@ -1,0 +1,46 @@
+/* A plan as plain structs: what the engine needs to know, with nothing of Lua in it.
+ * Made by src/lua/plan_loader.c; read-only afterwards. All text lives in the plan's arena. */
+#ifndef ENGINE_PLAN_H
+#define ENGINE_PLAN_H
+
+#include "base/arena.h"
+#include "dynamodb/schema.h"
+#include "mapping/spec.h"
+#include "pg/source.h"
+
+struct plan_target {
+    const char *region;   /* NULL: by the environment's rules */
+    const char *endpoint; /* NULL: by the environment's rules */
+    const char *profile;
+    bool allow_http; /* plain http to an address that is not loopback */
+};
+
+enum plan_existing {
+    PLAN_EXISTING_REFUSE, /* not said: a target that holds items that are not ours is refused */
+    PLAN_EXISTING_REPLACE,
+};
+
+struct plan_table {
+    const char *name; /* for reports: the plan's name field, by default the target's name */
+    struct pg_source_spec source;
+    struct dynamodb_schema target;
+    struct mapping_spec mapping;
+    enum plan_existing existing;
+    int64_t max_rejects;
+    struct plan_place place;
+};
+
+struct plan {
+    struct arena *arena;
+    const char *name;
+    const char *file;       /* the script, as the user gave it */
+    const char *source_uri; /* NULL: libpq's environment */
+    struct plan_target target;
+    struct plan_table *tables;
+    int table_count;
+    /* The mapping as canonical lines "path = value", sorted, one a line, without secrets and pacing: the plan's part of the
+     * run's identity. */
+    const char *identity;
+};
+
+#endif

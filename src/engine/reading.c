@@ -1,0 +1,397 @@
+/* The reading half of a worker: chunks, cursors, rows into items. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/worker_parts.h"
+
+/* Bytes of rows that one FETCH should bring. Measured: about 64 KB is best; larger results outgrow the cache, smaller ones cost
+ * round trips. */
+#define FETCH_BYTES (64 * 1024)
+#define FETCH_ROWS_MAX 1000
+
+/* --- chunks --- */
+
+static struct open_chunk *free_chunk(struct worker *w) {
+    for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
+        if (!w->chunks[i].taken) return &w->chunks[i];
+    }
+    return NULL;
+}
+
+static bool open_chunk(struct worker *w, const struct job_chunk *work, struct error *err) {
+    struct open_chunk *c = free_chunk(w);
+    struct arena *a = arena_new();
+    *c = (struct open_chunk){.taken = true, .work = *work, .arena = a, .began = clock_now()};
+    w->open_count++;
+    if (a) c->ranges = arena_array(a, 1, sizeof *c->ranges);
+    if (a == NULL || c->ranges == NULL) return error_memory(err, "opening a chunk");
+    c->ranges[0] = work->chunk->range;
+    c->range_count = 1;
+    return true;
+}
+
+bool reading_take(struct worker *w, struct error *err) {
+    struct job_chunk work;
+    bool stop = atomic_load(&w->job->stop);
+    while (w->wanted > 0 && mailbox_take(&w->mailbox, &work, &w->no_more)) {
+        w->wanted--;
+        if (!stop && !open_chunk(w, &work, err)) return false;
+    }
+    if (w->no_more) w->wanted = 0;
+    while (!stop && !w->no_more && w->open_count + w->wanted < w->open_max) {
+        coordinator_want(w->job->coordinator, &w->mailbox);
+        w->wanted++;
+    }
+    return true;
+}
+
+void reading_reset(struct open_chunk *c) {
+    struct live_counts *live = &c->work.table->live;
+    job_live_add(live, &c->counts, -1);
+    for (int i = c->kept_rejects; i < c->reject_count; i++) free(c->rejects[i].memory);
+    c->reject_count = c->kept_rejects;
+    c->counts = (struct run_counts){.rows_read = c->kept_rejects, .rows_rejected = c->kept_rejects};
+    job_live_add(live, &c->counts, 1);
+    c->range = 0;
+    c->opened = false;
+    c->ended = c->range_count == 0;
+}
+
+static void close_chunk(struct worker *w, struct open_chunk *c, bool done) {
+    struct chunk_result result = {
+        .work = c->work,
+        .counts = c->counts,
+        .seconds = (double)(clock_now() - c->began) / CLOCK_SECOND,
+        .rejects = c->rejects,
+        .reject_count = c->reject_count,
+        .done = done,
+    };
+    coordinator_end(w->job->coordinator, &result);
+    arena_free(c->arena);
+    c->taken = false;
+    w->open_count--;
+}
+
+void reading_end_chunks(struct worker *w) {
+    bool stop = atomic_load(&w->job->stop);
+    for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
+        struct open_chunk *c = &w->chunks[i];
+        if (!c->taken || c->pending > 0 || c->fetched > 0) continue;
+        if (c->ended) {
+            close_chunk(w, c, true);
+        } else if (stop && writer_idle(w->writer)) {
+            close_chunk(w, c, false);
+        }
+    }
+}
+
+/* --- fetching --- */
+
+static int fetch_rows(const struct worker *w, const struct open_chunk *c) {
+    return w->fetch_rows[c->work.table - w->job->tables];
+}
+
+/* Learns from a FETCH how many rows make FETCH_BYTES. */
+static void learn(struct worker *w, const struct open_chunk *c, const struct pg_rowset *rows) {
+    int count = pg_rowset_count(rows);
+    if (count == 0) return;
+    int64_t each = pg_rowset_bytes(rows) / count + 1;
+    int64_t best = FETCH_BYTES / each;
+    int *now = &w->fetch_rows[c->work.table - w->job->tables];
+    if (best > (int64_t)*now * 4) best = (int64_t)*now * 4; /* a few small rows promise nothing of the next ones */
+    *now = best < 1 ? 1 : best > FETCH_ROWS_MAX ? FETCH_ROWS_MAX : (int)best;
+}
+
+static bool send_fetch(struct worker *w, int i, struct error *err) {
+    struct open_chunk *c = &w->chunks[i];
+    if (c->opened) return pg_reader_fetch(w->reader, i, fetch_rows(w, c), err);
+    int64_t limit = w->job->limit > 0 ? w->job->limit : -1;
+    char *sql = pg_source_sql(c->work.table->source, &c->ranges[c->range], limit, c->arena);
+    if (sql == NULL) return error_memory(err, "making a chunk's SQL");
+    c->opened = true;
+    return pg_reader_open(w->reader, i, sql, fetch_rows(w, c), err);
+}
+
+/* Sends the FETCH of the next chunk in turn, if the connection is free and its rows would have a place. */
+static bool fetch_next(struct worker *w, struct error *err) {
+    if (w->next || w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
+    for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
+        int i = (w->turn + k) % OPEN_CHUNKS_MAX;
+        if (!w->chunks[i].taken || w->chunks[i].ended) continue;
+        w->turn = i + 1;
+        return send_fetch(w, i, err);
+    }
+    return true;
+}
+
+static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool end, struct error *err) {
+    struct open_chunk *c = &w->chunks[cursor];
+    struct fetched *f = malloc(sizeof *f);
+    if (f == NULL) {
+        pg_rowset_unref(rows);
+        return error_memory(err, "taking rows");
+    }
+    *f = (struct fetched){.rows = rows, .chunk = c, .refs = 1};
+    c->fetched++;
+    learn(w, c, rows);
+    if (end) {
+        c->opened = false;
+        c->ended = ++c->range >= c->range_count;
+    }
+    w->next = f;
+    return true;
+}
+
+static void unref(struct fetched *f) {
+    if (--f->refs > 0) return;
+    pg_rowset_unref(f->rows);
+    free(f);
+}
+
+bool reading_step(struct worker *w, struct error *err) {
+    int cursor = -1;
+    bool end = false;
+    struct pg_rowset *rows = NULL;
+    if (!pg_reader_idle(w->reader) && w->next == NULL) {
+        switch (pg_reader_step(w->reader, &cursor, &rows, &end, err)) {
+        case PG_READER_WAIT: break;
+        case PG_READER_ROWS:
+            if (!took_rows(w, cursor, rows, end, err)) return false;
+            break;
+        case PG_READER_FAILED:
+            if (cursor < 0 || strncmp(err->code, "22", 2) != 0) return false;
+            w->failed_chunk = cursor;
+            w->row_error = *err;
+            reading_drop(w);
+            return true;
+        }
+    }
+    if (w->current == NULL && w->next) {
+        w->current = w->next;
+        w->next = NULL;
+        w->row = 0;
+    }
+    return fetch_next(w, err);
+}
+
+void reading_drop(struct worker *w) {
+    struct fetched *both[] = {w->current, w->next};
+    for (int i = 0; i < 2; i++) {
+        if (both[i] == NULL) continue;
+        both[i]->chunk->fetched--;
+        both[i]->chunk->ended = false; /* these rows are still to be read */
+        unref(both[i]);
+    }
+    w->current = w->next = NULL;
+}
+
+bool reading_dry(const struct worker *w) {
+    if (w->current || w->next || !pg_reader_idle(w->reader)) return false;
+    for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
+        if (w->chunks[i].taken && !w->chunks[i].ended) return w->failed_chunk >= 0 || atomic_load(&w->job->stop);
+    }
+    return true;
+}
+
+/* --- rejects --- */
+
+bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
+                    size_t len, struct error *err) {
+    if (c->reject_count == c->reject_room) {
+        int room = c->reject_room ? c->reject_room * 2 : 8;
+        struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
+        if (more == NULL) return error_memory(err, "recording a rejected row");
+        c->rejects = more;
+        c->reject_room = room;
+    }
+    size_t key_len = strlen(key) + 1, reason_len = strlen(reason) + 1, message_len = strlen(message) + 1;
+    char *memory = malloc(key_len + reason_len + message_len + len + 1);
+    if (memory == NULL) return error_memory(err, "recording a rejected row");
+    struct chunk_reject *r = &c->rejects[c->reject_count++];
+    char *d = memory;
+    r->memory = memory;
+    r->texts.key = memcpy(d, key, key_len);
+    r->texts.reason = memcpy(d += key_len, reason, reason_len);
+    r->texts.message = memcpy(d += reason_len, message, message_len);
+    d += message_len;
+    if (len) memcpy(d, json, len);
+    d[len] = '\0';
+    r->texts.item = d;
+    struct job_table *table = c->work.table;
+    c->counts.rows_rejected++;
+    w->delta[table - w->job->tables].rows_rejected++;
+    int64_t all = table->live.rows_rejected + w->delta[table - w->job->tables].rows_rejected;
+    if (all <= table->plan->max_rejects) return true;
+    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name, (long long)table->plan->max_rejects);
+    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects", w->job->plan->file);
+}
+
+static void row_key(const struct worker *w, const struct fetched *f, int row, char *out, size_t size) {
+    struct pg_row view = {.fields = w->fields};
+    pg_source_selected(f->chunk->work.table->source, &view.count);
+    pg_rowset_row(f->rows, row, w->fields);
+    pg_source_key_text(f->chunk->work.table->source, &view, out, size);
+}
+
+/* --- items --- */
+
+static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
+    return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Puts an item aside whose key is in flight. Rare, so it may allocate. */
+static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
+                  struct error *err) {
+    struct deferred *d = malloc(sizeof *d + len);
+    if (d == NULL) return error_memory(err, "putting an item aside");
+    *d = (struct deferred){.table = table, .item = *item, .len = len};
+    memcpy(d->json, json, len);
+    *w->deferred_end = d;
+    w->deferred_end = &d->next;
+    w->deferred_count++;
+    return true;
+}
+
+static bool put_item(struct worker *w, struct batch *batch, size_t mark, size_t start, const struct mapped_item *mapped,
+                     struct error *err) {
+    struct fetched *f = w->current;
+    struct job_table *table = f->chunk->work.table;
+    struct batch_item entry = {.key = mapped->key, .size = mapped->size, .units = mapped->units, .origin = f, .place = w->row};
+    f->refs++;
+    f->chunk->pending++;
+    if (!inflight_take(w->job->inflight, inflight_key(table, mapped->key), w->number)) {
+        bool ok = defer(w, table, &entry, batch->body.data + start, batch->body.len - start, err);
+        batch_cancel_item(batch, mark);
+        return ok;
+    }
+    struct batch_item *item = batch_close_item(batch, mark);
+    if (item == NULL) return error_memory(err, "adding an item");
+    item->key = entry.key;
+    item->size = entry.size;
+    item->units = entry.units;
+    item->origin = f;
+    item->place = entry.place;
+    return writer_added(w->writer, table, err);
+}
+
+/* A dry run counts what it would write. */
+static void count_dry(struct worker *w, struct open_chunk *c, const struct mapped_item *item) {
+    struct run_counts *both[] = {&c->counts, &w->delta[c->work.table - w->job->tables]};
+    for (int i = 0; i < 2; i++) {
+        both[i]->rows_written++;
+        both[i]->items_written++;
+        both[i]->bytes += item->size;
+        both[i]->write_units += item->units;
+    }
+}
+
+static bool reject_mapped(struct worker *w, struct batch *batch, size_t mark, size_t start, const struct map_reject *why,
+                          struct error *err) {
+    char key[600];
+    size_t len = batch->body.len - start;
+    if (len && !buffer_append(&batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
+    row_key(w, w->current, w->row, key, sizeof key);
+    bool ok = reading_reject(w, w->current->chunk, key, why->reason, why->message, batch->body.data + start, len ? len + 1 : 0, err);
+    batch_cancel_item(batch, mark);
+    return ok;
+}
+
+static bool map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err) {
+    struct open_chunk *c = w->current->chunk;
+    struct job_table *table = c->work.table;
+    struct batch *batch = writer_batch(w->writer, table);
+    size_t mark;
+    if (batch == NULL || !batch_open_item(batch, &mark)) return error_memory(err, "adding an item");
+    size_t start = batch->body.len;
+    struct mapped_item item;
+    struct map_reject why;
+    c->counts.rows_read++;
+    w->delta[table - w->job->tables].rows_read++;
+    switch (mapper->map(mapper, row, &batch->body, &item, &why)) {
+    case MAP_ITEM: break;
+    case MAP_REJECT: return reject_mapped(w, batch, mark, start, &why, err);
+    case MAP_MEMORY: return error_memory(err, "mapping a row");
+    }
+    if (!w->job->dry_run) return put_item(w, batch, mark, start, &item, err);
+    count_dry(w, c, &item);
+    batch_cancel_item(batch, mark);
+    return true;
+}
+
+bool reading_map(struct worker *w, struct error *err) {
+    struct fetched *f = w->current;
+    if (f == NULL || w->failed_chunk >= 0) return true;
+    struct row_mapper *mapper = w->mappers[f->chunk->work.table - w->job->tables];
+    struct pg_row row = {.fields = w->fields};
+    pg_source_selected(f->chunk->work.table->source, &row.count);
+    int count = pg_rowset_count(f->rows);
+    for (; w->row < count; w->row++) {
+        if (!writer_ready(w->writer) || w->deferred_count > DYNAMODB_BATCH_ITEMS_MAX) return true;
+        pg_rowset_row(f->rows, w->row, w->fields);
+        if (!map_row(w, mapper, &row, err)) return false;
+    }
+    f->chunk->fetched--;
+    unref(f);
+    w->current = NULL;
+    return true;
+}
+
+bool reading_deferred(struct worker *w, struct error *err) {
+    struct deferred **link = &w->deferred;
+    while (*link) {
+        struct deferred *d = *link;
+        if (!writer_ready(w->writer)) return true;
+        if (!inflight_take(w->job->inflight, inflight_key(d->table, d->item.key), w->number)) {
+            link = &d->next;
+            continue;
+        }
+        *link = d->next;
+        if (*link == NULL) w->deferred_end = link;
+        w->deferred_count--;
+        struct batch *batch = writer_batch(w->writer, d->table);
+        struct job_table *table = d->table;
+        bool ok = batch && batch_add(batch, &d->item, d->json, d->len);
+        free(d);
+        if (!ok) return error_memory(err, "adding an item");
+        if (!writer_added(w->writer, table, err)) return false;
+    }
+    return true;
+}
+
+void reading_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message) {
+    struct worker *w = context;
+    const struct batch_item *item = &batch->items[i];
+    struct fetched *f = item->origin;
+    struct open_chunk *c = f->chunk;
+    struct run_counts *both[] = {&c->counts, &w->delta[table - w->job->tables]};
+    inflight_give(w->job->inflight, inflight_key(table, item->key), w->number);
+    if (how == SETTLED_WRITTEN) {
+        for (int k = 0; k < 2; k++) {
+            both[k]->rows_written++;
+            both[k]->items_written++;
+            both[k]->bytes += item->size;
+            both[k]->write_units += item->units;
+        }
+    } else if (how == SETTLED_REFUSED) {
+        char key[600];
+        size_t len;
+        struct error err;
+        const char *json = batch_item_json(batch, i, &len);
+        row_key(w, f, (int)item->place, key, sizeof key);
+        if (!reading_reject(w, c, key, REJECT_TARGET, message, json, len, &err)) coordinator_fail(w->job->coordinator, &err);
+    } else {
+        c->ended = false; /* it is not whole: it will be read again */
+    }
+    c->pending--;
+    unref(f);
+}
+
+void reading_publish(struct worker *w) {
+    for (int i = 0; i < w->job->table_count; i++) {
+        if (w->delta[i].rows_read == 0 && w->delta[i].items_written == 0 && w->delta[i].rows_rejected == 0) continue;
+        job_live_add(&w->job->tables[i].live, &w->delta[i], 1);
+        w->delta[i] = (struct run_counts){0};
+    }
+}

@@ -1,0 +1,403 @@
+/* The commands that work: create and migrate. Sets the scene (ledger, source, target, chunks), runs the threads, closes the books. */
+#include "engine/run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/bind.h"
+#include "engine/coordinator.h"
+#include "engine/ledger_path.h"
+#include "engine/progress.h"
+#include "engine/targets.h"
+#include "engine/worker.h"
+
+/* A chunk is about this many rows, or bytes, whichever is less. */
+#define CHUNK_ROWS 50000
+#define CHUNK_BYTES (32 * 1024 * 1024)
+
+volatile int run_stopping;
+
+void run_stop(void) {
+    run_stopping = 1;
+}
+
+/* What one call of run_migrate holds. */
+struct session {
+    struct job job;
+    const struct run_options *options;
+    const struct run_listener *listener;
+    struct run_summary *summary;
+    struct ledger *ledger; /* NULL: a dry run */
+    struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
+    struct dynamodb_client *client;
+    struct ledger_run run;
+    bool fresh; /* no chunk of this run was done before */
+    int64_t began;
+};
+
+static void notice(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void notice(const struct session *s, const char *format, ...) {
+    char text[500];
+    if (s->listener == NULL || s->listener->notice == NULL) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->listener->notice(s->listener->context, text);
+}
+
+static bool stopped(struct error *err) {
+    if (!run_stopping) return false;
+    error_set(err, ERROR_INTERRUPTED, "interrupted");
+    error_hint(err, "run the same command again: it goes on where it stopped");
+    return true;
+}
+
+/* --- the scene --- */
+
+static bool open_job(struct session *s, const struct plan *plan, const struct run_options *options, struct error *err) {
+    struct job *j = &s->job;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    j->plan = plan;
+    j->limit = options->limit;
+    j->dry_run = options->dry_run;
+    j->workers = options->jobs > 0 ? options->jobs : processors > 0 ? (int)processors : 1;
+    if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
+    pthread_mutex_init(&j->wait_lock, NULL);
+    j->arena = s->summary->arena;
+    j->inflight = inflight_new();
+    return j->inflight != NULL || error_memory(err, "starting a run");
+}
+
+static bool open_source(struct session *s, struct error *err) {
+    struct pg_snapshot snapshot;
+    s->source = pg_connect(s->job.plan->source_uri, err);
+    if (s->source == NULL || !pg_snapshot_export(s->source, &snapshot, err)) return false;
+    s->job.snapshot_id = snapshot.id;
+    s->job.horizon = snapshot.horizon;
+    return bind_tables(&s->job, s->source, s->options, err);
+}
+
+/* Finds the run in the ledger or begins one. A run whose identity has changed is not resumed. */
+static bool find_run(struct session *s, struct error *err) {
+    struct job *j = &s->job;
+    const char *key = bind_run_key(s->options, j->arena);
+    const char *identity = bind_identity(j, pg_server(s->source));
+    bool found;
+    if (key == NULL || identity == NULL) return error_memory(err, "telling the run's identity");
+    if (!ledger_run_find(s->ledger, key, &s->run, &found, j->arena, err)) return false;
+    if (found && s->options->restart) {
+        if (!ledger_run_forget(s->ledger, s->run.id, err)) return false;
+        found = false;
+    }
+    s->fresh = !found;
+    if (found && strcmp(s->run.identity, identity) != 0) {
+        error_set(err, ERROR_PLAN, "this is not the run that the ledger began:%.1200s",
+                  bind_difference(s->run.identity, identity, j->arena));
+        return error_hint(err, "undo the change to resume, or begin again with --restart");
+    }
+    if (found) return true;
+    s->run = (struct ledger_run){.seed = (uint64_t)clock_now() * UINT64_C(0x9e3779b97f4a7c15)};
+    return ledger_run_create(s->ledger, key, j->plan->name, identity, s->run.seed, &s->run.id, err);
+}
+
+/* --- chunks --- */
+
+static bool ranges_of(struct session *s, struct job_table *t, struct pg_range **ranges, int *count, struct error *err) {
+    if (s->options->limit <= 0) {
+        if (!pg_source_ranges(s->source, t->source, CHUNK_ROWS, CHUNK_BYTES, s->job.arena, ranges, count, err)) return false;
+        t->rows_estimated = pg_source_estimate(t->source);
+        return true;
+    }
+    *ranges = arena_array(s->job.arena, 1, sizeof **ranges);
+    if (*ranges == NULL) return error_memory(err, "planning chunks");
+    (*ranges)->part = t->spec.from ? pg_source_name(t->source) : "";
+    *count = 1;
+    t->rows_estimated = (double)s->options->limit;
+    return true;
+}
+
+static bool chunks_without_ledger(struct session *s, struct job_table *t, struct error *err) {
+    struct pg_range *ranges;
+    if (!ranges_of(s, t, &ranges, &t->chunk_count, err)) return false;
+    t->chunks = arena_array(s->job.arena, (size_t)t->chunk_count + 1, sizeof *t->chunks);
+    if (t->chunks == NULL) return error_memory(err, "planning chunks");
+    for (int i = 0; i < t->chunk_count; i++) t->chunks[i] = (struct ledger_chunk){.number = i, .range = ranges[i]};
+    return true;
+}
+
+static bool plan_chunks(struct session *s, int number, struct error *err) {
+    struct job_table *t = &s->job.tables[number];
+    struct pg_range *ranges;
+    int count;
+    if (!ranges_of(s, t, &ranges, &count, err)) return false;
+    struct ledger_table row = {.number = number, .name = t->plan->name, .from = t->spec.from, .to = t->schema.name,
+                               .rows_estimated = t->rows_estimated, .resumable = t->resumable};
+    if (!t->resumable) {
+        notice(s, "%s has no key: if this run is interrupted, the table is read again from the beginning", t->plan->name);
+    }
+    return ledger_table_plan(s->ledger, s->run.id, &row, ranges, count, err);
+}
+
+/* What the ledger has of a table: its chunks are loaded, or planned when there are none. A table without a key that is not whole starts
+ * over: its physical ranges mean nothing in another snapshot. */
+static bool load_chunks(struct session *s, int number, const struct ledger_table *known, struct error *err) {
+    struct job_table *t = &s->job.tables[number];
+    struct ledger_totals totals;
+    if (known && !known->resumable) {
+        if (!ledger_totals(s->ledger, s->run.id, number, &totals, err)) return false;
+        if (totals.chunks_done < totals.chunks) {
+            if (!ledger_table_forget(s->ledger, s->run.id, number, err)) return false;
+            known = NULL;
+        }
+    }
+    if (known) {
+        t->rows_estimated = known->rows_estimated;
+    } else if (!plan_chunks(s, number, err)) {
+        return false;
+    }
+    if (!ledger_chunks(s->ledger, s->run.id, number, s->job.arena, &t->chunks, &t->chunk_count, err)) return false;
+    if (!ledger_totals(s->ledger, s->run.id, number, &totals, err)) return false;
+    job_live_add(&t->live, &totals.counts, 1);
+    t->chunks_done = totals.chunks_done;
+    return true;
+}
+
+static bool make_chunks(struct session *s, struct error *err) {
+    struct ledger_table *known = NULL;
+    int known_count = 0;
+    if (s->ledger && !ledger_tables(s->ledger, s->run.id, s->job.arena, &known, &known_count, err)) return false;
+    for (int i = 0; i < s->job.table_count; i++) {
+        if (stopped(err)) return false;
+        if (s->ledger == NULL) {
+            if (!chunks_without_ledger(s, &s->job.tables[i], err)) return false;
+            continue;
+        }
+        const struct ledger_table *mine = NULL;
+        for (int k = 0; k < known_count; k++) {
+            if (known[k].number == i) mine = &known[k];
+        }
+        if (!load_chunks(s, i, mine, err)) return false;
+    }
+    return true;
+}
+
+/* The chunks to do, shuffled by the run's seed: rows that lie together go to one partition of DynamoDB, which would limit the run. */
+static struct job_chunk *shuffled(struct session *s, int *count) {
+    struct job *j = &s->job;
+    int n = 0, all = 1;
+    for (int i = 0; i < j->table_count; i++) all += j->tables[i].chunk_count;
+    struct job_chunk *order = arena_array(j->arena, (size_t)all, sizeof *order);
+    if (order == NULL) return NULL;
+    for (int i = 0; i < j->table_count; i++) {
+        for (int k = 0; k < j->tables[i].chunk_count; k++) {
+            if (!j->tables[i].chunks[k].done) order[n++] = (struct job_chunk){&j->tables[i], &j->tables[i].chunks[k]};
+        }
+    }
+    uint64_t state = s->run.seed;
+    for (int i = n - 1; i > 0; i--) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        int k = (int)((state >> 33) % (uint64_t)(i + 1));
+        struct job_chunk swap = order[i];
+        order[i] = order[k];
+        order[k] = swap;
+    }
+    *count = n;
+    return order;
+}
+
+/* --- the threads --- */
+
+static bool all_ended(struct worker *const *workers, int count) {
+    for (int i = 0; i < count; i++) {
+        if (!worker_ended(workers[i])) return false;
+    }
+    return true;
+}
+
+static bool run_threads(struct session *s, struct job_chunk *order, int count, struct progress *progress, struct error *err) {
+    struct job *j = &s->job;
+    struct worker *workers[INFLIGHT_WORKERS_MAX] = {0};
+    int started = 0;
+    if (j->workers > count) j->workers = count > 0 ? count : 1;
+    j->coordinator = coordinator_start(j, s->ledger, s->run.id, order, count, err);
+    if (j->coordinator == NULL) return false;
+    for (; started < j->workers; started++) {
+        struct error why;
+        workers[started] = worker_start(j, started + 1, &why);
+        if (workers[started]) continue;
+        coordinator_fail(j->coordinator, &why);
+        break;
+    }
+    while (!all_ended(workers, started)) {
+        usleep(20 * 1000);
+        if (run_stopping) atomic_store(&j->stop, true);
+        progress_tell(progress, NULL, false);
+    }
+    for (int i = 0; i < started; i++) worker_join(workers[i]);
+    bool ok = coordinator_finish(j->coordinator, err);
+    for (int i = 0; i < started; i++) worker_free(workers[i]);
+    if (ok && j->stop) stopped(err);
+    return ok && !j->stop;
+}
+
+/* --- the books --- */
+
+static bool close_table(struct session *s, int i, struct run_table *out, struct error *err) {
+    struct job_table *t = &s->job.tables[i];
+    *out = (struct run_table){.name = t->plan->name, .from = t->plan->source.from, .to = t->schema.name,
+                              .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND, .rows_estimated = t->rows_estimated};
+    if (s->ledger == NULL) {
+        job_live_read(&t->live, &out->counts);
+        out->chunks = t->chunk_count;
+        out->chunks_done = t->chunks_done;
+        return true;
+    }
+    struct ledger_totals totals;
+    if (!ledger_totals(s->ledger, s->run.id, i, &totals, err)) return false;
+    out->counts = totals.counts;
+    out->chunks = totals.chunks;
+    out->chunks_done = totals.chunks_done;
+    out->snapshots = totals.snapshots;
+    return true;
+}
+
+static bool sum_holds(const struct run_counts *c) {
+    return c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
+}
+
+static bool close_books(struct session *s, struct error *err) {
+    struct run_summary *out = s->summary;
+    struct job *j = &s->job;
+    if (j->tables == NULL || (s->ledger && s->run.id == 0)) return true;
+    out->tables = arena_array(j->arena, (size_t)j->table_count, sizeof *out->tables);
+    if (out->tables == NULL) return error_memory(err, "closing the books");
+    out->sum_holds = true;
+    out->resumes = s->run.resumes;
+    for (; out->table_count < j->table_count; out->table_count++) {
+        struct run_table *t = &out->tables[out->table_count];
+        if (!close_table(s, out->table_count, t, err)) return false;
+        out->rejects += t->counts.rows_rejected;
+        out->sum_holds = out->sum_holds && sum_holds(&t->counts);
+    }
+    return true;
+}
+
+/* --- migrate --- */
+
+static bool prepare(struct session *s, const struct plan *plan, struct error *err) {
+    struct job *j = &s->job;
+    int created = 0;
+    char path[4096];
+    if (!open_job(s, plan, s->options, err)) return false;
+    if (!j->dry_run) {
+        if (!ledger_path(plan, s->options->ledger, path, sizeof path, err)) return false;
+        s->ledger = ledger_open(path, LEDGER_WRITE, err);
+        if (s->ledger == NULL) return false;
+    }
+    if (!open_source(s, err) || stopped(err)) return false;
+    if (j->dry_run) return true;
+    s->client = targets_connect(j, err);
+    if (s->client == NULL || !find_run(s, err)) return false;
+    if (!targets_prepare(j, s->client, s->ledger, s->fresh, s->listener, &created, err)) return false;
+    if (created) notice(s, "created %d table%s in DynamoDB", created, created == 1 ? "" : "s");
+    if (s->run.finished || s->fresh) return true;
+    s->run.resumes++;
+    return ledger_run_resumed(s->ledger, s->run.id, err);
+}
+
+static bool migrate(struct session *s, const struct plan *plan, struct error *err) {
+    if (!prepare(s, plan, err)) return false;
+    if (s->run.finished) {
+        s->summary->outcome = RUN_ALREADY_DONE;
+        return true;
+    }
+    if (!make_chunks(s, err)) return false;
+    int count = 0, all = 0;
+    for (int i = 0; i < s->job.table_count; i++) all += s->job.tables[i].chunk_count;
+    struct job_chunk *order = shuffled(s, &count);
+    if (order == NULL) return error_memory(err, "planning chunks");
+    if (count < all) notice(s, "resuming: %d of %d chunks are done", all - count, all);
+    struct progress *progress = progress_new(&s->job, s->listener);
+    bool ok = run_threads(s, order, count, progress, err);
+    progress_tell(progress, ok ? "done" : "stopped", true);
+    progress_free(progress);
+    if (ok && s->ledger) ok = ledger_run_finish(s->ledger, s->run.id, err);
+    if (ok) s->summary->outcome = RUN_DONE;
+    return ok;
+}
+
+bool run_migrate(const struct plan *plan, const struct run_options *options, const struct run_listener *listener,
+                 struct run_summary *summary, struct error *err) {
+    *summary = (struct run_summary){.outcome = RUN_STOPPED, .arena = arena_new()};
+    if (summary->arena == NULL) return error_memory(err, "starting a run");
+    struct session s = {.options = options, .listener = listener, .summary = summary, .began = clock_now()};
+    bool ok = migrate(&s, plan, err);
+    struct error books;
+    if (!close_books(&s, ok ? err : &books)) ok = false;
+    ledger_close(s.ledger);
+    pg_close(s.source);
+    dynamodb_client_free(s.client);
+    inflight_free(s.job.inflight);
+    return ok;
+}
+
+void run_summary_free(struct run_summary *summary) {
+    arena_free(summary->arena);
+    *summary = (struct run_summary){0};
+}
+
+/* --- create --- */
+
+/* Whether a key's type is its column's, so that the source must be asked. */
+static bool needs_source(const struct plan *plan) {
+    for (int i = 0; i < plan->table_count; i++) {
+        const struct dynamodb_schema *t = &plan->tables[i].target;
+        if (t->partition.type == DYNAMODB_ANY || (t->sort.name && t->sort.type == DYNAMODB_ANY)) return true;
+        for (int k = 0; k < t->index_count; k++) {
+            const struct dynamodb_index *index = &t->indexes[k];
+            for (int n = 0; n < index->partition_count; n++) {
+                if (index->partition[n].type == DYNAMODB_ANY) return true;
+            }
+            for (int n = 0; n < index->sort_count; n++) {
+                if (index->sort[n].type == DYNAMODB_ANY) return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool schemas_from_plan(struct job *j, struct error *err) {
+    j->table_count = j->plan->table_count;
+    j->tables = arena_array(j->arena, (size_t)j->table_count, sizeof *j->tables);
+    if (j->tables == NULL) return error_memory(err, "reading the plan");
+    for (int i = 0; i < j->table_count; i++) {
+        j->tables[i].plan = &j->plan->tables[i];
+        j->tables[i].schema = j->plan->tables[i].target;
+    }
+    return true;
+}
+
+static bool create(struct session *s, int *created, struct error *err) {
+    if (needs_source(s->job.plan)) {
+        if (!open_source(s, err)) return false;
+    } else if (!schemas_from_plan(&s->job, err)) {
+        return false;
+    }
+    s->client = targets_connect(&s->job, err);
+    return s->client && targets_prepare(&s->job, s->client, NULL, true, s->listener, created, err);
+}
+
+bool run_create(const struct plan *plan, const struct run_listener *listener, int *created, struct error *err) {
+    struct session s = {.listener = listener, .job = {.plan = plan, .arena = arena_new()}};
+    if (s.job.arena == NULL) return error_memory(err, "starting");
+    bool ok = create(&s, created, err);
+    dynamodb_client_free(s.client);
+    pg_close(s.source);
+    arena_free(s.job.arena);
+    return ok;
+}

@@ -1,0 +1,118 @@
+/* What a command asks of the engine: make the targets, migrate, tell where a run stands. Called from the main thread; workers and
+ * the coordinator are the engine's own. Not for: reports (Lua writes them from these numbers). */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/plan.h"
+
+struct run_options {
+    const char *ledger;  /* a file; NULL: .hlua/<plan name>.db beside the plan */
+    const char *where;   /* an SQL condition that narrows every table: a run of its own; or NULL */
+    int64_t limit;       /* rows of each table: a run of its own; 0: all */
+    int jobs;            /* workers; 0: as many as processors */
+    bool restart;        /* forget the chunks of an earlier run of this plan and begin again */
+    bool dry_run;        /* read and map everything, write nothing, keep nothing in the ledger */
+};
+
+/* Counts of one table over all resumes of the run (seconds: of this process). In rows:
+ * read = written + rejected + filtered + superseded. */
+struct run_counts {
+    int64_t rows_read, rows_written, rows_rejected, rows_filtered, rows_superseded;
+    int64_t items_written;
+    int64_t bytes;       /* of the items written, by DynamoDB's size rule */
+    int64_t write_units; /* by the size rule, indexes included */
+};
+
+struct run_table {
+    const char *name, *from, *to; /* from NULL: a query */
+    struct run_counts counts;
+    double seconds;
+    double rows_estimated; /* of the whole source, as the server guesses */
+    int chunks, chunks_done;
+    int snapshots; /* how many snapshots its chunks were read in */
+};
+
+/* What is shown while a run goes on. Rates are of the last seconds. */
+struct run_table_progress {
+    struct run_table table;   /* counts include the chunks under way */
+    double done;              /* 0..1 */
+    double items_per_second, units_per_second;
+    double eta_seconds;       /* negative: unknown */
+    int64_t in_flight;        /* items sent and not yet answered */
+    int64_t retries;          /* items or requests sent again */
+};
+
+struct run_progress {
+    const char *state;       /* one word or two: preparing, reading, writing, throttled, waiting for the target, stopping, done */
+    const char *detail;      /* e.g. the last error that is being retried and for how long; may be empty */
+    double elapsed_seconds;
+    double snapshot_age_seconds;
+    const struct run_table_progress *tables;
+    int table_count;
+};
+
+/* What the caller wants to hear, on the thread that called. Each may be NULL. */
+struct run_listener {
+    void *context;
+    void (*notice)(void *context, const char *text); /* a warning, or a fact worth a line */
+    void (*progress)(void *context, const struct run_progress *p); /* about four times a second */
+};
+
+enum run_outcome {
+    RUN_DONE,         /* every chunk is done */
+    RUN_ALREADY_DONE, /* it was finished before: nothing was written */
+    RUN_STOPPED,      /* by an error or an interrupt: err says which; resumable */
+};
+
+struct run_summary {
+    enum run_outcome outcome;
+    struct run_table *tables; /* in the plan's order; in the arena */
+    int table_count;
+    int64_t rejects;          /* rows, of all tables */
+    int resumes;              /* how often the run was taken up again before */
+    bool sum_holds;           /* every table's sum adds up */
+    struct arena *arena;
+};
+
+/* Makes the tables that are not there and compares those that are. *created gets how many were made. */
+bool run_create(const struct plan *plan, const struct run_listener *listener, int *created, struct error *err);
+
+/* Creates what is missing, reads, maps, writes. True when every chunk is done (rows may have been rejected: see rejects).
+ * The summary is filled as far as known in any case (outcome, tables may be 0); run_summary_free it. */
+bool run_migrate(const struct plan *plan, const struct run_options *options, const struct run_listener *listener,
+                 struct run_summary *summary, struct error *err);
+void run_summary_free(struct run_summary *summary);
+
+/* Asks a run to stop: it finishes what is in flight, saves and returns ERROR_INTERRUPTED. Safe in a signal handler. */
+void run_stop(void);
+/* The flag that run_stop sets; for waits elsewhere (dynamodb client). */
+extern volatile int run_stopping;
+
+/* What the ledger says of a run, also while another process runs it. */
+struct run_status {
+    bool found;          /* there is a ledger and a run in it */
+    bool running;        /* a live process holds it */
+    long owner_pid;
+    char owner_host[128];
+    char started[32], updated[32]; /* ISO, UTC */
+    bool finished;
+    struct run_summary summary;
+};
+bool run_status_read(const struct plan *plan, const struct run_options *options, struct run_status *out, struct error *err);
+
+/* The rejected rows of a plan's run, in order of table and chunk; `each` returns false to stop. */
+struct run_reject {
+    const char *table;  /* the plan table's name */
+    const char *key;    /* of the source row: LogId=17 */
+    const char *reason; /* a stable word: key-empty, key-missing, number-range, item-size, source-value, target-refused, ... */
+    const char *message;
+    const char *item; /* DynamoDB JSON as far as it got; may be empty */
+    const char *at;   /* when, ISO UTC */
+};
+bool run_rejects(const struct plan *plan, const struct run_options *options, bool (*each)(void *context, const struct run_reject *r),
+                 void *context, struct error *err);
+
+#endif

@@ -1,0 +1,173 @@
+#include "engine/worker.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "engine/worker_parts.h"
+
+/* Rows of the first FETCH of a table, before its rows' size is known: few, since rows may be half a megabyte each. */
+#define FIRST_FETCH 8
+
+/* --- the loop --- */
+
+/* One turn: everything that can go on does. False with the failure that ends the run. */
+static bool turn(struct worker *w, struct error *err) {
+    if (!reading_take(w, err) || !writer_step(w->writer, err)) return false;
+    if (!reading_deferred(w, err) || !reading_step(w, err) || !reading_map(w, err)) return false;
+    bool held_up = w->deferred_count > DYNAMODB_BATCH_ITEMS_MAX; /* perhaps by a key in a batch that is being filled */
+    if ((reading_dry(w) || held_up) && !writer_flush(w->writer, err)) return false;
+    if (w->failed_chunk >= 0 && writer_idle(w->writer) && w->deferred == NULL && pg_reader_idle(w->reader)) {
+        if (!narrow(w, err)) return false;
+    }
+    reading_publish(w);
+    reading_end_chunks(w);
+    return true;
+}
+
+/* Whether rows are at hand and may be mapped: then there is nothing to wait for. */
+static bool has_work(const struct worker *w) {
+    if (w->failed_chunk >= 0) return writer_idle(w->writer) && w->deferred == NULL;
+    return (w->current || w->next) && writer_ready(w->writer) && w->deferred_count <= DYNAMODB_BATCH_ITEMS_MAX;
+}
+
+static void wait_for_something(struct worker *w) {
+    struct pollfd fds[WRITER_CONNECTIONS_MAX + 2];
+    int64_t now = clock_now(), until = now + 100 * CLOCK_MS;
+    int n = writer_poll(w->writer, fds, &until);
+    fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
+    if (!pg_reader_idle(w->reader) && w->next == NULL) {
+        fds[n++] = (struct pollfd){.fd = pg_reader_fd(w->reader),
+                                   .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
+    }
+    if (w->deferred && until > now + 2 * CLOCK_MS) until = now + 2 * CLOCK_MS; /* another worker may hold the key: nobody calls */
+    int64_t ms = has_work(w) || until <= now ? 0 : (until - now + CLOCK_MS - 1) / CLOCK_MS;
+    if (poll(fds, (nfds_t)n, (int)ms) < 0) return; /* interrupted: look again */
+    writer_polled(w->writer, fds);
+}
+
+/* Everything that was given is done, and nothing more will come. */
+static bool finished(const struct worker *w) {
+    if (w->open_count || !writer_idle(w->writer)) return false;
+    return w->no_more || atomic_load(&w->job->stop);
+}
+
+/* The run stops: what is on the wire is waited for, the rest is dropped. */
+static void wind_down(struct worker *w) {
+    pg_reader_drain(w->reader);
+    reading_drop(w);
+    writer_drop(w->writer);
+    while (w->deferred) {
+        struct deferred *d = w->deferred;
+        struct fetched *f = d->item.origin;
+        w->deferred = d->next;
+        f->chunk->pending--;
+        f->chunk->ended = false;
+        if (--f->refs == 0) {
+            pg_rowset_unref(f->rows);
+            free(f);
+        }
+        free(d);
+    }
+    w->deferred_end = &w->deferred;
+    w->deferred_count = 0;
+    w->failed_chunk = -1;
+    struct error ignored; /* the run stops already, for a reason that was told */
+    while (!writer_idle(w->writer)) {
+        wait_for_something(w);
+        if (!writer_step(w->writer, &ignored)) writer_drop(w->writer);
+    }
+    reading_publish(w);
+    reading_end_chunks(w);
+}
+
+static bool prepare(struct worker *w, struct error *err) {
+    struct job *j = w->job;
+    int widest = 1;
+    w->writer = writer_new(j, reading_settled, w, err);
+    if (w->writer == NULL) return false;
+    for (int i = 0; i < j->table_count; i++) {
+        int count;
+        pg_source_selected(j->tables[i].source, &count);
+        if (count > widest) widest = count;
+        w->fetch_rows[i] = FIRST_FETCH;
+        w->mappers[i] = program_mapper(j->tables[i].program);
+        if (w->mappers[i] == NULL) return error_memory(err, "starting a worker");
+    }
+    w->fields = calloc((size_t)widest, sizeof *w->fields);
+    if (w->fields == NULL) return error_memory(err, "starting a worker");
+    w->reader = pg_reader_new(j->plan->source_uri, j->snapshot_id, err);
+    return w->reader != NULL;
+}
+
+static void *run(void *context) {
+    struct worker *w = context;
+    struct error err;
+    bool ok = prepare(w, &err);
+    while (ok && !finished(w) && !atomic_load(&w->job->stop)) {
+        ok = turn(w, &err);
+        if (ok && !finished(w)) wait_for_something(w);
+    }
+    if (!ok) coordinator_fail(w->job->coordinator, &err);
+    if (w->reader) wind_down(w);
+    atomic_store(&w->ended, true);
+    return NULL;
+}
+
+/* --- starting and ending --- */
+
+static void free_worker(struct worker *w) {
+    for (int i = 0; w->mappers && i < w->job->table_count; i++) {
+        if (w->mappers[i]) w->mappers[i]->free(w->mappers[i]);
+    }
+    writer_free(w->writer);
+    pg_reader_free(w->reader);
+    free(w->mappers);
+    free(w->fetch_rows);
+    free(w->delta);
+    free(w->fields);
+    mailbox_free(&w->mailbox);
+    free(w);
+}
+
+struct worker *worker_start(struct job *job, int number, struct error *err) {
+    struct worker *w = calloc(1, sizeof *w);
+    size_t tables = (size_t)job->table_count;
+    if (w == NULL || !mailbox_init(&w->mailbox, err)) {
+        if (w == NULL) error_memory(err, "starting a worker");
+        free(w);
+        return NULL;
+    }
+    w->job = job;
+    w->number = number;
+    w->failed_chunk = -1;
+    w->deferred_end = &w->deferred;
+    w->mappers = calloc(tables, sizeof *w->mappers);
+    w->fetch_rows = calloc(tables, sizeof *w->fetch_rows);
+    w->delta = calloc(tables, sizeof *w->delta);
+    int chunks = 0;
+    for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
+    /* Near the end of a run no worker should sit on many chunks while another has none. */
+    int share = chunks / (2 * job->workers) + 1;
+    w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
+    if (w->mappers && w->fetch_rows && w->delta) {
+        if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
+        error_set(err, ERROR_LOCAL, "a worker's thread could not be started");
+    } else {
+        error_memory(err, "starting a worker");
+    }
+    free_worker(w);
+    return NULL;
+}
+
+bool worker_ended(const struct worker *w) {
+    return atomic_load(&w->ended);
+}
+
+void worker_join(struct worker *w) {
+    pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w) {
+    if (w) free_worker(w);
+}

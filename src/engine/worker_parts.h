@@ -1,0 +1,101 @@
+/* The inside of a worker, for its own files alone (see worker.h). */
+#ifndef ENGINE_WORKER_PARTS_H
+#define ENGINE_WORKER_PARTS_H
+
+#include "engine/worker.h"
+#include "engine/writer.h"
+#include "pg/reader.h"
+
+/* Cursors open at once. Measured in a prototype: 48 shuffled chunks reach the table's own limit where key order reaches 0.03 of it. */
+#define OPEN_CHUNKS_MAX 48
+
+/* A range that is being read, or was: a chunk is one, until a row in it cannot be read and it is cut around that row. */
+struct open_chunk {
+    bool taken;
+    struct job_chunk work;
+    struct arena *arena;      /* ranges and their SQL */
+    struct pg_range *ranges;
+    int range_count, range;   /* `range`: the one being read */
+    bool opened;              /* its cursor is open on the server */
+    bool ended;               /* all rows were fetched */
+    int fetched;              /* FETCHes whose rows are not all mapped */
+    int64_t pending;          /* items that are not settled */
+    struct run_counts counts;
+    struct chunk_reject *rejects;
+    int reject_count, reject_room, kept_rejects; /* kept: rows that the server cannot give; they outlive a reset */
+    int64_t began;
+};
+
+/* The rows of one FETCH and how many items come from them. */
+struct fetched {
+    struct pg_rowset *rows;
+    struct open_chunk *chunk;
+    int refs; /* items not settled, and one while it is being mapped */
+    bool last;
+};
+
+/* An item whose key is in flight: it waits, as a copy. */
+struct deferred {
+    struct deferred *next;
+    struct job_table *table;
+    struct batch_item item;
+    size_t len;
+    char json[];
+};
+
+struct worker {
+    struct job *job;
+    int number;
+    pthread_t thread;
+    _Atomic bool ended;
+    struct mailbox mailbox;
+    struct pg_reader *reader;
+    struct writer *writer;
+    struct row_mapper **mappers; /* by table */
+    int *fetch_rows;             /* by table: rows a FETCH, from the rows' own size */
+    struct run_counts *delta;    /* by table: not yet added to the live counts */
+    struct pg_field *fields;     /* of the row under way */
+    struct open_chunk chunks[OPEN_CHUNKS_MAX];
+    int open_count, open_max, wanted, turn;
+    bool no_more;
+    struct fetched *current, *next; /* being mapped; fetched meanwhile */
+    int row;                        /* of current */
+    struct deferred *deferred, **deferred_end;
+    int deferred_count;
+    int failed_chunk;       /* whose rows the server could not give; -1 */
+    struct error row_error; /* what it said */
+};
+
+/* --- reading.c --- */
+
+/* Asks for chunks and opens those that came. */
+bool reading_take(struct worker *w, struct error *err);
+/* Takes rows that have arrived and sends the next FETCH. */
+bool reading_step(struct worker *w, struct error *err);
+/* Maps rows until they run out or the writer is full. */
+bool reading_map(struct worker *w, struct error *err);
+/* Tries again to write the items whose keys were in flight. */
+bool reading_deferred(struct worker *w, struct error *err);
+/* Nothing can be read until something else happens (no chunk has rows left to fetch). */
+bool reading_dry(const struct worker *w);
+/* Ends the chunks all of whose items are settled. */
+void reading_end_chunks(struct worker *w);
+/* Begins an open chunk again from its ranges: counts and items so far are forgotten. */
+void reading_reset(struct open_chunk *c);
+/* Gives up the rows that were fetched and not mapped. */
+void reading_drop(struct worker *w);
+/* Records a rejected row of a chunk. json may be NULL. */
+bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
+                    size_t len, struct error *err);
+/* Adds what was counted since the last time to the live counts. */
+void reading_publish(struct worker *w);
+/* The writer's callback. */
+void reading_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message);
+
+/* --- narrow.c --- */
+
+/* After an error of class 22, once nothing is in flight: finds the rows that the server cannot give, rejects them, cuts the chunk around
+ * them and begins all open chunks again. */
+bool narrow(struct worker *w, struct error *err);
+
+#endif

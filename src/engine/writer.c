@@ -1,0 +1,483 @@
+#include "engine/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/retry.h"
+#include "aws/sigv4.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "dynamodb/failure.h"
+
+/* The bytes of all the workers' requests together (design: one budget for the process). */
+#define IN_FLIGHT_BYTES (16 * 1024 * 1024)
+/* A body that has grown beyond this is given back after use: 64 large ones would be more than the memory we may take. */
+#define BODY_KEPT (256 * 1024)
+/* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
+#define CONNECTIONS_FIRST 4
+#define GROW_AFTER CLOCK_MS
+
+struct request {
+    struct request *next;
+    struct job_table *table;
+    struct batch batch;
+    int attempt;      /* how often it was sent again */
+    int64_t due;      /* while waiting: when to send it again */
+    int64_t failed;   /* when it first failed; 0: it has not */
+    bool throttled;
+    bool clock_tried; /* the clock was set by an answer's date once */
+};
+
+struct line {
+    struct http_connection *http;
+    struct request *request; /* NULL: idle */
+    struct buffer head;
+    int polled; /* its place among the polled fds; -1: not polled */
+    bool woken;
+};
+
+struct writer {
+    struct job *job;
+    writer_settled *settled;
+    void *context;
+    struct sigv4 *signer;
+    struct request **filling; /* by table */
+    struct request *ready, **ready_end;
+    struct request *waiting;
+    struct request *spare;
+    int ready_count, waiting_count, busy;
+    size_t bytes; /* of ready, waiting and busy requests */
+    struct line lines[WRITER_CONNECTIONS_MAX];
+    int line_count;
+    int64_t stalled; /* since when a ready request has found no line; 0: it has not */
+};
+
+/* --- making and freeing --- */
+
+struct writer *writer_new(struct job *job, writer_settled *settled, void *context, struct error *err) {
+    struct writer *w = calloc(1, sizeof *w);
+    if (w) {
+        w->job = job;
+        w->settled = settled;
+        w->context = context;
+        w->ready_end = &w->ready;
+        w->filling = calloc((size_t)job->table_count, sizeof *w->filling);
+        w->signer = sigv4_new(job->setting.region, "dynamodb");
+    }
+    if (w && w->filling && w->signer) return w;
+    writer_free(w);
+    error_memory(err, "starting a worker");
+    return NULL;
+}
+
+static void free_requests(struct request *r) {
+    while (r) {
+        struct request *next = r->next;
+        batch_free(&r->batch);
+        free(r);
+        r = next;
+    }
+}
+
+void writer_free(struct writer *w) {
+    if (w == NULL) return;
+    for (int i = 0; i < w->line_count; i++) {
+        http_connection_free(w->lines[i].http);
+        buffer_free(&w->lines[i].head);
+        free_requests(w->lines[i].request);
+    }
+    for (int i = 0; w->filling && i < w->job->table_count; i++) free_requests(w->filling[i]);
+    free_requests(w->ready);
+    free_requests(w->waiting);
+    free_requests(w->spare);
+    sigv4_free(w->signer);
+    free(w->filling);
+    free(w);
+}
+
+static struct request *take_request(struct writer *w, struct job_table *table) {
+    struct request *r = w->spare;
+    if (r) {
+        w->spare = r->next;
+    } else {
+        r = calloc(1, sizeof *r);
+        if (r == NULL) return NULL;
+        batch_init(&r->batch);
+    }
+    r->next = NULL;
+    r->table = table;
+    r->attempt = 0;
+    r->failed = 0;
+    r->throttled = r->clock_tried = false;
+    if (batch_begin(&r->batch, &table->schema)) return r;
+    free_requests(r);
+    return NULL;
+}
+
+static void give_request(struct writer *w, struct request *r) {
+    if (r->batch.body.cap > BODY_KEPT) buffer_free(&r->batch.body);
+    r->next = w->spare;
+    w->spare = r;
+}
+
+/* --- queues --- */
+
+static void push_ready(struct writer *w, struct request *r) {
+    r->next = NULL;
+    *w->ready_end = r;
+    w->ready_end = &r->next;
+    w->ready_count++;
+    w->bytes += r->batch.body.len;
+}
+
+static struct request *pop_ready(struct writer *w) {
+    struct request *r = w->ready;
+    w->ready = r->next;
+    if (w->ready == NULL) w->ready_end = &w->ready;
+    w->ready_count--;
+    w->bytes -= r->batch.body.len;
+    return r;
+}
+
+static void push_waiting(struct writer *w, struct request *r, int64_t wait, bool throttled, const char *text) {
+    int64_t now = clock_now();
+    if (r->failed == 0) r->failed = now;
+    r->due = now + wait;
+    r->throttled = throttled;
+    r->next = w->waiting;
+    w->waiting = r;
+    w->waiting_count++;
+    w->bytes += r->batch.body.len;
+    atomic_fetch_add(&w->job->waiting, 1);
+    if (throttled) atomic_fetch_add(&w->job->throttled, 1);
+    atomic_fetch_add(&r->table->live.retries, r->batch.count);
+    char line[400];
+    snprintf(line, sizeof line, "%s (attempt %d, for %.1f s)", text, r->attempt, (double)(now - r->failed) / CLOCK_SECOND);
+    job_wait_text(w->job, line);
+}
+
+static void unlink_waiting(struct writer *w, struct request **link) {
+    struct request *r = *link;
+    *link = r->next;
+    w->waiting_count--;
+    w->bytes -= r->batch.body.len;
+    atomic_fetch_sub(&w->job->waiting, 1);
+    if (r->throttled) atomic_fetch_sub(&w->job->throttled, 1);
+}
+
+/* --- settling --- */
+
+static void settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
+    w->settled(w->context, r->table, &r->batch, i, how, message);
+    atomic_fetch_sub_explicit(&r->table->live.in_flight, 1, memory_order_relaxed);
+}
+
+static void settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
+    for (int i = 0; i < r->batch.count; i++) settle(w, r, i, how, message);
+    give_request(w, r);
+}
+
+/* --- filling --- */
+
+bool writer_ready(const struct writer *w) {
+    size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
+    return w->ready_count == 0 && w->busy + w->waiting_count < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+}
+
+struct batch *writer_batch(struct writer *w, struct job_table *table) {
+    struct request **filling = &w->filling[table - w->job->tables];
+    if (*filling == NULL) *filling = take_request(w, table);
+    return *filling ? &(*filling)->batch : NULL;
+}
+
+static bool send_on(struct writer *w, struct request **filling, struct error *err) {
+    struct request *r = *filling;
+    if (!batch_finish(&r->batch)) return error_memory(err, "ending a request");
+    *filling = NULL;
+    atomic_fetch_add_explicit(&r->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    push_ready(w, r);
+    return writer_step(w, err);
+}
+
+bool writer_added(struct writer *w, struct job_table *table, struct error *err) {
+    struct request **filling = &w->filling[table - w->job->tables];
+    return !batch_full(&(*filling)->batch) || send_on(w, filling, err);
+}
+
+bool writer_flush(struct writer *w, struct error *err) {
+    for (int i = 0; i < w->job->table_count; i++) {
+        struct request *r = w->filling[i];
+        if (r && r->batch.count && !send_on(w, &w->filling[i], err)) return false;
+    }
+    return true;
+}
+
+/* --- answers --- */
+
+/* Half of a refused batch goes into a request of its own, until the guilty item stands alone. */
+static bool split(struct writer *w, struct request *r, struct error *err) {
+    struct request *other = take_request(w, r->table);
+    bool first[DYNAMODB_BATCH_ITEMS_MAX];
+    if (other == NULL) return error_memory(err, "splitting a request");
+    int half = r->batch.count / 2;
+    for (int i = 0; i < r->batch.count; i++) {
+        size_t len;
+        const char *json = batch_item_json(&r->batch, i, &len);
+        first[i] = i < half;
+        if (!first[i] && !batch_add(&other->batch, &r->batch.items[i], json, len)) {
+            free_requests(other);
+            return error_memory(err, "splitting a request");
+        }
+    }
+    batch_keep(&r->batch, first);
+    if (!batch_finish(&r->batch) || !batch_finish(&other->batch)) {
+        free_requests(other);
+        return error_memory(err, "splitting a request");
+    }
+    push_ready(w, r);
+    push_ready(w, other);
+    return true;
+}
+
+static void again(struct writer *w, struct request *r, enum retry_class class, int64_t retry_after_ms, const char *text) {
+    r->attempt++;
+    int64_t wait = retry_wait(class, r->attempt, retry_after_ms, clock_jitter());
+    if (atomic_load(&w->job->stop)) {
+        settle_all(w, r, SETTLED_DROPPED, text);
+    } else {
+        push_waiting(w, r, wait, class == RETRY_THROTTLE, text);
+    }
+}
+
+static bool stop_for(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
+    error_set(err, ERROR_TARGET, "table %s: BatchWriteItem: %s: %s", r->table->schema.name, *f->type ? f->type : "HTTP error",
+              f->message);
+    error_code(err, f->type);
+    error_hint(err, "put it right and run the same command again: it goes on where it stopped");
+    settle_all(w, r, SETTLED_DROPPED, f->message);
+    return false;
+}
+
+/* Takes the clock's offset from the answer's date, once a request; false when that has been tried. */
+static bool set_clock(struct writer *w, struct request *r, const struct http_response *a) {
+    int64_t offset;
+    if (r->clock_tried || !dynamodb_clock_offset(a->date, clock_unix(), &offset)) return false;
+    r->clock_tried = true;
+    atomic_store(&w->job->clock_offset, offset);
+    push_ready(w, r);
+    return true;
+}
+
+static bool refused(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
+    struct dynamodb_failure f;
+    char text[300];
+    dynamodb_failure_parse(a->status, a->body, a->body_len, &f);
+    snprintf(text, sizeof text, "%s: %s%s%.150s", r->table->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
+             *f.reasons ? f.reasons : f.message);
+    switch (f.class) {
+    case RETRY_THROTTLE:
+    case RETRY_TRANSIENT: again(w, r, f.class, a->retry_after_ms, text); return true;
+    case RETRY_CLOCK: return set_clock(w, r, a) || stop_for(w, r, &f, err);
+    case RETRY_ITEM:
+        if (r->batch.count > 1) return split(w, r, err);
+        snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
+        settle_all(w, r, SETTLED_REFUSED, text);
+        return true;
+    default: return stop_for(w, r, &f, err);
+    }
+}
+
+/* A 200: everything is written but what it sends back. */
+static bool accepted(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
+    bool left[DYNAMODB_BATCH_ITEMS_MAX];
+    int count = batch_unprocessed(&r->batch, a->body, a->body_len, left);
+    if (count == 0) {
+        settle_all(w, r, SETTLED_WRITTEN, "");
+        return true;
+    }
+    if (count < 0) {
+        again(w, r, RETRY_TRANSIENT, -1, "an answer that cannot be read");
+        return true;
+    }
+    for (int i = 0; i < r->batch.count; i++) {
+        if (!left[i]) settle(w, r, i, SETTLED_WRITTEN, "");
+    }
+    batch_keep(&r->batch, left);
+    if (!batch_finish(&r->batch)) return error_memory(err, "sending items again");
+    char text[200];
+    snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->table->schema.name);
+    again(w, r, RETRY_THROTTLE, a->retry_after_ms, text);
+    return true;
+}
+
+static bool answered(struct writer *w, struct line *line, struct error *err) {
+    struct request *r = line->request;
+    const struct http_response *a = http_response(line->http);
+    line->request = NULL;
+    w->busy--;
+    w->bytes -= r->batch.body.len;
+    if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
+        again(w, r, RETRY_TRANSIENT, -1, "an answer whose checksum (x-amz-crc32) is wrong");
+        return true;
+    }
+    return a->status == 200 ? accepted(w, r, a, err) : refused(w, r, a, err);
+}
+
+static bool failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
+    struct request *r = line->request;
+    line->request = NULL;
+    w->busy--;
+    w->bytes -= r->batch.body.len;
+    if (why->retryable) {
+        again(w, r, RETRY_TRANSIENT, -1, why->text);
+        return true;
+    }
+    settle_all(w, r, SETTLED_DROPPED, why->text);
+    *err = *why;
+    return false;
+}
+
+/* --- sending --- */
+
+/* Moves a busy line on; false with the failure that ends the run. */
+static bool step_line(struct writer *w, struct line *line, struct error *err) {
+    struct error why;
+    line->woken = false;
+    switch (http_step(line->http, &why)) {
+    case HTTP_DONE: return answered(w, line, err);
+    case HTTP_FAILED: return failed(w, line, &why, err);
+    default: return true;
+    }
+}
+
+static bool start(struct writer *w, struct line *line, struct error *err) {
+    struct request *r = pop_ready(w);
+    line->head.len = 0;
+    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
+    line->request = r;
+    w->busy++;
+    w->bytes += r->batch.body.len;
+    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path, "BatchWriteItem",
+                    r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
+        return false;
+    }
+    http_send(line->http, line->head.data, line->head.len, r->batch.body.data, r->batch.body.len);
+    return step_line(w, line, err);
+}
+
+static struct line *add_line(struct writer *w) {
+    static const struct http_timeouts timeouts = {.connect_ns = 10 * CLOCK_SECOND, .response_ns = 30 * CLOCK_SECOND};
+    struct line *line = &w->lines[w->line_count];
+    *line = (struct line){.polled = -1};
+    buffer_init(&line->head, 64 * 1024);
+    line->http = http_connection_new(&w->job->endpoint, timeouts);
+    if (line->http == NULL) return NULL;
+    w->line_count++;
+    return line;
+}
+
+/* An idle line; a new one when all have been busy for a while. NULL: none now. */
+static struct line *find_line(struct writer *w) {
+    for (int i = 0; i < w->line_count; i++) {
+        if (w->lines[i].request) continue;
+        w->stalled = 0;
+        return &w->lines[i];
+    }
+    if (w->line_count == WRITER_CONNECTIONS_MAX) return NULL;
+    if (w->line_count >= CONNECTIONS_FIRST) {
+        int64_t now = clock_now();
+        if (w->stalled == 0) w->stalled = now;
+        if (now - w->stalled < GROW_AFTER) return NULL;
+        w->stalled = now;
+    }
+    return add_line(w);
+}
+
+static void wake_waiting(struct writer *w) {
+    if (w->waiting == NULL) return;
+    int64_t now = clock_now();
+    for (struct request **link = &w->waiting; *link;) {
+        struct request *r = *link;
+        if (r->due > now) {
+            link = &r->next;
+            continue;
+        }
+        unlink_waiting(w, link);
+        push_ready(w, r);
+    }
+}
+
+static bool send_ready(struct writer *w, struct error *err) {
+    while (w->ready) {
+        struct line *line = find_line(w);
+        if (line == NULL) return true;
+        if (!start(w, line, err)) return false;
+    }
+    return true;
+}
+
+bool writer_step(struct writer *w, struct error *err) {
+    for (int i = 0; i < w->line_count; i++) {
+        struct line *line = &w->lines[i];
+        if (line->request && line->woken && !step_line(w, line, err)) return false;
+    }
+    wake_waiting(w);
+    return send_ready(w, err);
+}
+
+int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
+    int n = 0;
+    int64_t now = clock_now();
+    for (int i = 0; i < w->line_count; i++) {
+        struct line *line = &w->lines[i];
+        line->polled = -1;
+        if (line->request == NULL) continue;
+        int fd = http_fd(line->http);
+        int64_t deadline = fd < 0 ? now + 5 * CLOCK_MS : http_deadline(line->http);
+        if (deadline < *until) *until = deadline;
+        if (fd < 0) continue;
+        line->polled = n;
+        fds[n++] = (struct pollfd){.fd = fd, .events = http_events(line->http)};
+    }
+    for (const struct request *r = w->waiting; r; r = r->next) {
+        if (r->due < *until) *until = r->due;
+    }
+    if (w->ready && w->line_count < WRITER_CONNECTIONS_MAX && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
+    return n;
+}
+
+void writer_polled(struct writer *w, const struct pollfd *fds) {
+    int64_t now = clock_now();
+    for (int i = 0; i < w->line_count; i++) {
+        struct line *line = &w->lines[i];
+        if (line->request == NULL) continue;
+        line->woken = line->polled < 0 || fds[line->polled].revents != 0 || now >= http_deadline(line->http);
+    }
+}
+
+/* --- ending --- */
+
+bool writer_idle(const struct writer *w) {
+    if (w->busy || w->ready || w->waiting) return false;
+    for (int i = 0; i < w->job->table_count; i++) {
+        if (w->filling[i] && w->filling[i]->batch.count) return false;
+    }
+    return true;
+}
+
+void writer_drop(struct writer *w) {
+    while (w->ready) settle_all(w, pop_ready(w), SETTLED_DROPPED, "");
+    while (w->waiting) {
+        struct request *r = w->waiting;
+        unlink_waiting(w, &w->waiting);
+        settle_all(w, r, SETTLED_DROPPED, "");
+    }
+    for (int i = 0; i < w->job->table_count; i++) {
+        struct request *r = w->filling[i];
+        if (r == NULL) continue;
+        w->filling[i] = NULL;
+        atomic_fetch_add_explicit(&r->table->live.in_flight, r->batch.count, memory_order_relaxed);
+        settle_all(w, r, SETTLED_DROPPED, "");
+    }
+}

@@ -1,0 +1,50 @@
+/* The writing half of a worker: batches being filled, sent, waited for, sent again, split; and the connections they go over.
+ *
+ * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops.
+ * Not for: what an item is made of, or which keys are in flight (worker.c). */
+#ifndef ENGINE_WRITER_H
+#define ENGINE_WRITER_H
+
+#include <poll.h>
+
+#include "dynamodb/batch.h"
+#include "engine/job.h"
+
+struct writer;
+
+enum settled {
+    SETTLED_WRITTEN,
+    SETTLED_REFUSED, /* by DynamoDB, for good: message says why */
+    SETTLED_DROPPED, /* the run stops: the item may or may not be there */
+};
+
+/* Told of every item exactly once. `batch` and `i` are valid during the call. */
+typedef void writer_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+                            const char *message);
+
+/* NULL with ERROR_LOCAL when memory is out. */
+struct writer *writer_new(struct job *job, writer_settled *settled, void *context, struct error *err);
+void writer_free(struct writer *w);
+
+/* Whether more items may be made: false is the back-pressure. */
+bool writer_ready(const struct writer *w);
+/* The batch that is being filled for a table, with room for one more item; NULL when memory is out. */
+struct batch *writer_batch(struct writer *w, struct job_table *table);
+/* To be called after each item: sends the batch on when it is full. */
+bool writer_added(struct writer *w, struct job_table *table, struct error *err);
+/* Sends on what is being filled, though it is not full. */
+bool writer_flush(struct writer *w, struct error *err);
+
+/* Moves everything that can be moved; `fds` are those that writer_poll filled in. False with the failure that ends the run. */
+bool writer_step(struct writer *w, struct error *err);
+/* Adds what to poll (at most WRITER_CONNECTIONS_MAX) and lowers *until (clock_now) to when writer_step must be called. */
+#define WRITER_CONNECTIONS_MAX 64
+int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until);
+void writer_polled(struct writer *w, const struct pollfd *fds);
+
+/* Nothing is being filled, sent or waited for. */
+bool writer_idle(const struct writer *w);
+/* Drops everything that is not on the wire at this moment. */
+void writer_drop(struct writer *w);
+
+#endif

@@ -1,0 +1,335 @@
+/* The runs in hlua.core: create, migrate, status, rejects. Numbers go from the engine's structs into Lua tables of the same
+ * field names; what is shown of them is for lua/hlua/report.
+ *
+ * The engine calls back on this thread. A callback enters Lua protected; when it fails, the run is asked to stop, and the
+ * error is raised once the engine has returned: nothing jumps through the engine's frames. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "engine/run.h"
+#include "lua/host.h"
+#include "lua/interrupt.h"
+#include "lua/modules.h"
+
+#define SUMMARY_TYPE "hlua.core.summary"
+
+/* --- numbers into tables --- */
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+    lua_pushstring(L, text); /* nil for NULL: the field stays absent */
+    lua_setfield(L, -2, name);
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_number(lua_State *L, const char *name, double value) {
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_boolean(lua_State *L, const char *name, bool value) {
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void push_table(lua_State *L, const struct run_table *t) {
+    lua_createtable(L, 0, 20);
+    set_text(L, "name", t->name);
+    set_text(L, "from", t->from);
+    set_text(L, "to", t->to);
+    set_integer(L, "rows_read", t->counts.rows_read);
+    set_integer(L, "rows_written", t->counts.rows_written);
+    set_integer(L, "rows_rejected", t->counts.rows_rejected);
+    set_integer(L, "rows_filtered", t->counts.rows_filtered);
+    set_integer(L, "rows_superseded", t->counts.rows_superseded);
+    set_integer(L, "items_written", t->counts.items_written);
+    set_integer(L, "bytes", t->counts.bytes);
+    set_integer(L, "write_units", t->counts.write_units);
+    set_number(L, "seconds", t->seconds);
+    set_number(L, "rows_estimated", t->rows_estimated);
+    set_integer(L, "chunks", t->chunks);
+    set_integer(L, "chunks_done", t->chunks_done);
+    set_integer(L, "snapshots", t->snapshots);
+}
+
+static const char *outcome_name(enum run_outcome outcome) {
+    switch (outcome) {
+    case RUN_DONE: return "done";
+    case RUN_ALREADY_DONE: return "already done";
+    case RUN_STOPPED: return "stopped";
+    }
+    return "unknown";
+}
+
+static void push_summary(lua_State *L, const struct run_summary *s) {
+    lua_createtable(L, 0, 5);
+    set_text(L, "outcome", outcome_name(s->outcome));
+    set_integer(L, "rejects", s->rejects);
+    set_integer(L, "resumes", s->resumes);
+    set_boolean(L, "sum_holds", s->sum_holds);
+    lua_createtable(L, s->table_count, 0);
+    for (int i = 0; i < s->table_count; i++) {
+        push_table(L, &s->tables[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "tables");
+}
+
+static void push_progress(lua_State *L, const struct run_progress *p) {
+    lua_createtable(L, 0, 5);
+    set_text(L, "state", p->state);
+    set_text(L, "detail", p->detail && p->detail[0] ? p->detail : NULL);
+    set_number(L, "elapsed_seconds", p->elapsed_seconds);
+    set_number(L, "snapshot_age_seconds", p->snapshot_age_seconds);
+    lua_createtable(L, p->table_count, 0);
+    for (int i = 0; i < p->table_count; i++) {
+        const struct run_table_progress *t = &p->tables[i];
+        push_table(L, &t->table);
+        set_number(L, "done", t->done);
+        set_number(L, "items_per_second", t->items_per_second);
+        set_number(L, "units_per_second", t->units_per_second);
+        if (t->eta_seconds >= 0) set_number(L, "eta_seconds", t->eta_seconds);
+        set_integer(L, "in_flight", t->in_flight);
+        set_integer(L, "retries", t->retries);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "tables");
+}
+
+static void push_reject(lua_State *L, const struct run_reject *r) {
+    lua_createtable(L, 0, 6);
+    set_text(L, "table", r->table);
+    set_text(L, "key", r->key);
+    set_text(L, "reason", r->reason);
+    set_text(L, "message", r->message);
+    set_text(L, "item", r->item);
+    set_text(L, "at", r->at);
+}
+
+/* --- a run's summary, freed with its userdata --- */
+
+struct summary_box {
+    struct run_summary summary; /* zeroed until a run fills it */
+    bool filled;
+};
+
+static int summary_close(lua_State *L) {
+    struct summary_box *box = luaL_checkudata(L, 1, SUMMARY_TYPE);
+    bool filled = box->filled;
+    box->filled = false;
+    if (filled) run_summary_free(&box->summary);
+    return 0;
+}
+
+static struct summary_box *new_summary(lua_State *L) {
+    struct summary_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    memset(box, 0, sizeof *box);
+    luaL_setmetatable(L, SUMMARY_TYPE);
+    return box;
+}
+
+/* --- from the engine into Lua --- */
+
+struct listening {
+    lua_State *L;
+    int target;  /* stack index of the listener's table, or of the function for rejects */
+    bool failed; /* a callback raised: its error value lies at index `error` */
+    int error;
+};
+
+/* Runs `body` (protected) with the target and the data as its arguments. */
+static bool enter(struct listening *l, lua_CFunction body, const void *data) {
+    if (l->failed || !lua_checkstack(l->L, LUA_MINSTACK)) return false;
+    lua_pushcfunction(l->L, body);
+    lua_pushvalue(l->L, l->target);
+    lua_pushlightuserdata(l->L, (void *)data);
+    if (host_call(l->L, 2, 1)) {
+        bool more = lua_toboolean(l->L, -1);
+        lua_pop(l->L, 1);
+        return more;
+    }
+    l->failed = true;
+    lua_replace(l->L, l->error);
+    return false;
+}
+
+static int notice_body(lua_State *L) {
+    if (lua_getfield(L, 1, "notice") == LUA_TNIL) return 0;
+    lua_pushstring(L, lua_touserdata(L, 2));
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static int progress_body(lua_State *L) {
+    if (lua_getfield(L, 1, "progress") == LUA_TNIL) return 0;
+    push_progress(L, lua_touserdata(L, 2));
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static int reject_body(lua_State *L) {
+    lua_pushvalue(L, 1);
+    push_reject(L, lua_touserdata(L, 2));
+    lua_call(L, 1, 0);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static void on_notice(void *context, const char *text) {
+    struct listening *l = context;
+    enter(l, notice_body, text);
+    if (l->failed) run_stop();
+}
+
+static void on_progress(void *context, const struct run_progress *p) {
+    struct listening *l = context;
+    enter(l, progress_body, p);
+    if (l->failed) run_stop();
+}
+
+static bool on_reject(void *context, const struct run_reject *r) {
+    return enter(context, reject_body, r);
+}
+
+/* Starts to listen: `target` is where the listener is; a place for an error is pushed. */
+static struct listening listen(lua_State *L, int target) {
+    lua_pushnil(L);
+    return (struct listening){.L = L, .target = target, .error = lua_gettop(L)};
+}
+
+/* After the engine has returned: raises what a callback raised. */
+static void heard(struct listening *l) {
+    if (!l->failed) return;
+    lua_pushvalue(l->L, l->error);
+    lua_error(l->L);
+}
+
+/* --- functions --- */
+
+/* A text of the options, which stay on the stack while a run goes on. */
+static const char *option_text(lua_State *L, int options, const char *name) {
+    lua_getfield(L, options, name);
+    const char *text = lua_tostring(L, -1);
+    if (!text && !lua_isnil(L, -1)) luaL_error(L, "option %s must be a string", name);
+    lua_pop(L, 1);
+    return text;
+}
+
+static int64_t option_integer(lua_State *L, int options, const char *name) {
+    lua_getfield(L, options, name);
+    int64_t value = luaL_optinteger(L, -1, 0);
+    lua_pop(L, 1);
+    return value;
+}
+
+static bool option_boolean(lua_State *L, int options, const char *name) {
+    lua_getfield(L, options, name);
+    bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static struct run_options check_options(lua_State *L, int index) {
+    luaL_checktype(L, index, LUA_TTABLE);
+    return (struct run_options){
+        .ledger = option_text(L, index, "ledger"),
+        .where = option_text(L, index, "where"),
+        .limit = option_integer(L, index, "limit"),
+        .jobs = (int)option_integer(L, index, "jobs"),
+        .restart = option_boolean(L, index, "restart"),
+        .dry_run = option_boolean(L, index, "dry_run"),
+    };
+}
+
+/* create(plan, listener) -> how many tables were made | nil, error */
+static int core_create(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct listening l = listen(L, 2);
+    struct run_listener listener = {.context = &l, .notice = on_notice, .progress = on_progress};
+    struct error err = {0};
+    int created = 0;
+    interrupt_engine(true);
+    bool ok = run_create(plan, &listener, &created, &err);
+    interrupt_engine(false);
+    heard(&l);
+    if (!ok) return module_fail(L, &err);
+    lua_pushinteger(L, created);
+    return 1;
+}
+
+/* migrate(plan, options, listener) -> summary, error or nil: the summary is there in any case */
+static int core_migrate(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    struct run_options options = check_options(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    struct listening l = listen(L, 3);
+    struct summary_box *box = new_summary(L);
+    struct run_listener listener = {.context = &l, .notice = on_notice, .progress = on_progress};
+    struct error err = {0};
+    interrupt_engine(true);
+    bool ok = run_migrate(plan, &options, &listener, &box->summary, &err);
+    interrupt_engine(false);
+    box->filled = true;
+    heard(&l);
+    push_summary(L, &box->summary);
+    if (ok) return 1;
+    module_push_error(L, &err);
+    return 2;
+}
+
+/* status(plan, options) -> table | nil, error */
+static int core_status(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    struct run_options options = check_options(L, 2);
+    struct summary_box *box = new_summary(L);
+    struct run_status status = {0};
+    struct error err = {0};
+    bool ok = run_status_read(plan, &options, &status, &err);
+    box->summary = status.summary;
+    box->filled = ok;
+    if (!ok) return module_fail(L, &err);
+    lua_createtable(L, 0, 8);
+    set_boolean(L, "found", status.found);
+    set_boolean(L, "running", status.running);
+    set_integer(L, "owner_pid", status.owner_pid);
+    set_text(L, "owner_host", status.owner_host);
+    set_text(L, "started", status.started);
+    set_text(L, "updated", status.updated);
+    set_boolean(L, "finished", status.finished);
+    push_summary(L, &box->summary);
+    lua_setfield(L, -2, "summary");
+    return 1;
+}
+
+/* rejects(plan, options, each) -> true | nil, error; each(reject) hears every rejected row */
+static int core_rejects(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    struct run_options options = check_options(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    struct listening l = listen(L, 3);
+    struct error err = {0};
+    bool ok = run_rejects(plan, &options, on_reject, &l, &err);
+    heard(&l);
+    if (!ok) return module_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+void module_add_run(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"create", core_create},
+        {"migrate", core_migrate},
+        {"status", core_status},
+        {"rejects", core_rejects},
+        {NULL, NULL},
+    };
+    static const luaL_Reg methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
+    luaL_newmetatable(L, SUMMARY_TYPE);
+    luaL_setfuncs(L, methods, 0);
+    lua_pop(L, 1);
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,54 @@
+/* How one column's value becomes text: in a template ({column:format}), or as it is ({column}, hlua.S(hlua.column ...)).
+ *
+ * Formats: strftime parts for times; %d %012d %x %X for whole numbers, %.2f for numbers with a fraction; lower, upper (A-Z only),
+ * hex, shard(n). Without a format: the value's natural text, as README.md's table of types has it. */
+#ifndef MAPPING_FORMAT_H
+#define MAPPING_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pg/row.h"
+
+enum format_kind {
+    FORMAT_PLAIN,
+    FORMAT_TIME,    /* text: strftime parts */
+    FORMAT_WHOLE,   /* %d, %x, %X with `width` */
+    FORMAT_DECIMAL, /* %.Nf: exactly `digits` after the point */
+    FORMAT_LOWER,
+    FORMAT_UPPER,
+    FORMAT_HEX,
+    FORMAT_SHARD, /* CRC-32 of the plain text modulo `shards` */
+};
+
+struct format {
+    enum format_kind kind;
+    enum pg_type type;
+    const char *text;
+    size_t len;
+    int width, digits;
+    bool zeros;      /* padded with zeros: a negative or wider number is refused, since it would not sort */
+    char conversion; /* d, x or X */
+    uint32_t shards;
+};
+
+struct format_problem {
+    size_t at; /* byte of the format, from 0 */
+    char message[200];
+    const char *hint;
+};
+
+/* What a value that has a bound can become (the text of any number or time, a padded number), bytes. */
+#define FORMAT_BOUNDED 400
+
+/* Reads a format (NULL: none) for a column of *type; type NULL: any (syntax alone). */
+bool format_parse(const char *text, size_t len, const enum pg_type *type, struct format *out, struct format_problem *problem);
+
+/* Bytes that a field of `len` bytes can become beyond FORMAT_BOUNDED. */
+size_t format_room(const struct format *f, int32_t len);
+
+/* Writes the text of a field that is not NULL. False: *why says, in words that fit after the column's name. */
+bool format_run(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why);
+
+#endif

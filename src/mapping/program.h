@@ -1,0 +1,28 @@
+/* The compiled mapping: templates, columns, constants, JSON and TTL, as instructions that C runs for each row.
+ *
+ * Compiled once for a source and shared by all workers. Not for: Lua functions. */
+#ifndef MAPPING_PROGRAM_H
+#define MAPPING_PROGRAM_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "mapping/mapper.h"
+#include "mapping/spec.h"
+
+/* Marks the columns that a mapping reads (one flag for each of `columns`). ERROR_PLAN, with the nearest names, when it names one
+ * that is not there. `from` names the source in messages. */
+bool program_columns(const struct mapping_spec *spec, const struct pg_column *columns, int count, const char *from, bool *used,
+                     struct error *err);
+
+struct program;
+
+/* Compiles a mapping against the selected columns. Key types of `schema` that were DYNAMODB_ANY get the type of their column; a key
+ * whose value is of another type than declared is ERROR_PLAN, as is anything that does not suit a column's type. `check_utf8`: the
+ * server does not vouch for its texts (SQL_ASCII). */
+struct program *program_compile(struct arena *a, const struct mapping_spec *spec, struct dynamodb_schema *schema,
+                                const struct pg_column *columns, int count, bool check_utf8, struct error *err);
+
+/* A mapper that runs the program, for one worker. NULL when memory is out. */
+struct row_mapper *program_mapper(const struct program *p);
+
+#endif

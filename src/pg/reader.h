@@ -1,0 +1,61 @@
+/* The chunk reader: many binary cursors open at once on one connection and one snapshot, fetched in turn, without blocking.
+ * A cursor that is not fetched costs nothing: that is how a chunk is put aside.
+ *
+ * One FETCH is under way at a time; the next may be sent as soon as the last one's rows are taken, before they are mapped.
+ * Not thread-safe: one reader a worker. */
+#ifndef PG_READER_H
+#define PG_READER_H
+
+#include "base/error.h"
+#include "pg/row.h"
+
+struct pg_reader;
+struct pg_rowset; /* the rows of one FETCH; counted references, used by one thread */
+
+/* Connects and imports the snapshot (id from pg_snapshot_export). Blocks. */
+struct pg_reader *pg_reader_new(const char *uri, const char *snapshot_id, struct error *err);
+void pg_reader_free(struct pg_reader *r);
+
+/* Rolls back (all cursors are gone) and imports the snapshot again: after an error of class 22. Connects anew if the
+ * connection is lost. Blocks. A failure here is the source's, never a row's, whatever its code. */
+bool pg_reader_restart(struct pg_reader *r, struct error *err);
+
+/* Sends DECLARE of a cursor for `sql` together with its first FETCH of `rows` rows. `cursor` is a small number that the
+ * caller chooses (0 .. 4095) and that is not open. The connection must be idle. */
+bool pg_reader_open(struct pg_reader *r, int cursor, const char *sql, int rows, struct error *err);
+/* Sends the next FETCH of an open cursor. The connection must be idle. */
+bool pg_reader_fetch(struct pg_reader *r, int cursor, int rows, struct error *err);
+
+/* Gives up an open cursor before its end; it is closed with the next statement that is sent. */
+void pg_reader_close(struct pg_reader *r, int cursor);
+
+int pg_reader_fd(const struct pg_reader *r);
+bool pg_reader_wants_write(const struct pg_reader *r); /* poll for POLLOUT as well */
+bool pg_reader_idle(const struct pg_reader *r);        /* nothing is under way */
+
+enum pg_reader_state {
+    PG_READER_WAIT, /* poll the fd and call again */
+    PG_READER_ROWS, /* *out holds the rows of *cursor; *end: it gave fewer than asked, and it has been closed on the server */
+    PG_READER_FAILED, /* err; code 22xxx: narrow down and restart; anything else is the source's failure. *cursor is set */
+};
+/* Takes what has arrived. Never blocks. *end with 0 rows is possible. Memory for one whole FETCH is libpq's. */
+enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err);
+
+int pg_rowset_count(const struct pg_rowset *s);
+int64_t pg_rowset_bytes(const struct pg_rowset *s); /* memory it holds, roughly */
+/* Points `fields` (room for all selected columns) at row `row`; valid while a reference is held. */
+void pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields);
+void pg_rowset_ref(struct pg_rowset *s);
+void pg_rowset_unref(struct pg_rowset *s); /* frees at the last one; NULL is fine */
+
+/* Reads a whole SELECT on the reader's connection and drops the rows: does it fail with class 22? Blocks. Used while
+ * narrowing a failure down: the transaction must be alive; it is dead after a failure. */
+bool pg_reader_try(struct pg_reader *r, const char *sql, struct error *err);
+/* Waits until nothing is under way and drops what comes. */
+void pg_reader_drain(struct pg_reader *r);
+
+struct pg_connection;
+/* The reader's connection, for pg_source_middle. Only while idle. */
+struct pg_connection *pg_reader_connection(struct pg_reader *r);
+
+#endif

@@ -1,0 +1,58 @@
+/* PostgreSQL's binary values, decoded: pure functions over outside bytes, defensive at every offset. No libpq here.
+ * Source: PostgreSQL manual 55 (frontend/backend protocol) and the types' send functions; facts in comments beside each.
+ *
+ * All return false on a truncated or senseless value; a text is written without a terminator. */
+#ifndef PG_TYPES_H
+#define PG_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pg/row.h"
+
+bool pg_bool(struct pg_field f, bool *out);
+bool pg_integer(enum pg_type type, struct pg_field f, int64_t *out); /* PG_INT2, PG_INT4, PG_INT8 */
+bool pg_float(enum pg_type type, struct pg_field f, double *out);    /* PG_FLOAT4, PG_FLOAT8 */
+
+/* The most bytes that pg_number_text writes for a number that DynamoDB could hold; longer ones give PG_NUMBER_LONG. */
+#define PG_NUMBER_MAX 340
+
+enum pg_number {
+    PG_NUMBER_OK,
+    PG_NUMBER_NAN, /* also +-Infinity: DynamoDB has none */
+    PG_NUMBER_INFINITE,
+    PG_NUMBER_LONG, /* does not fit PG_NUMBER_MAX */
+    PG_NUMBER_BAD,  /* not a value of its type */
+};
+/* A number of any numeric type as exact decimal text: integers, numeric with its scale (1.50 stays 1.50), floats in their
+ * shortest form that reads back the same. out holds PG_NUMBER_MAX. */
+enum pg_number pg_number_text(enum pg_type type, struct pg_field f, char *out, size_t *len);
+
+/* A moment, broken down. */
+struct pg_time {
+    int year, month, day; /* 0 for PG_TIME */
+    int hour, minute, second, microsecond;
+};
+enum pg_moment {
+    PG_MOMENT_OK,
+    PG_MOMENT_INFINITE, /* infinity or -infinity */
+    PG_MOMENT_RANGE,    /* before year 1 or after 9999 */
+    PG_MOMENT_BAD,
+};
+/* PG_DATE, PG_TIME, PG_TIMESTAMP, PG_TIMESTAMPTZ (UTC). */
+enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *out);
+/* Seconds since 1970 (floor), of PG_DATE, PG_TIMESTAMP, PG_TIMESTAMPTZ. */
+enum pg_moment pg_epoch(enum pg_type type, struct pg_field f, int64_t *out);
+
+/* ISO text of fixed width, as the types' table in README.md: date YYYY-MM-DD, time HH:MM:SS.ffffff, timestamp
+ * YYYY-MM-DDTHH:MM:SS.ffffff, timestamptz the same with Z. out holds 32. Returns the length. */
+size_t pg_time_iso(enum pg_type type, const struct pg_time *t, char *out);
+
+#define PG_UUID_TEXT 36
+bool pg_uuid_text(struct pg_field f, char out[PG_UUID_TEXT]);
+
+/* The JSON text of PG_JSON, PG_JSONB (version byte taken off) and PG_SERVER_JSON. */
+bool pg_json(enum pg_type type, struct pg_field f, struct pg_field *text);
+
+#endif

@@ -1,0 +1,347 @@
+/* The client of small calls against a scripted peer: what it sends again, heals, gives up, and says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "dynamodb/client.h"
+#include "dynamodb/tables.h"
+
+#define REQUESTS_MAX 16
+
+/* One answer of the script; the last is repeated. */
+struct answer {
+    int status;
+    const char *headers, *body;
+};
+
+/* A peer on loopback that answers one connection after another; it ends when its listening socket is shut
+ * down. */
+struct peer {
+    int listener;
+    const struct answer *answers;
+    int count;
+    int requests;
+    char heads[REQUESTS_MAX][4096];
+    pthread_t thread;
+    char url[64];
+};
+
+/* Reads one request; false when the connection ends. */
+static bool read_request(struct peer *p, int fd) {
+    char in[16384];
+    size_t used = 0;
+    for (;;) {
+        ssize_t n = recv(fd, in + used, sizeof in - 1 - used, 0);
+        if (n <= 0) return false;
+        used += (size_t)n;
+        in[used] = '\0';
+        const char *end = strstr(in, "\r\n\r\n");
+        if (end == NULL) continue;
+        const char *length = strcasestr(in, "content-length:");
+        size_t need = (size_t)(end + 4 - in) + (length ? strtoul(length + 15, NULL, 10) : 0);
+        if (used < need) continue;
+        if (p->requests < REQUESTS_MAX) {
+            snprintf(p->heads[p->requests], sizeof p->heads[0], "%.*s", (int)(end + 2 - in), in);
+        }
+        p->requests++;
+        return true;
+    }
+}
+
+static void *serve(void *arg) {
+    struct peer *p = arg;
+    for (;;) {
+        int fd = accept(p->listener, NULL, NULL);
+        if (fd < 0) return NULL;
+        while (read_request(p, fd)) {
+            int at = p->requests <= p->count ? p->requests - 1 : p->count - 1;
+            const struct answer *a = &p->answers[at];
+            char out[4096];
+            int n = snprintf(out, sizeof out, "HTTP/1.1 %d Any\r\nContent-Length: %zu\r\n%s\r\n%s", a->status,
+                             strlen(a->body), a->headers, a->body);
+            if (send(fd, out, (size_t)n, MSG_NOSIGNAL) != n) break;
+        }
+        close(fd);
+    }
+}
+
+static void open_peer(struct peer *p, const struct answer *answers, int count) {
+    *p = (struct peer){.answers = answers, .count = count};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    p->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(p->listener >= 0);
+    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(p->listener, 8), 0);
+    assert_int_equal(getsockname(p->listener, (struct sockaddr *)&address, &size), 0);
+    snprintf(p->url, sizeof p->url, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    assert_int_equal(pthread_create(&p->thread, NULL, serve, p), 0);
+}
+
+/* After the client is freed, so that no connection is open. */
+static void close_peer(struct peer *p) {
+    shutdown(p->listener, SHUT_RDWR);
+    pthread_join(p->thread, NULL);
+    close(p->listener);
+}
+
+static struct dynamodb_client *open_client(const struct peer *p) {
+    struct error err = {0};
+    struct aws_wish wish = {.region = "eu-west-1", .endpoint = p->url};
+    struct dynamodb_client *c = dynamodb_client_new(&wish, false, &err);
+    if (c == NULL) fail_msg("%s", err.text);
+    return c;
+}
+
+/* Calls ListTables against a script; the result of the call. */
+static bool call(const struct answer *answers, int count, int64_t retry_ns, struct peer *p,
+                 struct buffer *response, struct error *err) {
+    open_peer(p, answers, count);
+    struct dynamodb_client *c = open_client(p);
+    dynamodb_client_set_patience(c, &(struct dynamodb_patience){.retry_ns = retry_ns});
+    *err = (struct error){0};
+    bool ok = dynamodb_call(c, "ListTables", "{}", 2, response, err);
+    int attempts = dynamodb_client_attempts(c);
+    dynamodb_client_free(c);
+    close_peer(p);
+    assert_int_equal(attempts, p->requests);
+    return ok;
+}
+
+#define CALL(answers, retry_ns, p, response, err)                                                            \
+    call(answers, (int)(sizeof(answers) / sizeof(answers)[0]), retry_ns, p, response, err)
+#define FAILED(type, message)                                                                                \
+    "{\"__type\":\"com.amazonaws.dynamodb.v20120810#" type "\",\"message\":\"" message "\"}"
+
+static void answered(void **state) {
+    (void)state;
+    static const struct answer answers[] = {{200, "x-amz-crc32: 2745614147\r\n", "{}"}};
+    struct peer p;
+    struct buffer response;
+    struct error err;
+    buffer_init(&response, 1000);
+    assert_true(buffer_append_text(&response, "what was there before"));
+    if (!CALL(answers, 0, &p, &response, &err)) fail_msg("%s", err.text);
+    assert_int_equal(response.len, 2);
+    assert_memory_equal(response.data, "{}", 2);
+    assert_non_null(strcasestr(p.heads[0], "x-amz-target: DynamoDB_20120810.ListTables\r\n"));
+    assert_non_null(strcasestr(p.heads[0], "Credential=AKIDEXAMPLE/"));
+    assert_non_null(strcasestr(p.heads[0], "/eu-west-1/dynamodb/aws4_request"));
+    buffer_free(&response);
+}
+
+static void sent_again(void **state) {
+    (void)state;
+    static const struct answer answers[] = {
+        {500, "", FAILED("InternalServerError", "again")},
+        {503, "", "<html>"},
+        {200, "x-amz-crc32: 1\r\n", "{}"},
+        {200, "", "{}"}, /* without a checksum there is nothing to compare */
+    };
+    struct peer p;
+    struct error err;
+    if (!CALL(answers, 0, &p, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(p.requests, 4);
+}
+
+static void given_up(void **state) {
+    (void)state;
+    static const struct answer answers[] = {
+        {400, "x-amz-retry-after: 5000\r\n", FAILED("ThrottlingException", "slow down")}};
+    struct peer p;
+    struct error err;
+    assert_false(CALL(answers, CLOCK_SECOND, &p, NULL, &err));
+    assert_int_equal(p.requests, 1); /* the wait that the service asks for is more than the patience */
+    assert_int_equal(err.kind, ERROR_TARGET);
+    assert_true(err.retryable);
+    assert_string_equal(err.code, "ThrottlingException");
+    assert_string_equal(err.text, "ListTables: ThrottlingException: slow down");
+    assert_non_null(strstr(err.hint, "given up after 1 attempts"));
+}
+
+static void refused(void **state) {
+    (void)state;
+    static const struct answer answers[] = {{400, "", FAILED("ResourceNotFoundException", "no such table")}};
+    struct peer p;
+    struct error err;
+    assert_false(CALL(answers, 0, &p, NULL, &err));
+    assert_int_equal(p.requests, 1);
+    assert_false(err.retryable);
+    assert_string_equal(err.code, "ResourceNotFoundException");
+    assert_string_equal(err.text, "ListTables: ResourceNotFoundException: no such table");
+}
+
+/* The service's clock is taken over, once. */
+static void clock_healed(void **state) {
+    (void)state;
+    static const struct answer answers[] = {
+        {400, "Date: Sun, 01 Jan 2034 12:00:00 GMT\r\n", FAILED("RequestExpired", "expired")},
+        {200, "", "{}"},
+    };
+    struct peer p;
+    struct error err;
+    if (!CALL(answers, 0, &p, NULL, &err)) fail_msg("%s", err.text);
+    assert_null(strcasestr(p.heads[0], "x-amz-date: 20340101T1200"));
+    assert_non_null(strcasestr(p.heads[1], "x-amz-date: 20340101T1200"));
+    assert_false(call(answers, 1, 0, &p, NULL, &err)); /* and if that does not heal it: an error */
+    assert_int_equal(p.requests, 2);
+    assert_string_equal(err.code, "RequestExpired");
+}
+
+/* Keys that were changed meanwhile are read anew, once. */
+static void keys_healed(void **state) {
+    (void)state;
+    static const struct answer answers[] = {
+        {400, "", FAILED("ExpiredTokenException", "expired")},
+        {200, "", "{}"},
+    };
+    struct peer p;
+    struct error err;
+    open_peer(&p, answers, 2);
+    struct dynamodb_client *c = open_client(&p);
+    setenv("AWS_ACCESS_KEY_ID", "AKIDROTATED", 1);
+    bool ok = dynamodb_call(c, "ListTables", "{}", 2, NULL, &err);
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+    dynamodb_client_free(c);
+    close_peer(&p);
+    if (!ok) fail_msg("%s", err.text);
+    assert_non_null(strcasestr(p.heads[0], "Credential=AKIDEXAMPLE/"));
+    assert_non_null(strcasestr(p.heads[1], "Credential=AKIDROTATED/"));
+    assert_false(call(answers, 1, 0, &p, NULL, &err));
+    assert_int_equal(p.requests, 2);
+    assert_string_equal(err.code, "ExpiredTokenException");
+}
+
+static void set_stop(void *arg, const char *text) {
+    assert_non_null(strstr(text, "ListTables: HTTP 500"));
+    assert_non_null(strstr(text, "; trying again in "));
+    *(volatile int *)arg = 1;
+}
+
+static void interrupted(void **state) {
+    (void)state;
+    static const struct answer answers[] = {{500, "x-amz-retry-after: 20000\r\n", ""}};
+    struct peer p;
+    struct error err;
+    volatile int stop = 0;
+    open_peer(&p, answers, 1);
+    struct dynamodb_client *c = open_client(&p);
+    dynamodb_client_set_patience(
+        c, &(struct dynamodb_patience){.stop = &stop, .say = set_stop, .arg = (void *)&stop});
+    assert_false(dynamodb_call(c, "ListTables", "{}", 2, NULL, &err));
+    assert_int_equal(err.kind, ERROR_INTERRUPTED);
+    dynamodb_client_free(c);
+    close_peer(&p);
+    assert_int_equal(p.requests, 1);
+}
+
+static void response_too_long(void **state) {
+    (void)state;
+    static const struct answer answers[] = {{200, "", "{\"TableNames\":[\"a\",\"b\"]}"}};
+    struct peer p;
+    struct error err;
+    struct buffer response;
+    buffer_init(&response, 10);
+    assert_false(CALL(answers, 0, &p, &response, &err));
+    assert_int_equal(err.kind, ERROR_LOCAL);
+    buffer_free(&response);
+}
+
+static void empty_or_not(void **state) {
+    (void)state;
+    static const struct {
+        const char *body;
+        bool ok, empty;
+    } table[] = {
+        {"{\"Count\":0,\"ScannedCount\":0}", true, true},
+        {"{\"Count\":1,\"LastEvaluatedKey\":{\"k\":{\"S\":\"a\"}}}", true, false},
+        {"{}", false, false},
+        {"{\"Count\":", false, false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct answer answer = {200, "", table[i].body};
+        struct peer p;
+        struct error err = {0};
+        bool empty = false;
+        open_peer(&p, &answer, 1);
+        struct dynamodb_client *c = open_client(&p);
+        assert_int_equal(dynamodb_table_is_empty(c, "t", &empty, &err), table[i].ok);
+        dynamodb_client_free(c);
+        close_peer(&p);
+        assert_int_equal(empty, table[i].empty);
+    }
+}
+
+/* The first CreateTable made the table though its answer was lost: the second's refusal is no failure. */
+static void created_twice(void **state) {
+    (void)state;
+    static const char described[] =
+        "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{"
+        "\"AttributeName\":\"k\","
+        "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"
+        "\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"}}}";
+    static const struct answer answers[] = {
+        {500, "", ""},
+        {400, "", FAILED("ResourceInUseException", "Table already exists: t")},
+        {200, "", described},
+        {400, "", FAILED("UnknownOperationException", "")}, /* UpdateTimeToLive */
+        {200, "", described},
+        {400, "", FAILED("AccessDeniedException", "no")}, /* DescribeTimeToLive, DescribeContinuousBackups */
+    };
+    struct dynamodb_schema schema = {.name = "t", .partition = {"k", DYNAMODB_S}, .time_to_live = "TTL"};
+    struct dynamodb_notices notices = {.arena = arena_new()};
+    assert_non_null(notices.arena);
+    struct peer p;
+    struct error err = {0};
+    open_peer(&p, answers, (int)(sizeof answers / sizeof answers[0]));
+    struct dynamodb_client *c = open_client(&p);
+    bool ok = dynamodb_table_create(c, &schema, &notices, &err);
+    dynamodb_client_free(c);
+    close_peer(&p);
+    if (!ok) fail_msg("%s", err.text);
+    assert_int_equal(notices.count, 1);
+    assert_string_equal(notices.lines[0],
+                        "table t: this endpoint does not know UpdateTimeToLive: the time to live is not set");
+    arena_free(notices.arena);
+
+    open_peer(&p, &answers[1], 1);
+    c = open_client(&p);
+    assert_false(dynamodb_table_create(c, &schema, &notices, &err)); /* sent once, it is another's table */
+    assert_string_equal(err.code, "ResourceInUseException");
+    dynamodb_client_free(c);
+    close_peer(&p);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    struct error err;
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
+    unsetenv("AWS_SESSION_TOKEN");
+    unsetenv("AWS_PROFILE");
+    return http_global_init(&err) ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answered),      cmocka_unit_test(sent_again),        cmocka_unit_test(given_up),
+        cmocka_unit_test(refused),       cmocka_unit_test(clock_healed),      cmocka_unit_test(keys_healed),
+        cmocka_unit_test(interrupted),   cmocka_unit_test(response_too_long), cmocka_unit_test(empty_or_not),
+        cmocka_unit_test(created_twice),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}

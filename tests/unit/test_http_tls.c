@@ -1,0 +1,235 @@
+/* Connections over TLS: verification is on, the environment names whom to trust, and bytes pass whole both ways. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "aws/http.h"
+#include "base/clock.h"
+
+/* --- a certificate of the test's own, which signs itself --- */
+
+struct identity {
+    EVP_PKEY *key;
+    X509 *certificate;
+    char file[64]; /* the certificate as PEM */
+};
+
+static void identity_new(struct identity *id, const char *names) {
+    id->key = EVP_EC_gen("P-256");
+    id->certificate = X509_new();
+    X509 *x = id->certificate;
+    assert_true(id->key && x && X509_set_version(x, 2) && ASN1_INTEGER_set(X509_get_serialNumber(x), 1));
+    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_NAME *name = X509_get_subject_name(x);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(x, name);
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+    assert_true(e && X509_add_ext(x, e, -1) && X509_set_pubkey(x, id->key) && X509_sign(x, id->key, EVP_sha256()));
+    X509_EXTENSION_free(e);
+    snprintf(id->file, sizeof id->file, "/tmp/hlua-test-XXXXXX");
+    FILE *f = fdopen(mkstemp(id->file), "w");
+    assert_true(f && PEM_write_X509(f, x));
+    fclose(f);
+}
+
+static void identity_free(struct identity *id) {
+    unlink(id->file);
+    X509_free(id->certificate);
+    EVP_PKEY_free(id->key);
+}
+
+/* --- a peer that answers each request, until the client goes --- */
+
+struct peer {
+    const struct identity *id;
+    int listener, port;
+    bool byte_by_byte, plain;
+    pthread_t thread;
+    size_t body_bytes;
+    int requests;
+};
+
+#define HEAD_BYTES 100 /* each head of the tests is padded to this */
+static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+static void serve(struct peer *p, SSL *ssl, size_t body_len) {
+    static char data[65536];
+    size_t got = 0;
+    for (int n; (n = SSL_read(ssl, data, sizeof data)) > 0;) {
+        got += (size_t)n;
+        if (got < HEAD_BYTES + body_len) continue;
+        p->requests++;
+        p->body_bytes += got - HEAD_BYTES;
+        got = 0;
+        size_t step = p->byte_by_byte ? 1 : sizeof ANSWER - 1;
+        for (size_t at = 0; at < sizeof ANSWER - 1; at += step)
+            SSL_write(ssl, ANSWER + at, (int)step);
+    }
+}
+
+#define BODY_BYTES ((size_t)400000)
+
+static void *peer_main(void *argument) {
+    struct peer *p = argument;
+    int fd = accept(p->listener, NULL, NULL);
+    if (p->plain) {
+        send(fd, "220 mail ready\r\n", 16, MSG_NOSIGNAL);
+        close(fd);
+        return NULL;
+    }
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(context, p->id->certificate);
+    SSL_CTX_use_PrivateKey(context, p->id->key);
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    if (SSL_accept(ssl) == 1) serve(p, ssl, BODY_BYTES);
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    close(fd);
+    return NULL;
+}
+
+static void peer_start(struct peer *p) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(p->listener >= 0 && bind(p->listener, (struct sockaddr *)&a, n) == 0 && listen(p->listener, 8) == 0);
+    assert_int_equal(getsockname(p->listener, (struct sockaddr *)&a, &n), 0);
+    p->port = ntohs(a.sin_port);
+    assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
+}
+
+static void peer_finish(struct peer *p) {
+    pthread_join(p->thread, NULL);
+    close(p->listener);
+}
+
+/* --- the client --- */
+
+static struct http_connection *connection_to(int port) {
+    struct http_endpoint e;
+    struct error err;
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", port);
+    assert_true(http_endpoint_parse(url, false, &e, &err));
+    struct http_timeouts t = {.connect_ns = 20 * CLOCK_SECOND, .response_ns = 20 * CLOCK_SECOND};
+    struct http_connection *c = http_connection_new(&e, t);
+    assert_non_null(c);
+    return c;
+}
+
+static bool exchange(struct http_connection *c, struct error *err) {
+    static char body[BODY_BYTES];
+    char head[HEAD_BYTES + 1];
+    int n = snprintf(head, sizeof head, "POST / HTTP/1.1\r\ncontent-length: %zu\r\nx: ", BODY_BYTES);
+    memset(head + n, 'x', (size_t)(HEAD_BYTES - 4 - n));
+    memcpy(head + HEAD_BYTES - 4, "\r\n\r\n", 4);
+    return http_exchange(c, head, HEAD_BYTES, body, BODY_BYTES, NULL, err);
+}
+
+static void trust(const struct identity *id) {
+    static const char *const names[] = {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (int i = 0; i < 3; i++)
+        unsetenv(names[i]);
+    if (id) setenv("AWS_CA_BUNDLE", id->file, 1);
+}
+
+static void test_exchange(void **state) {
+    const struct identity *id = *state;
+    for (int i = 0; i < 2; i++) {
+        struct peer p = {.id = id, .byte_by_byte = i == 1};
+        struct error err;
+        trust(id);
+        peer_start(&p);
+        struct http_connection *c = connection_to(p.port);
+        for (int request = 0; request < 3; request++) {
+            if (!exchange(c, &err)) fail_msg("%s", err.text);
+            assert_int_equal(http_response(c)->body_len, 5);
+            assert_memory_equal(http_response(c)->body, "hello", 5);
+        }
+        http_connection_free(c);
+        peer_finish(&p);
+        assert_int_equal(p.requests, 3);
+        assert_int_equal(p.body_bytes, 3 * BODY_BYTES);
+    }
+}
+
+static struct error failure(struct peer *p) {
+    struct error err = {0};
+    peer_start(p);
+    struct http_connection *c = connection_to(p->port);
+    assert_false(exchange(c, &err));
+    assert_int_equal(err.kind, ERROR_TARGET);
+    http_connection_free(c);
+    peer_finish(p);
+    assert_int_equal(p->requests, 0);
+    return err;
+}
+
+static void test_untrusted(void **state) {
+    struct peer p = {.id = *state};
+    trust(NULL);
+    struct error err = failure(&p);
+    assert_false(err.retryable);
+    assert_non_null(strstr(err.hint, "AWS_CA_BUNDLE"));
+}
+
+static void test_wrong_name(void **state) {
+    (void)state;
+    struct identity other;
+    identity_new(&other, "DNS:elsewhere.example");
+    struct peer p = {.id = &other};
+    trust(&other);
+    assert_false(failure(&p).retryable);
+    identity_free(&other);
+}
+
+static void test_missing_bundle(void **state) {
+    struct peer p = {.id = *state};
+    trust(NULL);
+    setenv("AWS_CA_BUNDLE", "/nonexistent/ca.pem", 1);
+    assert_false(failure(&p).retryable);
+}
+
+static void test_peer_without_tls(void **state) {
+    struct peer p = {.id = *state, .plain = true};
+    trust(*state);
+    failure(&p);
+}
+
+static int group_setup(void **state) {
+    static struct identity id;
+    identity_new(&id, "IP:127.0.0.1");
+    *state = &id;
+    return http_global_init(NULL) ? 0 : -1;
+}
+
+static int group_teardown(void **state) {
+    identity_free(*state);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exchange),       cmocka_unit_test(test_untrusted),        cmocka_unit_test(test_wrong_name),
+        cmocka_unit_test(test_missing_bundle), cmocka_unit_test(test_peer_without_tls),
+    };
+    return cmocka_run_group_tests_name("http_tls", tests, group_setup, group_teardown);
+}
