@@ -32,7 +32,11 @@ types.sorted_keys = sorted_keys
 
 -- A table that no constructor made. Says what is wrong and returns nil otherwise.
 local function plain_table(at, value, what, problems, hint)
-  if type(value) == "table" and not node.is(value) then return value end
+  if type(value) == "table" and getmetatable(value) == nil then return value end
+  if type(value) == "table" and not node.is(value) then
+    -- What it holds could change with each look.
+    what, hint = what .. " without a metatable", "copy it into a plain table"
+  end
   expected(problems, at, what, value, hint)
   return nil
 end
@@ -390,7 +394,7 @@ end
 
 function types.projection(at, value, field, problems)
   if value == "ALL" or value == "KEYS_ONLY" then return end
-  if type(value) ~= "table" or node.is(value) then
+  if type(value) ~= "table" or getmetatable(value) ~= nil then
     local best = type(value) == "string" and nearest.pick(value, { "ALL", "KEYS_ONLY" })
     return expected(problems, at, '"ALL", "KEYS_ONLY" or a list of attributes', value,
       best and ('did you mean "%s"?'):format(best) or field.example)

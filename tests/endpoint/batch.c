@@ -5,8 +5,7 @@
 #include <string.h>
 
 static bool misshapen(const struct json *j, struct error *err) {
-    return refuse(err, "SerializationException", "%s",
-                  j->problem ? j->problem : "the request is not shaped as BatchWriteItem");
+    return refuse(err, "SerializationException", "%s", j->problem ? j->problem : "the request is not shaped as BatchWriteItem");
 }
 
 /* {"PutRequest":{"Item":{...}}} or {"DeleteRequest":{"Key":{...}}}, its brace already read. */
@@ -38,8 +37,7 @@ static bool read_tables(struct json *j, struct batch *b, struct error *err) {
             if (!read_operation(j, b, err)) return false;
         }
         if (token != JSON_ARRAY_END) return misshapen(j, err);
-        if (b->count == before)
-            return refuse_value(err, "The batch write request list for a table cannot be null or empty");
+        if (b->count == before) return refuse_value(err, "The batch write request list for a table cannot be null or empty");
     }
     return token == JSON_OBJECT_END || misshapen(j, err);
 }

@@ -75,20 +75,21 @@ static int attribute_position(const struct catalog_table *t, const char *name) {
 }
 
 /* A KeySchema: partition attributes first, then sort attributes, `parts` of each at most. */
-static bool read_key(const struct catalog_table *t, struct slice owner, int parts, struct catalog_key *key,
-                     struct error *err) {
+static bool read_key(const struct catalog_table *t, struct slice owner, int parts, struct catalog_key *key, struct error *err) {
     struct slice list, element;
     struct doc_each each;
     char name[DOC_NAME], type[8];
     if (!doc_get(owner, "KeySchema", &list)) list = (struct slice){"[]", 2};
     doc_each(&each, list);
     while (doc_next(&each, &element)) {
-        bool ok = doc_get_text(element, "AttributeName", name, sizeof name) &&
-                  doc_get_text(element, "KeyType", type, sizeof type);
+        bool ok =
+            doc_get_text(element, "AttributeName", name, sizeof name) && doc_get_text(element, "KeyType", type, sizeof type);
         int position = ok ? attribute_position(t, name) : -1;
         if (position < 0)
-            return refuse_value(err, "One or more parameter values were invalid: Some index key attributes are not "
-                                     "defined in AttributeDefinitions. Keys: [%s]", ok ? name : "");
+            return refuse_value(err,
+                                "One or more parameter values were invalid: Some index key attributes are not "
+                                "defined in AttributeDefinitions. Keys: [%s]",
+                                ok ? name : "");
         if (strcmp(type, "HASH") == 0 && key->sorts == 0 && key->partitions < parts)
             key->partition[key->partitions++] = position;
         else if (strcmp(type, "RANGE") == 0 && key->partitions > 0 && key->sorts < parts)
@@ -139,10 +140,13 @@ static bool uses(const struct catalog_key *key, int position) {
 static bool check_all_used(const struct catalog_table *t, struct error *err) {
     for (int i = 0; i < t->attribute_count; i++) {
         bool used = uses(&t->key, i);
-        for (int k = 0; k < t->index_count && !used; k++) used = uses(&t->indexes[k].key, i);
+        for (int k = 0; k < t->index_count && !used; k++)
+            used = uses(&t->indexes[k].key, i);
         if (!used)
-            return refuse_value(err, "One or more parameter values were invalid: Some AttributeDefinitions are not "
-                                     "used. AttributeDefinitions: [%s]", t->attributes[i].name);
+            return refuse_value(err,
+                                "One or more parameter values were invalid: Some AttributeDefinitions are not "
+                                "used. AttributeDefinitions: [%s]",
+                                t->attributes[i].name);
     }
     return true;
 }
@@ -175,7 +179,8 @@ static bool add_tags(struct catalog_table *t, struct slice body, struct error *e
             !doc_get_text(element, "Value", tag.value, sizeof tag.value))
             return refuse_value(err, "a tag needs a Key and a Value");
         int at = 0;
-        while (at < t->tag_count && strcmp(t->tags[at].key, tag.key) != 0) at++;
+        while (at < t->tag_count && strcmp(t->tags[at].key, tag.key) != 0)
+            at++;
         if (at == CATALOG_TAGS_MAX) return refuse_value(err, "Too many tags");
         t->tags[at] = tag;
         if (at == t->tag_count) t->tag_count++;
@@ -192,9 +197,8 @@ static bool define(struct catalog_table *t, struct slice body, struct error *err
     body.data = t->definition;
     if (!doc_get_text(body, "TableName", t->name, sizeof t->name) || !name_is_legal(t->name))
         return refuse_value(err, "TableName must be 3 to 255 letters, digits, '_', '-' or '.'");
-    return read_attributes(t, body, err) && read_key(t, body, 1, &t->key, err) &&
-           read_indexes(t, body, false, err) && read_indexes(t, body, true, err) && check_all_used(t, err) &&
-           check_settings(body, err) && add_tags(t, body, err);
+    return read_attributes(t, body, err) && read_key(t, body, 1, &t->key, err) && read_indexes(t, body, false, err) &&
+           read_indexes(t, body, true, err) && check_all_used(t, err) && check_settings(body, err) && add_tags(t, body, err);
 }
 
 static bool create(struct catalog *c, struct slice body, struct buffer *out, struct error *err) {
@@ -202,7 +206,8 @@ static bool create(struct catalog *c, struct slice body, struct buffer *out, str
     if (t == NULL) return error_memory(err, "creating a table");
     bool ok = define(t, body, err);
     struct catalog_table **link = &c->first;
-    while (ok && *link && strcmp((*link)->name, t->name) < 0) link = &(*link)->next;
+    while (ok && *link && strcmp((*link)->name, t->name) < 0)
+        link = &(*link)->next;
     if (ok && *link && strcmp((*link)->name, t->name) == 0)
         ok = refuse(err, "ResourceInUseException", "Table already exists: %s", t->name);
     if (!ok) {
@@ -220,7 +225,8 @@ static bool drop(struct catalog *c, struct catalog_table *t, struct buffer *out,
                                  "Disable deletion protection first.");
     bool ok = describe_table(t, "TableDescription", "DELETING", out, err);
     struct catalog_table **link = &c->first;
-    while (*link != t) link = &(*link)->next;
+    while (*link != t)
+        link = &(*link)->next;
     *link = t->next;
     table_free(t);
     return ok;

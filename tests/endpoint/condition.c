@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static bool add_value(struct conditions *c, const struct catalog_table *t, struct condition *n, int which,
-                      struct expression *e, struct error *err) {
+static bool add_value(struct conditions *c, const struct catalog_table *t, struct condition *n, int which, struct expression *e,
+                      struct error *err) {
     struct value value;
     if (!expression_value(e, &value, err)) return false;
     if (value.type[0] != t->attributes[n->attribute].type || value.type[1] != '\0')
@@ -24,8 +24,7 @@ static bool find_attribute(const struct catalog_table *t, const char *name, int 
     return refuse_value(err, "Query condition missed key schema element: %s is no key", name);
 }
 
-static bool read_comparison(struct conditions *c, const struct catalog_table *t, struct expression *e,
-                            struct error *err) {
+static bool read_comparison(struct conditions *c, const struct catalog_table *t, struct expression *e, struct error *err) {
     static const struct {
         const char *mark;
         enum condition_kind kind;
@@ -57,8 +56,7 @@ static bool read_comparison(struct conditions *c, const struct catalog_table *t,
 }
 
 /* Comparisons joined by AND, any of them in parentheses; `depth` keeps a hostile text from the end of the stack. */
-static bool read_all(struct conditions *c, const struct catalog_table *t, struct expression *e, int depth,
-                     struct error *err) {
+static bool read_all(struct conditions *c, const struct catalog_table *t, struct expression *e, int depth, struct error *err) {
     do {
         if (expression_take(e, "(")) {
             if (depth == 32) return expression_refuse(e, err);
@@ -79,14 +77,13 @@ static const struct condition *find(const struct conditions *c, int attribute) {
 }
 
 /* Every partition attribute by `=`; sort attributes from the left, only the last by anything else; nothing besides. */
-static bool check_against_key(const struct conditions *c, const struct catalog_table *t,
-                              const struct catalog_key *key, struct error *err) {
+static bool check_against_key(const struct conditions *c, const struct catalog_table *t, const struct catalog_key *key,
+                              struct error *err) {
     int used = 0;
     for (int i = 0; i < key->partitions; i++, used++) {
         const struct condition *n = find(c, key->partition[i]);
         if (n == NULL)
-            return refuse_value(err, "Query condition missed key schema element: %s",
-                                t->attributes[key->partition[i]].name);
+            return refuse_value(err, "Query condition missed key schema element: %s", t->attributes[key->partition[i]].name);
         if (n->kind != EQUAL) return refuse_value(err, "Query key condition not supported");
     }
     for (int i = 0; i < key->sorts; i++, used++) {
@@ -100,8 +97,8 @@ static bool check_against_key(const struct conditions *c, const struct catalog_t
     return true;
 }
 
-bool conditions_read(struct conditions *c, const struct catalog_table *t, const struct catalog_key *key,
-                     struct slice body, struct error *err) {
+bool conditions_read(struct conditions *c, const struct catalog_table *t, const struct catalog_key *key, struct slice body,
+                     struct error *err) {
     struct expression e;
     c->count = 0;
     buffer_init(&c->bytes, (size_t)32 << 20);
@@ -143,8 +140,7 @@ static bool meets_one(const struct conditions *c, const struct condition *n, con
     return false;
 }
 
-bool conditions_meet(const struct conditions *c, const struct view *v, struct buffer *scratch, bool *meets,
-                     struct error *err) {
+bool conditions_meet(const struct conditions *c, const struct view *v, struct buffer *scratch, bool *meets, struct error *err) {
     *meets = true;
     for (int i = 0; i < c->count && *meets; i++) {
         scratch->len = 0;

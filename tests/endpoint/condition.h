@@ -25,15 +25,14 @@ struct conditions {
 };
 
 /* Reads the request's expression and holds it against the key. conditions_free in any case. */
-bool conditions_read(struct conditions *c, const struct catalog_table *t, const struct catalog_key *key,
-                     struct slice body, struct error *err);
+bool conditions_read(struct conditions *c, const struct catalog_table *t, const struct catalog_key *key, struct slice body,
+                     struct error *err);
 void conditions_free(struct conditions *c);
 
 /* The value that the attribute must equal, or an empty slice. */
 struct slice conditions_equal(const struct conditions *c, int attribute);
 
 /* Whether an item, which has the whole key, meets all conditions; scratch is for key bytes. *meets says so. */
-bool conditions_meet(const struct conditions *c, const struct view *v, struct buffer *scratch, bool *meets,
-                     struct error *err);
+bool conditions_meet(const struct conditions *c, const struct view *v, struct buffer *scratch, bool *meets, struct error *err);
 
 #endif

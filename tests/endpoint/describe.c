@@ -18,8 +18,10 @@ static bool print_throughput(struct buffer *out, struct slice owner) {
         doc_get_integer(value, "ReadCapacityUnits", &read);
         doc_get_integer(value, "WriteCapacityUnits", &write);
     }
-    return buffer_printf(out, ",\"ProvisionedThroughput\":{\"NumberOfDecreasesToday\":0,\"ReadCapacityUnits\":%lld,"
-                              "\"WriteCapacityUnits\":%lld}", (long long)read, (long long)write);
+    return buffer_printf(out,
+                         ",\"ProvisionedThroughput\":{\"NumberOfDecreasesToday\":0,\"ReadCapacityUnits\":%lld,"
+                         "\"WriteCapacityUnits\":%lld}",
+                         (long long)read, (long long)write);
 }
 
 static bool print_indexes(struct buffer *out, const struct catalog_table *t, bool local) {
@@ -28,8 +30,9 @@ static bool print_indexes(struct buffer *out, const struct catalog_table *t, boo
         const struct catalog_index *index = &t->indexes[i];
         if (index->local != local) continue;
         if (!any) ok = buffer_printf(out, ",\"%sSecondaryIndexes\":[", local ? "Local" : "Global");
-        ok = ok && buffer_printf(out, "%s{\"IndexName\":\"%s\",\"IndexArn\":\"" ARN "/index/%s\"", any ? "," : "",
-                                 index->name, t->name, index->name) &&
+        ok = ok &&
+             buffer_printf(out, "%s{\"IndexName\":\"%s\",\"IndexArn\":\"" ARN "/index/%s\"", any ? "," : "", index->name, t->name,
+                           index->name) &&
              (local || buffer_append_text(out, ",\"IndexStatus\":\"ACTIVE\"")) &&
              print_member(out, index->definition, "KeySchema") && print_member(out, index->definition, "Projection") &&
              (local || print_throughput(out, index->definition)) &&
@@ -50,8 +53,10 @@ static bool print_settings(struct buffer *out, struct slice definition, const ch
         !buffer_printf(out, ",\"TableClassSummary\":{\"TableClass\":\"%s\"}", text))
         return false;
     if (doc_get(definition, "StreamSpecification", &value) && doc_get_true(value, "StreamEnabled") &&
-        !buffer_printf(out, ",\"LatestStreamLabel\":\"2026-01-01T00:00:00.000\",\"LatestStreamArn\":\"" ARN
-                            "/stream/2026-01-01T00:00:00.000\"", table))
+        !buffer_printf(out,
+                       ",\"LatestStreamLabel\":\"2026-01-01T00:00:00.000\",\"LatestStreamArn\":\"" ARN
+                       "/stream/2026-01-01T00:00:00.000\"",
+                       table))
         return false;
     bool guarded = doc_get_true(definition, "DeletionProtectionEnabled");
     return print_member(out, definition, "StreamSpecification") &&
@@ -61,9 +66,10 @@ static bool print_settings(struct buffer *out, struct slice definition, const ch
 bool describe_table(const struct catalog_table *t, const char *member, const char *status, struct buffer *out,
                     struct error *err) {
     struct slice definition = {t->definition, t->definition_len};
-    bool ok = buffer_printf(out, "{\"%s\":{\"TableName\":\"%s\",\"TableStatus\":\"%s\",\"TableArn\":\"" ARN "\","
-                                 "\"TableId\":\"00000000-0000-0000-0000-%012llx\",\"CreationDateTime\":%lld,"
-                                 "\"ItemCount\":%zu,\"TableSizeBytes\":%llu",
+    bool ok = buffer_printf(out,
+                            "{\"%s\":{\"TableName\":\"%s\",\"TableStatus\":\"%s\",\"TableArn\":\"" ARN "\","
+                            "\"TableId\":\"00000000-0000-0000-0000-%012llx\",\"CreationDateTime\":%lld,"
+                            "\"ItemCount\":%zu,\"TableSizeBytes\":%llu",
                             member, t->name, status, t->name, (unsigned long long)t->created, (long long)t->created,
                             t->items.count, (unsigned long long)t->items.bytes) &&
               print_member(out, definition, "AttributeDefinitions") && print_member(out, definition, "KeySchema") &&
@@ -79,7 +85,8 @@ bool describe_list(const struct catalog *c, struct slice body, struct buffer *ou
     doc_get_integer(body, "Limit", &limit);
     const struct catalog_table *t = c->first, *last = NULL;
     bool ok = buffer_append_text(out, "{\"TableNames\":[");
-    while (t && strcmp(t->name, after) <= 0) t = t->next;
+    while (t && strcmp(t->name, after) <= 0)
+        t = t->next;
     for (; ok && t && count < limit; t = t->next, count++) {
         ok = buffer_printf(out, "%s\"%s\"", count ? "," : "", t->name);
         last = t;
@@ -93,26 +100,26 @@ bool describe_tags(const struct catalog_table *t, struct buffer *out, struct err
     bool ok = buffer_append_text(out, "{\"Tags\":[");
     for (int i = 0; ok && i < t->tag_count; i++) {
         const struct catalog_tag *tag = &t->tags[i];
-        ok = buffer_append_text(out, i ? ",{\"Key\":" : "{\"Key\":") &&
-             json_append_string(out, tag->key, strlen(tag->key)) && buffer_append_text(out, ",\"Value\":") &&
-             json_append_string(out, tag->value, strlen(tag->value)) && buffer_append_text(out, "}");
+        ok = buffer_append_text(out, i ? ",{\"Key\":" : "{\"Key\":") && json_append_string(out, tag->key, strlen(tag->key)) &&
+             buffer_append_text(out, ",\"Value\":") && json_append_string(out, tag->value, strlen(tag->value)) &&
+             buffer_append_text(out, "}");
     }
     return (ok && buffer_append_text(out, "]}")) || error_memory(err, "listing tags");
 }
 
 bool describe_ttl(const struct catalog_table *t, struct buffer *out, struct error *err) {
     bool enabled = t->ttl_attribute[0] != '\0';
-    bool ok = buffer_printf(out, "{\"TimeToLiveDescription\":{\"TimeToLiveStatus\":\"%s\"",
-                            enabled ? "ENABLED" : "DISABLED");
+    bool ok = buffer_printf(out, "{\"TimeToLiveDescription\":{\"TimeToLiveStatus\":\"%s\"", enabled ? "ENABLED" : "DISABLED");
     if (ok && enabled)
-        ok = buffer_append_text(out, ",\"AttributeName\":") &&
-             json_append_string(out, t->ttl_attribute, strlen(t->ttl_attribute));
+        ok =
+            buffer_append_text(out, ",\"AttributeName\":") && json_append_string(out, t->ttl_attribute, strlen(t->ttl_attribute));
     return (ok && buffer_append_text(out, "}}")) || error_memory(err, "describing time to live");
 }
 
 bool describe_backups(const struct catalog_table *t, struct buffer *out, struct error *err) {
-    return buffer_printf(out, "{\"ContinuousBackupsDescription\":{\"ContinuousBackupsStatus\":\"ENABLED\","
-                              "\"PointInTimeRecoveryDescription\":{\"PointInTimeRecoveryStatus\":\"%s\"}}}",
+    return buffer_printf(out,
+                         "{\"ContinuousBackupsDescription\":{\"ContinuousBackupsStatus\":\"ENABLED\","
+                         "\"PointInTimeRecoveryDescription\":{\"PointInTimeRecoveryStatus\":\"%s\"}}}",
                          t->point_in_time_recovery ? "ENABLED" : "DISABLED") ||
            error_memory(err, "describing backups");
 }

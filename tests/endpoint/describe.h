@@ -7,8 +7,7 @@
 #include "endpoint/catalog.h"
 
 /* {"member": {TableDescription}}; member is "Table" or "TableDescription". */
-bool describe_table(const struct catalog_table *t, const char *member, const char *status, struct buffer *out,
-                    struct error *err);
+bool describe_table(const struct catalog_table *t, const char *member, const char *status, struct buffer *out, struct error *err);
 /* ListTables, with Limit and ExclusiveStartTableName. */
 bool describe_list(const struct catalog *c, struct slice body, struct buffer *out, struct error *err);
 bool describe_tags(const struct catalog_table *t, struct buffer *out, struct error *err);

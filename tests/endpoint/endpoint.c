@@ -51,8 +51,7 @@ static bool handle_tables_or_items(struct endpoint *e, const struct request *r, 
     bool handled;
     /* The two writes are not read here: a sink does not look at them, and the store's reader of a batch judges all. */
     bool unread = r->op == OPERATION_BATCH_WRITE_ITEM || (r->op == OPERATION_PUT_ITEM && e->mode == MODE_SINK);
-    if (!unread && !doc_is_object(r->body))
-        return refuse(err, "SerializationException", "the request is not a JSON object");
+    if (!unread && !doc_is_object(r->body)) return refuse(err, "SerializationException", "the request is not a JSON object");
     if (!catalog_handle(&e->catalog, r->op, r->body, &a->body, &handled, err)) return false;
     if (handled) return true;
     return e->mode == MODE_SINK ? sink_handle(&e->catalog, r, held_back, a, err)
@@ -95,8 +94,7 @@ static void do_fault(struct endpoint *e, const struct fault *f, const struct req
         serve(e, r, 0, a);
         break;
     case FAULT_REFUSE:
-        answer_made_up(a, f, "ValidationException",
-                       "One or more parameter values were invalid: an item that was to be refused");
+        answer_made_up(a, f, "ValidationException", "One or more parameter values were invalid: an item that was to be refused");
         break;
     case FAULT_ERROR: answer_made_up(a, f, f->type, "a fault was asked for"); break;
     }
@@ -127,11 +125,12 @@ static bool print_counts(const struct endpoint *e, struct buffer *out, struct er
     for (int i = 0; ok && i < OPERATION_COUNT; i++) {
         const struct endpoint_counter *c = &e->counters[i];
         if (c->requests == 0) continue;
-        ok = buffer_printf(out, "%s\"%s\":{\"requests\":%llu,\"bytes\":%llu,\"items\":%llu,\"applied\":%llu,"
-                                "\"faults\":%llu}",
+        ok = buffer_printf(out,
+                           "%s\"%s\":{\"requests\":%llu,\"bytes\":%llu,\"items\":%llu,\"applied\":%llu,"
+                           "\"faults\":%llu}",
                            any ? "," : "", operation_name((enum operation)i), (unsigned long long)c->requests,
-                           (unsigned long long)c->bytes, (unsigned long long)c->items,
-                           (unsigned long long)c->applied, (unsigned long long)c->faults);
+                           (unsigned long long)c->bytes, (unsigned long long)c->items, (unsigned long long)c->applied,
+                           (unsigned long long)c->faults);
         any = true;
     }
     return (ok && buffer_append_text(out, "}}")) || error_memory(err, "counting");

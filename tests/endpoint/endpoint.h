@@ -18,7 +18,7 @@ struct endpoint_counter {
 
 struct endpoint {
     enum endpoint_mode mode;
-    int64_t latency_ms; /* added to every answer of an operation */
+    int64_t latency_ms;      /* added to every answer of an operation */
     struct forward *forward; /* MODE_FORWARD only */
     struct log *log;         /* may be NULL */
     struct faults faults;

@@ -11,11 +11,13 @@ static bool in_word(char c) {
 
 /* Finds the word at or after `at`: a name with its # or :, one of <= >= <>, or a single mark. */
 static void find_word(struct expression *e, const char *at) {
-    while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r') at++;
+    while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')
+        at++;
     const char *end = at;
     if (*end == '#' || *end == ':' || in_word(*end)) {
         end++;
-        while (in_word(*end)) end++;
+        while (in_word(*end))
+            end++;
     } else if ((*end == '<' || *end == '>') && (end[1] == '=' || end[1] == '>')) {
         end += 2;
     } else if (*end) {
@@ -63,8 +65,10 @@ bool expression_name(struct expression *e, char *name, struct error *err) {
     if (word[0] != '#')
         memcpy(name, word, sizeof word);
     else if (!doc_get_text(e->names, word, name, DOC_NAME))
-        return refuse_value(err, "Invalid %s: An expression attribute name used in the document path is not defined; "
-                                 "attribute name: %s", e->shown, word);
+        return refuse_value(err,
+                            "Invalid %s: An expression attribute name used in the document path is not defined; "
+                            "attribute name: %s",
+                            e->shown, word);
     step(e);
     return true;
 }
@@ -75,8 +79,10 @@ bool expression_value(struct expression *e, struct value *v, struct error *err) 
     if (e->word.len < 2 || e->word.len >= sizeof word || e->word.data[0] != ':') return expression_refuse(e, err);
     snprintf(word, sizeof word, "%.*s", (int)e->word.len, e->word.data);
     if (!doc_get(e->values, word, &whole))
-        return refuse_value(err, "Invalid %s: An expression attribute value used in expression is not defined; "
-                                 "attribute value: %s", e->shown, word);
+        return refuse_value(err,
+                            "Invalid %s: An expression attribute value used in expression is not defined; "
+                            "attribute value: %s",
+                            e->shown, word);
     step(e);
     return value_of(whole, v, err);
 }

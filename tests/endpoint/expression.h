@@ -21,9 +21,9 @@ bool expression_begin(struct expression *e, struct slice body, const char *membe
 bool expression_take(struct expression *e, const char *word);
 bool expression_ended(const struct expression *e);
 
-/* An attribute's name, put in for its #placeholder; name holds DOC_NAME. */
+/* An attribute's name, put in for its #substitute; name holds DOC_NAME. */
 bool expression_name(struct expression *e, char *name, struct error *err);
-/* The value of a :placeholder. */
+/* The value of a :substitute. */
 bool expression_value(struct expression *e, struct value *v, struct error *err);
 
 /* The syntax is wrong at the next word. */

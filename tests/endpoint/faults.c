@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "endpoint/faults.h"
 
 #include <errno.h>
@@ -7,9 +6,15 @@
 #include <string.h>
 
 static const char *const kinds[] = {
-    [FAULT_UNPROCESSED] = "unprocessed", [FAULT_THROTTLE] = "throttle",     [FAULT_5XX] = "5xx",
-    [FAULT_DELAY] = "delay",             [FAULT_CUT] = "cut",               [FAULT_CUT_BEFORE] = "cut-before",
-    [FAULT_CRC] = "crc",                 [FAULT_REFUSE] = "refuse",         [FAULT_ERROR] = "error",
+    [FAULT_UNPROCESSED] = "unprocessed",
+    [FAULT_THROTTLE] = "throttle",
+    [FAULT_5XX] = "5xx",
+    [FAULT_DELAY] = "delay",
+    [FAULT_CUT] = "cut",
+    [FAULT_CUT_BEFORE] = "cut-before",
+    [FAULT_CRC] = "crc",
+    [FAULT_REFUSE] = "refuse",
+    [FAULT_ERROR] = "error",
 };
 
 static bool read_kind(struct fault *f, const char *text) {

@@ -24,7 +24,7 @@ enum fault_kind {
 
 struct fault {
     enum fault_kind kind;
-    char op[64];                   /* empty: see faults_next */
+    char op[64];                     /* empty: see faults_next */
     int64_t nth, every, from, count; /* 0: not said; count: times it may still happen */
     int64_t keep, ms, status;
     char type[128], reason[128], match[256];

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "endpoint/forward.h"
 
 #include "endpoint/batch.h"
@@ -144,7 +143,8 @@ static bool exchange(struct forward *f, const struct request *r, struct slice bo
     if (head.close) disconnect(f);
     if (head.words[1].len != 3) return unreachable(f, "its status is not a number", err);
     *status = 0;
-    for (int i = 0; i < 3; i++) *status = *status * 10 + (head.words[1].data[i] - '0');
+    for (int i = 0; i < 3; i++)
+        *status = *status * 10 + (head.words[1].data[i] - '0');
     if (*status < 100 || *status > 999) return unreachable(f, "its status is not a number", err);
     *text = (struct slice){f->in.data + head.bytes, head.content_length};
     return true;
@@ -152,8 +152,7 @@ static bool exchange(struct forward *f, const struct request *r, struct slice bo
 
 /* Sends on all but the last operations of a batch, which come back. An engine that itself holds back (the local ones
  * never do) is answered with its own words, and ours are then lost; so that is an error. */
-static bool forward_part(struct forward *f, const struct request *r, int held_back, struct answer *a,
-                         struct error *err) {
+static bool forward_part(struct forward *f, const struct request *r, int held_back, struct answer *a, struct error *err) {
     struct batch b;
     struct buffer part;
     struct slice text, engines;
@@ -162,8 +161,8 @@ static bool forward_part(struct forward *f, const struct request *r, int held_ba
     a->items = (size_t)b.count;
     if (take > 0) {
         buffer_init(&part, SERVER_BODY_MAX);
-        bool ok = buffer_append_text(&part, "{\"RequestItems\":") && batch_print(&b, 0, take, &part) &&
-                  buffer_append_text(&part, "}");
+        bool ok =
+            buffer_append_text(&part, "{\"RequestItems\":") && batch_print(&b, 0, take, &part) && buffer_append_text(&part, "}");
         ok = ok ? exchange(f, r, (struct slice){part.data, part.len}, &a->status, &text, err)
                 : error_memory(err, "forwarding a request");
         buffer_free(&part);

@@ -15,7 +15,6 @@ struct forward *forward_new(const char *url, struct error *err);
 void forward_free(struct forward *f); /* NULL is fine */
 
 /* As store_handle; an engine that cannot be reached is answered with 503. */
-bool forward_handle(struct forward *f, const struct request *request, int held_back, struct answer *answer,
-                    struct error *err);
+bool forward_handle(struct forward *f, const struct request *request, int held_back, struct answer *answer, struct error *err);
 
 #endif

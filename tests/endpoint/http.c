@@ -1,11 +1,12 @@
-#define _GNU_SOURCE
 #include "endpoint/http.h"
 
 #include <string.h>
 
 static struct slice trimmed(const char *from, const char *to) {
-    while (from < to && (*from == ' ' || *from == '\t')) from++;
-    while (from < to && (to[-1] == ' ' || to[-1] == '\t')) to--;
+    while (from < to && (*from == ' ' || *from == '\t'))
+        from++;
+    while (from < to && (to[-1] == ' ' || to[-1] == '\t'))
+        to--;
     return (struct slice){from, (size_t)(to - from)};
 }
 

@@ -38,8 +38,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 int item_key_compare(struct item_key a, struct item_key b) {
     int order = compare_bytes(a.bytes, a.partition_len, b.bytes, b.partition_len);
     if (order) return order;
-    return compare_bytes(a.bytes + a.partition_len, a.len - a.partition_len, b.bytes + b.partition_len,
-                         b.len - b.partition_len);
+    return compare_bytes(a.bytes + a.partition_len, a.len - a.partition_len, b.bytes + b.partition_len, b.len - b.partition_len);
 }
 
 /* Where an item stands in a chain: chains are ordered by hash, then by key. */
@@ -55,7 +54,8 @@ static size_t bucket_of(const struct items *items, uint64_t hash) {
 /* The link to the first item in its chain that is not before the place. */
 static struct item **place(const struct items *items, uint64_t hash, struct item_key key) {
     struct item **link = &items->buckets[bucket_of(items, hash)];
-    while (*link && compare_place(*link, hash, key) < 0) link = &(*link)->next;
+    while (*link && compare_place(*link, hash, key) < 0)
+        link = &(*link)->next;
     return link;
 }
 
@@ -134,7 +134,8 @@ static const struct item *first_from_bucket(const struct items *items, size_t bu
 const struct item *items_from(const struct items *items, uint64_t hash) {
     if (items->bits == 0) return NULL;
     const struct item *item = first_from_bucket(items, bucket_of(items, hash));
-    while (item && item->hash < hash) item = items_next(items, item);
+    while (item && item->hash < hash)
+        item = items_next(items, item);
     return item;
 }
 

@@ -83,8 +83,8 @@ static size_t count_items(const struct request *r, const struct answer *a) {
 static bool print_headers(struct buffer *b, const struct http_head *head) {
     bool ok = buffer_append_text(b, ",\"headers\":[");
     for (size_t i = 0; ok && i < head->count; i++) {
-        ok = buffer_append_text(b, i ? ",[" : "[") && print_text(b, head->headers[i].name) &&
-             buffer_append_text(b, ",") && print_text(b, head->headers[i].value) && buffer_append_text(b, "]");
+        ok = buffer_append_text(b, i ? ",[" : "[") && print_text(b, head->headers[i].name) && buffer_append_text(b, ",") &&
+             print_text(b, head->headers[i].value) && buffer_append_text(b, "]");
     }
     return ok && buffer_append_text(b, "]");
 }
@@ -104,17 +104,16 @@ static bool print_body(struct log *l, struct slice body) {
     return buffer_append_text(b, "\"");
 }
 
-static bool print_line(struct log *l, uint64_t number, const struct request *r, const struct answer *a,
-                       const char *fault) {
+static bool print_line(struct log *l, uint64_t number, const struct request *r, const struct answer *a, const char *fault) {
     struct buffer *b = &l->line;
     const struct http_head *head = &r->head;
     b->len = 0;
     bool ok = buffer_printf(b, "{\"number\":%llu", (unsigned long long)number) && print_member(b, "op", r->name) &&
               print_table(b, r) &&
-              buffer_printf(b, ",\"items\":%zu,\"applied\":%zu,\"status\":%d,\"answered\":%s,\"fault\":",
-                            count_items(r, a), a->applied, a->status, a->drop || a->cut ? "false" : "true") &&
-              (fault ? buffer_printf(b, "\"%s\"", fault) : buffer_append_text(b, "null")) && print_member(b, "method", head->words[0]) &&
-              print_member(b, "path", head->words[1]) &&
+              buffer_printf(b, ",\"items\":%zu,\"applied\":%zu,\"status\":%d,\"answered\":%s,\"fault\":", count_items(r, a),
+                            a->applied, a->status, a->drop || a->cut ? "false" : "true") &&
+              (fault ? buffer_printf(b, "\"%s\"", fault) : buffer_append_text(b, "null")) &&
+              print_member(b, "method", head->words[0]) && print_member(b, "path", head->words[1]) &&
               print_member(b, "authorization", http_header(head, "authorization")) &&
               print_member(b, "amz_date", http_header(head, "x-amz-date")) && print_headers(b, head);
     return ok && print_body(l, r->body) && buffer_append_text(b, "}\n");

@@ -14,7 +14,7 @@ struct log *log_new(const char *path, bool bodies, struct error *err);
 void log_free(struct log *l); /* NULL is fine */
 
 /* `fault` is the name of the fault that was done, or NULL. False when the line could not be written. */
-bool log_request(struct log *l, uint64_t number, const struct request *request, const struct answer *answer,
-                 const char *fault, struct error *err);
+bool log_request(struct log *l, uint64_t number, const struct request *request, const struct answer *answer, const char *fault,
+                 struct error *err);
 
 #endif

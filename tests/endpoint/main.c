@@ -88,11 +88,16 @@ static bool read_option(struct options *o, int option, char **argv, int argc, st
 
 static bool read_options(struct options *o, int argc, char **argv, struct error *err) {
     static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},       {"forward", required_argument, NULL, 'f'},
-        {"port", required_argument, NULL, 'p'},       {"port-file", required_argument, NULL, 'F'},
-        {"fault", required_argument, NULL, 'x'},      {"latency-ms", required_argument, NULL, 'L'},
-        {"log", required_argument, NULL, 'l'},        {"log-bodies", no_argument, NULL, 'b'},
-        {"tls", required_argument, NULL, 't'},        {"help", no_argument, NULL, 'h'},
+        {"mode", required_argument, NULL, 'm'},
+        {"forward", required_argument, NULL, 'f'},
+        {"port", required_argument, NULL, 'p'},
+        {"port-file", required_argument, NULL, 'F'},
+        {"fault", required_argument, NULL, 'x'},
+        {"latency-ms", required_argument, NULL, 'L'},
+        {"log", required_argument, NULL, 'l'},
+        {"log-bodies", no_argument, NULL, 'b'},
+        {"tls", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     opterr = 0;

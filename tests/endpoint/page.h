@@ -22,8 +22,7 @@ struct page {
 };
 
 /* Reads what the request says of its page, the index included, and begins the answer. */
-bool page_begin(struct page *p, const struct catalog_table *t, struct slice body, struct buffer *out,
-                struct error *err);
+bool page_begin(struct page *p, const struct catalog_table *t, struct slice body, struct buffer *out, struct error *err);
 
 /* Whether another item of this many bytes still belongs to the page. */
 bool page_has_room(const struct page *p, size_t bytes);

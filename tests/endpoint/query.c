@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "endpoint/query.h"
 
 #include "endpoint/condition.h"
@@ -31,8 +30,8 @@ static bool read_segment(struct slice body, struct range *range, struct error *e
 
 /* The table key in ExclusiveStartKey; *has is false when the request starts at the beginning. The map of an index's
  * page holds the index's key as well. */
-static bool read_start(const struct catalog_table *t, const struct catalog_index *index, struct slice body,
-                       struct view *v, struct buffer *bytes, struct item_key *key, bool *has, struct error *err) {
+static bool read_start(const struct catalog_table *t, const struct catalog_index *index, struct slice body, struct view *v,
+                       struct buffer *bytes, struct item_key *key, bool *has, struct error *err) {
     struct slice start;
     *has = doc_get(body, "ExclusiveStartKey", &start);
     if (!*has) return true;
@@ -42,8 +41,8 @@ static bool read_start(const struct catalog_table *t, const struct catalog_index
     return view_check_item(t, v, err) && view_append_key(t, v, bytes, key, err);
 }
 
-static bool in_index(const struct catalog_table *t, const struct catalog_index *index, const struct item *item,
-                     bool *in, struct error *err) {
+static bool in_index(const struct catalog_table *t, const struct catalog_index *index, const struct item *item, bool *in,
+                     struct error *err) {
     struct view v;
     *in = true;
     if (index == NULL) return true;
@@ -57,8 +56,7 @@ static bool scan_page(struct page *p, struct slice body, struct buffer *bytes, s
     struct range range;
     struct item_key start;
     bool has_start;
-    if (!read_segment(body, &range, err) ||
-        !read_start(p->table, p->index, body, &v, bytes, &start, &has_start, err))
+    if (!read_segment(body, &range, err) || !read_start(p->table, p->index, body, &v, bytes, &start, &has_start, err))
         return false;
     const struct items *items = &p->table->items;
     const struct item *item = has_start ? items_after(items, start) : items_from(items, range.first);
@@ -120,8 +118,8 @@ static bool collect(struct query *q, struct error *err) {
     for (const struct item *item = items_from(&t->items, 0); item; item = items_next(&t->items, item)) {
         struct view v;
         bool meets;
-        if (q->page.index == NULL && (item->partition_len != partition.len ||
-                                      memcmp(item->bytes, partition.data, partition.len) != 0))
+        if (q->page.index == NULL &&
+            (item->partition_len != partition.len || memcmp(item->bytes, partition.data, partition.len) != 0))
             continue;
         if (!view_read(t, item_json(item), &v, err)) return false;
         if (!view_has(&v, q->key)) continue;
@@ -136,8 +134,7 @@ static int compare_matches(const void *left, const void *right, void *context) {
     const struct match *a = left, *b = right;
     const struct query *q = context;
     int order = 0;
-    if (a->len && b->len)
-        order = memcmp(q->sorts.data + a->at, q->sorts.data + b->at, a->len < b->len ? a->len : b->len);
+    if (a->len && b->len) order = memcmp(q->sorts.data + a->at, q->sorts.data + b->at, a->len < b->len ? a->len : b->len);
     if (order == 0) order = (a->len > b->len) - (a->len < b->len);
     return order ? order : item_key_compare(item_key(a->item), item_key(b->item));
 }

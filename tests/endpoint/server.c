@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "endpoint/server.h"
 
 #include "base/clock.h"
@@ -110,7 +109,8 @@ static bool receive(struct connection *c, size_t want, bool *over) {
     if (*over) return false;
     ssize_t n;
     char *dst = c->in.data + c->in.len;
-    do n = c->session ? tls_session_read(c->session, dst, room) : recv(c->fd, dst, room, 0);
+    do
+        n = c->session ? tls_session_read(c->session, dst, room) : recv(c->fd, dst, room, 0);
     while (n < 0 && errno == EINTR);
     if (n <= 0) {
         *over = n == 0 || errno != EAGAIN;
@@ -174,8 +174,7 @@ static void answer_malformed(struct server *s, struct connection *c, int status,
     reset_answer(a);
     a->status = status;
     c->close = true;
-    if (!buffer_printf(&a->body, "{\"__type\":\"com.amazon.coral.service#SerializationException\",\"message\":\"%s\"}",
-                       problem))
+    if (!buffer_printf(&a->body, "{\"__type\":\"com.amazon.coral.service#SerializationException\",\"message\":\"%s\"}", problem))
         a->body.len = 0;
     begin_answer(s, c);
 }
@@ -190,8 +189,7 @@ static bool send_answer(struct connection *c, bool *over) {
         if (c->sent < c->head_len) parts[count++] = (struct iovec){c->head + c->sent, c->head_len - c->sent};
         size_t rest = c->total - c->head_len - from;
         if (rest > 0) parts[count++] = (struct iovec){body->data + from, rest};
-        ssize_t n = c->session ? tls_session_write(c->session, parts[0].iov_base, parts[0].iov_len)
-                               : writev(c->fd, parts, count);
+        ssize_t n = c->session ? tls_session_write(c->session, parts[0].iov_base, parts[0].iov_len) : writev(c->fd, parts, count);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
             *over = errno != EAGAIN;
@@ -242,8 +240,8 @@ static bool send_continue(struct connection *c) {
     static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
     c->continued = true;
     if (!slice_is_nocase(http_header(&c->request.head, "expect"), "100-continue")) return true;
-    ssize_t n = c->session ? tls_session_write(c->session, line, sizeof line - 1)
-                           : send(c->fd, line, sizeof line - 1, MSG_NOSIGNAL);
+    ssize_t n =
+        c->session ? tls_session_write(c->session, line, sizeof line - 1) : send(c->fd, line, sizeof line - 1, MSG_NOSIGNAL);
     return n == (ssize_t)sizeof line - 1;
 }
 
@@ -366,7 +364,8 @@ struct server *server_new(int port, struct tls *tls, const struct server_handler
 
 void server_free(struct server *s) {
     if (s == NULL) return;
-    while (s->connections) connection_close(s, s->connections);
+    while (s->connections)
+        connection_close(s, s->connections);
     if (s->listener >= 0) close(s->listener);
     if (s->epoll >= 0) close(s->epoll);
     free(s);

@@ -18,20 +18,20 @@
 struct request {
     struct http_head head;
     enum operation op;
-    bool control;       /* the target is Endpoint.NAME, not DynamoDB_20120810.NAME */
-    bool has_target;    /* there is a target with a name after its dot */
-    struct slice name;  /* the operation's name as sent */
+    bool control;      /* the target is Endpoint.NAME, not DynamoDB_20120810.NAME */
+    bool has_target;   /* there is a target with a name after its dot */
+    struct slice name; /* the operation's name as sent */
     struct slice body;
 };
 
 struct answer {
     int status;
     struct buffer body;
-    int64_t delay_ms;     /* wait this long before sending */
-    bool wrong_crc;       /* send an x-amz-crc32 that does not fit */
-    bool cut;             /* close in the middle of the body */
-    bool drop;            /* close without a byte */
-    size_t items;         /* operations asked for, and how many of them were applied; for counters and the log */
+    int64_t delay_ms; /* wait this long before sending */
+    bool wrong_crc;   /* send an x-amz-crc32 that does not fit */
+    bool cut;         /* close in the middle of the body */
+    bool drop;        /* close without a byte */
+    size_t items;     /* operations asked for, and how many of them were applied; for counters and the log */
     size_t applied;
 };
 

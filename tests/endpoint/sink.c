@@ -20,7 +20,7 @@ bool sink_handle(struct catalog *c, const struct request *r, int held_back, stru
         if (held_back) return hold_back(r->body, held_back, a, err);
         return buffer_append_text(&a->body, "{\"UnprocessedItems\":{}}") || error_memory(err, "answering");
     case OPERATION_PUT_ITEM:
-    case OPERATION_DELETE_ITEM: return true; /* the dispatcher's empty answer */
+    case OPERATION_DELETE_ITEM: return true;       /* the dispatcher's empty answer */
     default: return store_handle(c, r, 0, a, err); /* finds the tables empty */
     }
 }

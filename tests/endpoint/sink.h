@@ -8,7 +8,6 @@
 #include "endpoint/server.h"
 
 /* As store_handle. Only with held_back is a batch read. */
-bool sink_handle(struct catalog *c, const struct request *request, int held_back, struct answer *answer,
-                 struct error *err);
+bool sink_handle(struct catalog *c, const struct request *request, int held_back, struct answer *answer, struct error *err);
 
 #endif

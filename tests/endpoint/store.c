@@ -11,8 +11,8 @@ enum { GET_MAX = 100 }; /* keys in a BatchGetItem */
 
 /* An answer that ignored one of these would be wrong. */
 static bool check_supported(struct slice body, struct error *err) {
-    static const char *const unknown[] = {"ConditionExpression", "Expected",    "FilterExpression", "KeyConditions",
-                                          "QueryFilter",         "ScanFilter",  "AttributesToGet"};
+    static const char *const unknown[] = {"ConditionExpression", "Expected",   "FilterExpression", "KeyConditions",
+                                          "QueryFilter",         "ScanFilter", "AttributesToGet"};
     struct slice value;
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         if (doc_get(body, unknown[i], &value)) return refuse_value(err, "this endpoint does not know %s", unknown[i]);
@@ -21,8 +21,8 @@ static bool check_supported(struct slice body, struct error *err) {
 }
 
 /* What is written or read, judged, with its key in `bytes`. */
-static bool read_item(const struct catalog_table *t, struct slice item, bool put, struct buffer *bytes,
-                      struct item_key *key, struct error *err) {
+static bool read_item(const struct catalog_table *t, struct slice item, bool put, struct buffer *bytes, struct item_key *key,
+                      struct error *err) {
     struct view v;
     return view_read(t, item, &v, err) && (put ? view_check_item(t, &v, err) : view_check_key(t, &v, err)) &&
            view_append_key(t, &v, bytes, key, err);
@@ -43,8 +43,7 @@ static bool handle_one(struct catalog *c, enum operation op, struct slice body, 
     struct catalog_table *t = catalog_named(c, body, err);
     if (t == NULL) return false;
     if (!doc_get(body, put ? "Item" : "Key", &item))
-        return refuse_value(err, "The parameter '%s' is required but was not present in the request",
-                            put ? "Item" : "Key");
+        return refuse_value(err, "The parameter '%s' is required but was not present in the request", put ? "Item" : "Key");
     if (!read_item(t, item, put, bytes, &key, err)) return false;
     a->items = 1;
     if (op != OPERATION_GET_ITEM) {
@@ -87,15 +86,14 @@ static bool read_targets(struct catalog *c, const struct batch *b, struct target
     for (int i = 0; i < b->count; i++) {
         targets[i].key.bytes = bytes->data + targets[i].at;
         for (int k = 0; k < i; k++) {
-            if (same_key(&targets[i], &targets[k]))
-                return refuse_value(err, "Provided list of item keys contains duplicates");
+            if (same_key(&targets[i], &targets[k])) return refuse_value(err, "Provided list of item keys contains duplicates");
         }
     }
     return true;
 }
 
-static bool handle_batch_write(struct catalog *c, struct slice body, int held_back, struct answer *a,
-                               struct buffer *bytes, struct error *err) {
+static bool handle_batch_write(struct catalog *c, struct slice body, int held_back, struct answer *a, struct buffer *bytes,
+                               struct error *err) {
     struct batch b;
     struct target targets[BATCH_MAX];
     if (!batch_read(body, &b, err)) return false;
@@ -112,8 +110,8 @@ static bool handle_batch_write(struct catalog *c, struct slice body, int held_ba
 
 /* --- BatchGetItem --- */
 
-static bool get_from_table(const struct catalog_table *t, struct slice wanted, int *count, struct answer *a,
-                           struct buffer *bytes, struct error *err) {
+static bool get_from_table(const struct catalog_table *t, struct slice wanted, int *count, struct answer *a, struct buffer *bytes,
+                           struct error *err) {
     struct slice keys, element;
     struct doc_each each;
     bool any = false;
@@ -135,8 +133,7 @@ static bool get_from_table(const struct catalog_table *t, struct slice wanted, i
     return true;
 }
 
-static bool handle_batch_get(struct catalog *c, struct slice body, struct answer *a, struct buffer *bytes,
-                             struct error *err) {
+static bool handle_batch_get(struct catalog *c, struct slice body, struct answer *a, struct buffer *bytes, struct error *err) {
     struct slice tables, wanted;
     struct doc_each each;
     int count = 0;

@@ -10,7 +10,6 @@
 
 /* Answers an operation on items. The last `held_back` operations of a BatchWriteItem are judged but not applied: they
  * come back as UnprocessedItems. */
-bool store_handle(struct catalog *c, const struct request *request, int held_back, struct answer *answer,
-                  struct error *err);
+bool store_handle(struct catalog *c, const struct request *request, int held_back, struct answer *answer, struct error *err);
 
 #endif

@@ -76,7 +76,8 @@ static size_t number_bytes(const struct number *n, unsigned char *out) {
     memcpy(out + len, n->digits, n->count);
     len += n->count;
     if (!n->negative) return len;
-    for (size_t i = 0; i < len; i++) out[i] = (unsigned char)~out[i];
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)~out[i];
     out[len++] = 0xff;
     return len;
 }
@@ -94,7 +95,8 @@ static int base64_value(char c) {
 static long base64_decode(struct slice text, unsigned char *dst) {
     if (text.len % 4 != 0) return -1;
     size_t pad = 0;
-    while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=') pad++;
+    while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=')
+        pad++;
     long len = 0;
     for (size_t i = 0; i < text.len; i += 4) {
         unsigned bits = 0;
@@ -148,8 +150,11 @@ static bool judge_set(struct json *j, char type, size_t *size, struct error *err
         count++;
     }
     if (token != JSON_ARRAY_END) return misshapen(j, err);
-    if (count == 0) return refuse_value(err, "One or more parameter values were invalid: An %s set may not be empty",
-                                        type == 'S' ? "string" : type == 'N' ? "number" : "binary");
+    if (count == 0)
+        return refuse_value(err, "One or more parameter values were invalid: An %s set may not be empty",
+                            type == 'S'   ? "string"
+                            : type == 'N' ? "number"
+                                          : "binary");
     return true;
 }
 
@@ -200,8 +205,7 @@ static bool judge_inside(struct json *j, int depth, struct value *v, struct erro
 
 static bool judge_value(struct json *j, enum json_token first, int depth, struct value *v, struct error *err) {
     *v = (struct value){.whole.data = j->at - 1};
-    if (first != JSON_OBJECT || json_next(j) != JSON_KEY || !json_copy(j, v->type, sizeof v->type) ||
-        v->type[0] == '\0')
+    if (first != JSON_OBJECT || json_next(j) != JSON_KEY || !json_copy(j, v->type, sizeof v->type) || v->type[0] == '\0')
         return misshapen(j, err);
     if (!judge_inside(j, depth, v, err)) return false;
     if (json_next(j) != JSON_OBJECT_END) return misshapen(j, err);

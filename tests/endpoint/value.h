@@ -30,7 +30,6 @@ bool value_read(struct json *j, struct value *v, struct error *err) __attribute_
 bool value_of(struct slice whole, struct value *v, struct error *err) __attribute__((warn_unused_result));
 
 /* Appends a value of type S, N or B so that memcmp, shorter first, orders as DynamoDB does. */
-bool value_append_key(struct buffer *out, const struct value *v, struct error *err)
-    __attribute__((warn_unused_result));
+bool value_append_key(struct buffer *out, const struct value *v, struct error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -18,7 +18,8 @@ bool view_read(const struct catalog_table *t, struct slice item, struct view *v,
     struct json j;
     enum json_token token;
     v->count = v->size = 0;
-    for (int i = 0; i < t->attribute_count; i++) v->keys[i].type[0] = '\0';
+    for (int i = 0; i < t->attribute_count; i++)
+        v->keys[i].type[0] = '\0';
     json_init(&j, item.data, item.len);
     if (json_next(&j) != JSON_OBJECT) return refuse(err, "SerializationException", "an item is not a map");
     while ((token = json_next(&j)) == JSON_KEY) {
@@ -34,18 +35,20 @@ bool view_read(const struct catalog_table *t, struct slice item, struct view *v,
     return refuse(err, "SerializationException", "%s", j.problem ? j.problem : "an item is not a map");
 }
 
-static bool check_table_key(const struct catalog_table *t, int at, const struct view *v, size_t max,
-                            struct error *err) {
+static bool check_table_key(const struct catalog_table *t, int at, const struct view *v, size_t max, struct error *err) {
     const struct value *value = &v->keys[at];
     const char *name = t->attributes[at].name;
     if (value->type[0] == '\0')
         return refuse_value(err, "One or more parameter values were invalid: Missing the key %s in the item", name);
     if (value->type[0] != t->attributes[at].type || value->type[1] != '\0')
-        return refuse_value(err, "One or more parameter values were invalid: Type mismatch for key %s expected: %c "
-                                 "actual: %s", name, t->attributes[at].type, value->type);
+        return refuse_value(err,
+                            "One or more parameter values were invalid: Type mismatch for key %s expected: %c "
+                            "actual: %s",
+                            name, t->attributes[at].type, value->type);
     if (value->text.len == 0)
-        return refuse_value(err, "One or more parameter values are not valid. The AttributeValue for a key attribute "
-                                 "cannot contain an empty %s value. Key: %s",
+        return refuse_value(err,
+                            "One or more parameter values are not valid. The AttributeValue for a key attribute "
+                            "cannot contain an empty %s value. Key: %s",
                             value->type[0] == 'S' ? "string" : "binary", name);
     if (value->type[0] != 'N' && value->size > max)
         return refuse_value(err, max == PARTITION_MAX
@@ -57,22 +60,27 @@ static bool check_table_key(const struct catalog_table *t, int at, const struct 
 }
 
 /* An index key that is absent keeps the item out of the index; one that is there must be right. */
-static bool check_index_key(const struct catalog_table *t, const struct catalog_index *index, int at,
-                            const struct view *v, size_t max, struct error *err) {
+static bool check_index_key(const struct catalog_table *t, const struct catalog_index *index, int at, const struct view *v,
+                            size_t max, struct error *err) {
     const struct value *value = &v->keys[at];
     const char *name = t->attributes[at].name;
     if (value->type[0] == '\0') return true;
     if (value->type[0] != t->attributes[at].type || value->type[1] != '\0')
-        return refuse_value(err, "One or more parameter values were invalid: Type mismatch for Index Key %s Expected: "
-                                 "%c Actual: %s IndexName: %s", name, t->attributes[at].type, value->type, index->name);
+        return refuse_value(err,
+                            "One or more parameter values were invalid: Type mismatch for Index Key %s Expected: "
+                            "%c Actual: %s IndexName: %s",
+                            name, t->attributes[at].type, value->type, index->name);
     if (value->text.len == 0)
-        return refuse_value(err, "One or more parameter values are not valid. A value specified for a secondary index "
-                                 "key is not supported. The AttributeValue for a key attribute cannot contain an "
-                                 "empty %s value. IndexName: %s, IndexKey: %s",
+        return refuse_value(err,
+                            "One or more parameter values are not valid. A value specified for a secondary index "
+                            "key is not supported. The AttributeValue for a key attribute cannot contain an "
+                            "empty %s value. IndexName: %s, IndexKey: %s",
                             value->type[0] == 'S' ? "string" : "binary", index->name, name);
     if (value->type[0] != 'N' && value->size > max)
-        return refuse_value(err, "One or more parameter values were invalid: Size of the index key %s has exceeded "
-                                 "the maximum size limit of %zu bytes. IndexName: %s", name, max, index->name);
+        return refuse_value(err,
+                            "One or more parameter values were invalid: Size of the index key %s has exceeded "
+                            "the maximum size limit of %zu bytes. IndexName: %s",
+                            name, max, index->name);
     return true;
 }
 
@@ -125,7 +133,8 @@ bool view_has(const struct view *v, const struct catalog_key *key) {
 /* With several attributes each is closed by 00 01, and a 00 within becomes 00 FF, so that no value runs into the next. */
 static bool close_part(struct buffer *out, size_t start) {
     size_t zeros = 0;
-    for (size_t i = start; i < out->len; i++) zeros += out->data[i] == '\0';
+    for (size_t i = start; i < out->len; i++)
+        zeros += out->data[i] == '\0';
     if (!buffer_reserve(out, zeros + 2)) return false;
     size_t from = out->len, to = out->len + zeros;
     out->len = to;
