@@ -5,7 +5,7 @@ PREFIX   = /usr/local
 DESTDIR  =
 CC       = gcc
 AR       = ar
-OPTIMIZE = -O2
+OPTIMIZE = -O2 -flto=auto
 SANITIZE =
 CFLAGS   =
 LDFLAGS  =
@@ -52,7 +52,8 @@ Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall clean help opts unit lua-test lint bench fuzz test endpoint unit-programs FORCE
+.SECONDARY:
+.PHONY: all install uninstall clean help opts unit lua-test lint bench fuzz test endpoint unit-programs pg-test fuzz-programs fuzz-replay FORCE
 
 all: $(BUILD)/hlua
 
@@ -76,7 +77,7 @@ $(OBJ)/tests/%.o: tests/%.c $(STAMP)
 # ---- embedded files: an assembler source that includes each of them
 $(OBJ)/embedded.S: scripts/embed $(EMBEDDED) $(STAMP)
 	@mkdir -p $(@D)
-	$(call say,EMBED,$(words $(EMBEDDED)) files)
+	$(call say,EMBED,"$(words $(EMBEDDED)) files")
 	$(Q)scripts/embed $(EMBEDDED) > $@
 $(OBJ)/embedded.o: $(OBJ)/embedded.S
 	$(Q)$(CC) -c -o $@ $<
@@ -95,8 +96,16 @@ unit-programs: $(UNIT)
 unit: $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/unit/run $(UNIT)
 
+PG_TESTS := $(patsubst tests/pg/%.c,$(BUILD)/pg/%,$(wildcard tests/pg/test_*.c))
+$(BUILD)/pg/%: $(OBJ)/tests/pg/%.o $(OBJECTS) $(OBJ)/embedded.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
+pg-test: $(PG_TESTS)
+	$(Q)tests/pg/run $(PG_TESTS)
+
 ENDPOINT := $(patsubst tests/%.c,$(OBJ)/tests/%.o,$(wildcard tests/endpoint/*.c))
-BASE_OBJECTS := $(patsubst src/%.c,$(OBJ)/%.o,$(wildcard src/base/*.c))
+BASE_OBJECTS := $(patsubst src/%.c,$(OBJ)/%.o,$(filter-out src/base/embedded.c,$(wildcard src/base/*.c)))
 $(BUILD)/endpoint: $(ENDPOINT) $(BASE_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lssl -lcrypto -lz -lm
@@ -143,7 +152,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/hlua
 
 clean:
-	rm -rf build/obj build/unit build/fuzz build/address-undefined build/thread build/hlua build/endpoint
+	rm -rf build/obj build/unit build/pg build/fuzz build/address-undefined build/thread build/hlua build/endpoint
 
 opts:
 	@printf '%s\n' 'CC         $(CC)' 'OPTIMIZE   $(OPTIMIZE)' 'SANITIZE   $(SANITIZE)' 'CFLAGS     $(CFLAGS)' \
@@ -154,7 +163,8 @@ help:
 	@printf '%s\n' 'make                              build/hlua' \
 	  'make install | uninstall          under PREFIX (/usr/local), inside DESTDIR' \
 	  'make SANITIZE=address,undefined   build/address-undefined/hlua; SANITIZE=thread likewise' \
-	  'make unit | lua-test | lint       parts of the tests; scripts/test runs them all' \
+	  'make unit | pg-test | lua-test    parts of the tests; scripts/test runs them all' \
+	  'make lint | fuzz-replay           likewise' \
 	  'make test                         scripts/test' \
 	  'make bench                        measures; ROWS=1000000' \
 	  'make fuzz                         each parser for FUZZ_SECONDS (60)' \

@@ -139,7 +139,8 @@ function types.strings(at, value, field, problems)
   local seen = {}
   each_entry(at, list, problems, function(entry_at, entry)
     types.string(entry_at, entry, field, problems)
-    if seen[entry] then problems:add(entry_at, ("%s is named twice"):format(problems.describe(entry))) end
+    if type(entry) ~= "string" then return end
+    if seen[entry] then problems:add(entry_at, ("%s is named twice"):format(problems.quote(entry))) end
     seen[entry] = true
   end)
 end

@@ -17,22 +17,23 @@ static const char escapes[256] = {
     [23] = 'u', [24] = 'u', [25] = 'u', [26] = 'u', [27] = 'u', [28] = 'u', [29] = 'u', [30] = 'u', [31] = 'u',
 };
 
-static char *escape_byte(char *d, unsigned char c) {
+/* A byte that must be escaped; d has room for six. */
+static inline char *escape_special(char *d, unsigned char c) {
     static const char hex[] = "0123456789abcdef";
     char how = escapes[c];
-    if (how == 0) {
-        *d++ = (char)c;
-        return d;
-    }
-    *d++ = '\\';
-    *d++ = how;
-    if (how == 'u') {
-        *d++ = '0';
-        *d++ = '0';
-        *d++ = hex[c >> 4];
-        *d++ = hex[c & 15];
-    }
-    return d;
+    d[0] = '\\';
+    d[1] = how;
+    if (how != 'u') return d + 2;
+    d[2] = d[3] = '0';
+    d[4] = hex[c >> 4];
+    d[5] = hex[c & 15];
+    return d + 6;
+}
+
+static inline char *escape_byte(char *d, unsigned char c) {
+    if (escapes[c]) return escape_special(d, c);
+    *d = (char)c;
+    return d + 1;
 }
 
 #if defined(__SSE2__)
@@ -63,7 +64,7 @@ size_t json_escape(char *dst, const char *src, size_t n) {
         }
         unsigned plain = (unsigned)__builtin_ctz(mask);
         s += plain;
-        d = escape_byte(d + plain, (unsigned char)*s++);
+        d = escape_special(d + plain, (unsigned char)*s++);
     }
     while (s < end) d = escape_byte(d, (unsigned char)*s++);
     return (size_t)(d - dst);

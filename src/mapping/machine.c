@@ -169,9 +169,13 @@ static enum outcome run_epoch(struct machine *m, const struct op *op, struct pg_
     if (moment == PG_MOMENT_BAD || __builtin_add_overflow(seconds, op->epoch_add, &seconds)) {
         return refuse(m, op, REJECT_VALUE, "the time", "is not a value of its type");
     }
-    char text[24];
-    int n = snprintf(text, sizeof text, "%lld", (long long)seconds);
-    return put_typed(m, op, text, (size_t)n, size);
+    char text[24], *end = text + sizeof text - 1, *at = end;
+    uint64_t left = seconds < 0 ? 0 - (uint64_t)seconds : (uint64_t)seconds;
+    *end = '\0';
+    do *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (seconds < 0) *--at = '-';
+    return put_typed(m, op, at, (size_t)(end - at), size);
 }
 
 static enum outcome run_bool(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {

@@ -231,7 +231,8 @@ describe("indexes", function()
   end)
 
   it("that are local share the table's partition key", function()
-    locals('hlua.index { "abc", sort_key = { L = "{c}" }, partition_key = { X = "{c}" } }', 'a local index has the table\'s partition key, "PK"')
+    locals('hlua.index { "abc", sort_key = { L = "{c}" }, partition_key = { X = "{c}" } }',
+      'a local index has the table\'s partition key, "PK"')
     locals('hlua.index { "abc" }', "a local index needs a sort_key")
     locals('hlua.index { "abc", sort_key = { "PK", "SK" } }', "several sort key attributes are for global indexes")
     wrong('local_secondary_indexes = { hlua.index { "abc", sort_key = { L = "{c}" } } }',

@@ -4,7 +4,7 @@ local hlua   = require "hlua"
 local schema = require "hlua.schema"
 local load   = require "hlua.load"
 
-local SEED, PLANS = 20240115, 1500
+local SEED, PLANS = 20240115, 300
 
 local function pick(list) return list[math.random(#list)] end
 

@@ -18,7 +18,8 @@ end
 local function a_table(changes)
   local t = {
     name = "Logs-dev", from = "public.logs", to = "Logs-dev", rows_read = 1234567, rows_written = 1234555,
-    rows_rejected = 12, rows_filtered = 0, rows_superseded = 0, items_written = 1234555, bytes = 617283500, write_units = 4938268,
+    rows_rejected = 12, rows_filtered = 0, rows_superseded = 0,
+    items_written = 1234555, bytes = 617283500, write_units = 4938268,
     seconds = 2.5, rows_estimated = 2000000.0, chunks = 10, chunks_done = 5, snapshots = 1, done = 0.5,
     items_per_second = 123456.7, units_per_second = 400000.0, in_flight = 1250, retries = 3, eta_seconds = 125.0,
   }

@@ -1,0 +1,1 @@
+hlua migrate good.lua

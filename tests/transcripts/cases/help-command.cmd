@@ -1,0 +1,1 @@
+hlua help migrate && hlua good.lua status --help

@@ -1,0 +1,1 @@
+hlua broken.lua check --offline --json

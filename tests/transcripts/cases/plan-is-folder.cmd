@@ -1,0 +1,1 @@
+mkdir plan.lua; hlua plan.lua

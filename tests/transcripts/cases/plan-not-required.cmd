@@ -1,0 +1,1 @@
+hlua notrequired.lua check --offline

@@ -1,0 +1,1 @@
+hlua notreturned.lua migrate

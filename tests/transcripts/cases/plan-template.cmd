@@ -1,0 +1,1 @@
+hlua template.lua check --offline

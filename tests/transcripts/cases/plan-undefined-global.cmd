@@ -1,0 +1,1 @@
+hlua undefined.lua check --offline

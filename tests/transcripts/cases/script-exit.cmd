@@ -1,0 +1,1 @@
+echo "os.exit(7)" > seven.lua; hlua seven.lua

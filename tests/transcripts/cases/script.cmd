@@ -1,0 +1,1 @@
+hlua script.lua one "two three" --help

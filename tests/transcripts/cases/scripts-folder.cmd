@@ -1,0 +1,1 @@
+hlua --scripts nowhere good.lua

@@ -1,0 +1,1 @@
+return "a module beside the script"

@@ -1,0 +1,1 @@
+return hlua.plan { name = "people" }

@@ -1,0 +1,2 @@
+local hlua = require "hlua"
+hlua.plan { name = "people" }

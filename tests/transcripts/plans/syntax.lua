@@ -1,0 +1,5 @@
+local hlua = require "hlua"
+return hlua.plan {
+  name = "people"
+  source = hlua.postgres {},
+}
