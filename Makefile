@@ -18,7 +18,7 @@ BUILD   := build$(if $(VARIANT),/$(VARIANT))
 OBJ     := $(BUILD)/obj
 
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
-	-Wno-format-truncation -Wno-missing-field-initializers
+	-Wno-unknown-warning-option -Wno-format-truncation -Wno-missing-field-initializers
 ifneq ($(SANITIZE),)
 OPTIMIZE = -O1 -fno-omit-frame-pointer
 SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all

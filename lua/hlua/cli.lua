@@ -1,6 +1,7 @@
 -- From the command line to a command: runs the script, sees whether it returned a plan, and if so does what was asked.
 local core    = require "hlua.core"
 local failure = require "hlua.report.failure"
+local format  = require "hlua.report.format"
 local nearest = require "hlua.nearest"
 local node    = require "hlua.node"
 local usage   = require "hlua.usage"
@@ -50,6 +51,7 @@ local function on_error(value)
     text = text .. '\nhint: put at the top: local hlua = require "hlua"'
   end
   local trace = debug.traceback(text, 2)
+  trace = trace:gsub("\n\t%[C%]: in function 'error'\n\thlua/cli.lua:%d+: in metamethod 'index'", "") -- the guard's own
   local script_end = trace:match ".*\n\t[^\n]*in main chunk()"
   return { traceback = script_end and trace:sub(1, script_end - 1) or trace }
 end
@@ -94,12 +96,6 @@ local function not_a_plan(value, path)
   return { kind = "plan", exit = 1, text = text:format(path), hint = "a plan ends with: return hlua.plan { ... }" }
 end
 
--- "hlua plan.lua", as it can be typed into a shell.
-local function command_line(path)
-  if path:find "[^%w_@%%+=:,./-]" then path = "'" .. path:gsub("'", "'\\''") .. "'" end
-  return "hlua " .. path
-end
-
 local function json_out(event)
   io.stdout:write(require "hlua.encode".text(event), "\n")
   io.stdout:flush()
@@ -128,7 +124,7 @@ local function run_plan(value, path, words)
   context.core    = core
   context.options = options
   context.emit    = emit
-  context.command = command_line(path)
+  context.command = "hlua " .. format.shell(path)
   context.screen  = require "hlua.report.screen".standard(core, options.json)
   return require("hlua.commands." .. command.module).run(context)
 end

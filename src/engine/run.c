@@ -301,7 +301,7 @@ static bool prepare(struct session *s, const struct plan *plan, struct error *er
     }
     if (!open_source(s, err) || stopped(err)) return false;
     if (j->dry_run) return true;
-    s->client = targets_connect(j, err);
+    s->client = targets_connect(j, s->listener, err);
     if (s->client == NULL || !find_run(s, err)) return false;
     if (!targets_prepare(j, s->client, s->ledger, s->fresh, s->listener, &created, err)) return false;
     if (created) notice(s, "created %d table%s in DynamoDB", created, created == 1 ? "" : "s");
@@ -388,7 +388,7 @@ static bool create(struct session *s, int *created, struct error *err) {
     } else if (!schemas_from_plan(&s->job, err)) {
         return false;
     }
-    s->client = targets_connect(&s->job, err);
+    s->client = targets_connect(&s->job, s->listener, err);
     return s->client && targets_prepare(&s->job, s->client, NULL, true, s->listener, created, err);
 }
 

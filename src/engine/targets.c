@@ -5,14 +5,20 @@
 
 #include "dynamodb/tables.h"
 
-struct dynamodb_client *targets_connect(struct job *job, struct error *err) {
+/* The client's waits, in words: a run that waits for DynamoDB says so. */
+static void say(void *context, const char *text) {
+    const struct run_listener *l = context;
+    if (l && l->notice) l->notice(l->context, text);
+}
+
+struct dynamodb_client *targets_connect(struct job *job, const struct run_listener *listener, struct error *err) {
     const struct plan_target *t = &job->plan->target;
     struct aws_wish wish = {.region = t->region, .endpoint = t->endpoint, .profile = t->profile};
     struct dynamodb_client *c = dynamodb_client_new(&wish, t->allow_http, err);
     if (c == NULL) return NULL;
     job->setting = *dynamodb_client_setting(c);
     job->endpoint = *dynamodb_client_endpoint(c);
-    dynamodb_client_set_patience(c, &(struct dynamodb_patience){.stop = &run_stopping});
+    dynamodb_client_set_patience(c, &(struct dynamodb_patience){.stop = &run_stopping, .say = say, .arg = (void *)listener});
     return c;
 }
 

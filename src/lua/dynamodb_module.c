@@ -9,7 +9,8 @@
 
 #define CLIENT_TYPE "hlua.dynamodb.client"
 #define RESPONSE_TYPE "hlua.dynamodb.response"
-#define RESPONSE_MAX ((size_t)64 << 20) /* bytes; a page or a batch is at most 16 MB before escapes (API reference, BatchGetItem) */
+#define RESPONSE_MAX                                                                                                             \
+    ((size_t)64 << 20) /* bytes; a page or a batch is at most 16 MB before escapes (API reference, BatchGetItem) */
 
 struct client_box {
     struct dynamodb_client *client; /* NULL: closed */

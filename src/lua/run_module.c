@@ -220,7 +220,9 @@ static const char *option_text(lua_State *L, int options, const char *name) {
 
 static int64_t option_integer(lua_State *L, int options, const char *name) {
     lua_getfield(L, options, name);
-    int64_t value = luaL_optinteger(L, -1, 0);
+    int whole = 0;
+    int64_t value = lua_tointegerx(L, -1, &whole);
+    if (!whole && !lua_isnil(L, -1)) luaL_error(L, "option %s must be an integer", name);
     lua_pop(L, 1);
     return value;
 }
@@ -290,7 +292,7 @@ static int core_status(lua_State *L) {
     struct error err = {0};
     bool ok = run_status_read(plan, &options, &status, &err);
     box->summary = status.summary;
-    box->filled = ok;
+    box->filled = true; /* also after a failure: what was read is freed with it */
     if (!ok) return module_fail(L, &err);
     lua_createtable(L, 0, 8);
     set_boolean(L, "found", status.found);
@@ -321,11 +323,7 @@ static int core_rejects(lua_State *L) {
 
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create},
-        {"migrate", core_migrate},
-        {"status", core_status},
-        {"rejects", core_rejects},
-        {NULL, NULL},
+        {"create", core_create}, {"migrate", core_migrate}, {"status", core_status}, {"rejects", core_rejects}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
     luaL_newmetatable(L, SUMMARY_TYPE);

@@ -58,7 +58,11 @@ static bool key_is_new(struct writer *w, int depth) {
     const struct json *j = &w->json;
     uint64_t hash = hash_64(j->text, j->len, 0);
     if (j->escaped) {
-        size_t n = json_unescape(w->out->data + w->out->len, j->text, j->len); /* room was made by string_size */
+        if (!buffer_reserve(w->out, j->len)) {
+            w->memory = true;
+            return false;
+        }
+        size_t n = json_unescape(w->out->data + w->out->len, j->text, j->len);
         hash = hash_64(w->out->data + w->out->len, n, 0);
     }
     const uint64_t *seen = (const uint64_t *)(void *)w->keys->data;
@@ -78,8 +82,10 @@ static bool put_number(struct writer *w) {
     return PUT(w, "{\"N\":\"") && put(w, j->text, j->len) && PUT(w, "\"}");
 }
 
-/* A scalar, or the opening of a container. */
+/* A scalar, or the opening of a container. Each is a level of its own. */
 static bool put_value(struct writer *w, enum json_token token) {
+    bool opens = token == JSON_OBJECT || token == JSON_ARRAY;
+    if (w->json.depth + !opens > DYNAMODB_NESTING_MAX && token != JSON_ERROR) return invalid(w, "it is nested over 32 levels");
     switch (token) {
     case JSON_STRING: return PUT(w, "{\"S\":") && put_string(w) && PUT(w, "}");
     case JSON_NUMBER: return put_number(w);
@@ -88,7 +94,6 @@ static bool put_value(struct writer *w, enum json_token token) {
     case JSON_NULL: w->size += DYNAMODB_SIZE_NULL; return PUT(w, "{\"NULL\":true}");
     case JSON_OBJECT:
     case JSON_ARRAY:
-        if (w->json.depth > DYNAMODB_NESTING_MAX) return invalid(w, "it is nested over 32 levels");
         w->level_keys[w->json.depth] = w->keys->len / sizeof(uint64_t);
         w->size += DYNAMODB_SIZE_CONTAINER;
         return token == JSON_OBJECT ? PUT(w, "{\"M\":{") : PUT(w, "{\"L\":[");

@@ -188,6 +188,19 @@ dry run: nothing was written
 to write it:  hlua plan.lua
 ]], written(a_summary(a_table()), { dry_run = true }))
   end)
+  it("of a run that was done before tells no time", function()
+    local t = a_table { rows_rejected = 0, rows_written = 1234567 }
+    assert.truthy(written(a_summary(t, { outcome = "already done" })):find([[
+  1,234,555 items, 617.3 MB, 4,938,268 write units
+done before: nothing was left to do
+to write everything once more:  hlua plan.lua --restart
+]], 1, true))
+  end)
+  it("names the next command with what tells the run apart", function()
+    local options = { limit = 10, where = "a = 'b'", ledger = "x.db", jobs = 4 }
+    assert.equal([[12 rows were rejected; to see why:  hlua plan.lua rejects --where 'a = '\''b'\''' --limit 10 ]]
+      .. "--ledger x.db", closing.next_steps(a_summary(a_table()), "hlua plan.lua", options)[1])
+  end)
   it("of a stopped run says how to go on", function()
     assert.truthy(written(a_summary(a_table(), { outcome = "stopped" })):find(
       "the same command goes on from here; to see where it stands:  hlua plan.lua status", 1, true))

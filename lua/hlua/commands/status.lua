@@ -35,13 +35,13 @@ local function table_lines(screen, t)
 end
 
 -- What to do next, or nil.
-local function next_step(s, command)
+local function next_step(s, command, options)
   local state = state_of(s)
-  if state == "not started" then return "to start it:  " .. command end
-  if state == "stopped" then return "to go on from here:  " .. command end
+  if state == "not started" then return "to start it:  " .. closing.next_command(command, nil, options) end
+  if state == "stopped" then return "to go on from here:  " .. closing.next_command(command, nil, options) end
   if s.summary.rejects > 0 then
-    return ("%s rejected; to see why:  %s rejects"):format(
-      format.plural(s.summary.rejects, "row was", "rows were"), command)
+    return ("%s rejected; to see why:  %s"):format(
+      format.plural(s.summary.rejects, "row was", "rows were"), closing.next_command(command, "rejects", options))
   end
   return nil
 end
@@ -77,7 +77,7 @@ function status.run(context)
       for _, line in ipairs(table_lines(screen, t)) do screen:line(line) end
     end
   end
-  local step = next_step(s, context.command)
+  local step = next_step(s, context.command, context.options)
   if step then screen:line(step) end
   return 0
 end

@@ -34,9 +34,10 @@ function closing.written_text(t)
 end
 
 -- The seconds are of this process, the counts of the whole run: they give a rate when nothing was resumed.
-local function cost_text(t, resumed)
+local function cost_text(t, summary)
+  if summary.outcome == "already done" then return closing.written_text(t) end
   local text = ("%s in %s"):format(closing.written_text(t), format.duration(t.seconds))
-  if resumed then return text .. " this time" end
+  if summary.resumes > 0 then return text .. " this time" end
   if t.seconds <= 0 then return text end
   return ("%s (%s items/s)"):format(text, format.count(t.items_written / t.seconds))
 end
@@ -45,7 +46,7 @@ local function table_lines(screen, t, summary, written)
   local lines = { screen:paint("bold", format.printable(t.name)) .. "  from " .. format.printable(t.from or "a query") }
   if t.to ~= t.name then lines[1] = lines[1] .. " to " .. format.printable(t.to) end
   lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
-  if written then lines[#lines + 1] = format.fold(cost_text(t, summary.resumes > 0), screen.width, "  ") end
+  if written then lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ") end
   if t.snapshots > 1 then
     lines[#lines + 1] = format.fold(
       ("read in %d snapshots: what changed in the source between them may be there in either form"):format(t.snapshots),
@@ -62,21 +63,33 @@ local function outcome_text(summary, options)
   return words[summary.outcome] or summary.outcome
 end
 
+-- A command to type next, for the same run: "hlua plan.lua rejects --limit 10". `command` is "hlua plan.lua".
+function closing.next_command(command, word, options)
+  local parts = { command }
+  if word then parts[2] = word end
+  for _, name in ipairs { "where", "limit", "ledger" } do
+    local value = options[name]
+    if value then parts[#parts + 1] = ("--%s %s"):format(name, format.shell(tostring(value))) end
+  end
+  return table.concat(parts, " ")
+end
+
 -- What to do next: a list of lines. `command` is how the user called hlua with the plan: "hlua plan.lua".
 function closing.next_steps(summary, command, options)
+  local function to(word) return closing.next_command(command, word, options) end
   local steps = {}
   if summary.rejects > 0 and not options.dry_run then
-    steps[#steps + 1] = ("%s rejected; to see why:  %s rejects"):format(
-      format.plural(summary.rejects, "row was", "rows were"), command)
+    steps[#steps + 1] = ("%s rejected; to see why:  %s"):format(
+      format.plural(summary.rejects, "row was", "rows were"), to "rejects")
   elseif summary.rejects > 0 then
     steps[#steps + 1] = ("%s be rejected"):format(format.plural(summary.rejects, "row would", "rows would"))
   end
   if summary.outcome == "stopped" and not options.dry_run then
-    steps[#steps + 1] = "the same command goes on from here; to see where it stands:  " .. command .. " status"
+    steps[#steps + 1] = "the same command goes on from here; to see where it stands:  " .. to "status"
   elseif options.dry_run and summary.outcome == "done" then
-    steps[#steps + 1] = "to write it:  " .. command
+    steps[#steps + 1] = "to write it:  " .. to()
   elseif summary.outcome == "already done" then
-    steps[#steps + 1] = "to write everything once more:  " .. command .. " --restart"
+    steps[#steps + 1] = "to write everything once more:  " .. to "--restart"
   elseif summary.rejects == 0 then
     steps[#steps + 1] = "nothing is left to do: the same command again writes nothing"
   end

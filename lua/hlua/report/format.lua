@@ -101,6 +101,12 @@ function format.fold(text, columns, indent)
   return table.concat(lines, "\n")
 end
 
+-- A word as it can be typed into a shell.
+function format.shell(text)
+  if text ~= "" and not text:find "[^%w_@%%+=:,./-]" then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
 -- Control characters made visible, so that data from outside cannot move the cursor.
 function format.printable(text)
   return (text:gsub("%c", function(c)

@@ -1,1 +1,1 @@
-hlua client.lua
+AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b hlua client.lua

@@ -1,4 +1,3 @@
-echo "io.stdout:write(\"ready\\n\"):flush() while true do end" > endless.lua
 mkfifo pipe
 hlua endless.lua > pipe &
 read -r line < pipe

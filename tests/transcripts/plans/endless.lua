@@ -1,0 +1,2 @@
+io.stdout:write("ready\n"):flush()
+while true do end
