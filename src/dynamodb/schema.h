@@ -15,6 +15,9 @@ enum dynamodb_type {
     DYNAMODB_NULL,
     DYNAMODB_L,
     DYNAMODB_M,
+    DYNAMODB_SS,
+    DYNAMODB_NS,
+    DYNAMODB_BS,
 };
 
 /* "S", "N", ... as on the wire; "?" for DYNAMODB_ANY. */

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "dynamodb/schema.h"
+#include "mapping/functions.h"
 #include "mapping/spec.h"
 #include "pg/source.h"
 
@@ -18,6 +19,8 @@ struct plan_target {
 enum plan_existing {
     PLAN_EXISTING_REFUSE, /* not said: a target that holds items that are not ours is refused */
     PLAN_EXISTING_REPLACE,
+    PLAN_EXISTING_KEEP,  /* a conditional put: the item that is there stays */
+    PLAN_EXISTING_NEWER, /* a conditional put: the greater value of the attribute `newer` stays */
 };
 
 struct plan_table {
@@ -26,6 +29,10 @@ struct plan_table {
     struct dynamodb_schema target;
     struct mapping_spec mapping;
     enum plan_existing existing;
+    const char *newer; /* PLAN_EXISTING_NEWER: hlua.newer "UpdatedAt": an attribute */
+    const char *keep;  /* hlua.greatest "UpdatedAt": of two rows with one key, the one with the greater attribute; or NULL */
+    const char *const *owns; /* key prefixes that are ours in a shared table */
+    int owns_count;
     int64_t max_rejects;
     struct plan_place place;
 };
@@ -38,6 +45,9 @@ struct plan {
     struct plan_target target;
     struct plan_table *tables;
     int table_count;
+    struct function_source functions;
+    int64_t mapping_timeout_ms; /* a function call that takes longer rejects the row */
+    int64_t mapping_memory;     /* bytes that a worker's Lua state may hold */
     /* The mapping as canonical lines "path = value", sorted, one a line, without secrets and pacing: the plan's part of the
      * run's identity. */
     const char *identity;

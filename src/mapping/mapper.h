@@ -1,4 +1,4 @@
-/* What the engine sees of a mapping: a row in, an item's bytes out.
+/* What the engine sees of a mapping: a row in, the bytes of its items out.
  *
  * A row_mapper belongs to one worker (it has scratch memory of its own); what it was made from is shared and read-only. The
  * compiled one is mapping/program.h. Not for: where items go (dynamodb's batch writer). */
@@ -31,20 +31,32 @@ struct map_reject {
 #define REJECT_VALUE "value"                 /* a value cannot be what the plan makes of it: infinity, a wrong year, ... */
 #define REJECT_JSON "json"                   /* not JSON, or not JSON that DynamoDB can hold */
 #define REJECT_TEXT "text"                   /* not UTF-8 */
+#define REJECT_FUNCTION "function"           /* a function of the plan failed, ran too long, or returned what no item can be */
 #define REJECT_ITEM_SIZE "item-size"         /* over 409,600 bytes */
 #define REJECT_SOURCE "source"               /* the server could not give the row (SQLSTATE class 22) */
 #define REJECT_TARGET "target"               /* DynamoDB refused the item */
 
 enum map_result {
     MAP_ITEM,
+    MAP_FILTERED, /* the row becomes no item */
     MAP_REJECT, /* out holds the item as far as it got */
     MAP_MEMORY, /* out could not grow */
 };
 
+/* Where the items of a row go, one after the other. */
+struct item_sink {
+    /* The buffer that the next item's JSON is to be appended to, for the target of plan table `table` (from 0); NULL: memory is out. */
+    struct buffer *(*open)(struct item_sink *self, int table);
+    /* The item is whole. False: the run must stop. */
+    bool (*close)(struct item_sink *self, const struct mapped_item *item);
+    /* The item cannot be: what was appended since open is taken back (it is what a reject shows). */
+    void (*cancel)(struct item_sink *self);
+};
+
 struct row_mapper {
-    /* Maps one row: appends one item to `out` and describes it. On MAP_REJECT and MAP_MEMORY the caller takes back what was appended. */
-    enum map_result (*map)(struct row_mapper *self, const struct pg_row *row, struct buffer *out, struct mapped_item *item,
-                           struct map_reject *reject);
+    /* Maps one row to its items. MAP_ITEM: at least one was closed. MAP_REJECT: *reject says why; items closed before stay written, and the
+     * row counts as rejected. */
+    enum map_result (*map)(struct row_mapper *self, const struct pg_row *row, struct item_sink *sink, struct map_reject *reject);
     void (*free)(struct row_mapper *self);
 };
 

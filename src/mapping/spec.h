@@ -22,6 +22,11 @@ enum value_kind {
     VALUE_CONSTANT, /* text, type: S, N (decimal text), B (raw bytes), BOOL ("true"/"false"), NULL */
     VALUE_JSON,     /* text: the column; parsed into L, M and so on, numbers exact */
     VALUE_EPOCH,    /* text: the column; N, seconds since 1970 plus epoch_add */
+    VALUE_FUNCTION, /* `function`; `type` ANY: what it returns; `columns`: hlua.fn's, which are its arguments; NULL: it gets the row */
+    VALUE_SET,      /* type SS, NS or BS: `parts`; absent parts are left out, an empty set is absent */
+    VALUE_LIST,     /* L of `parts`; absent parts are NULL, so that places are kept */
+    VALUE_MAP,      /* M of `parts` under their `names`; absent parts are left out */
+    VALUE_NULL,     /* the constant NULL */
     VALUE_WHEN,     /* text: the column; `inner` is written when it is true (boolean) or not NULL (any other type) */
 };
 
@@ -35,6 +40,14 @@ struct value_spec {
     const struct value_spec *inner;
     enum json_invalid invalid;
     int64_t epoch_add; /* seconds */
+    bool expired_skip; /* VALUE_EPOCH: absent when it is over five years past, which DynamoDB ignores */
+    int function;
+    const char *const *columns;
+    int column_count;
+    const struct value_spec *parts;
+    const char *const *names; /* VALUE_MAP: of the parts */
+    int part_count;
+    const struct value_spec *fallback; /* VALUE_COLUMN: hlua.column's default, written when it is NULL; or NULL */
     struct plan_place place;
 };
 
@@ -66,7 +79,20 @@ struct columns_spec {
     struct plan_place place;
 };
 
+/* One of the items that a row becomes: hlua.item. A table without `items` and `map` has one. */
+struct item_spec {
+    const char *when; /* a column that must be true or not NULL; NULL: always */
+    const struct attribute_spec *attributes;
+    int attribute_count;
+    struct columns_spec columns;
+    struct plan_place place;
+};
+
 struct mapping_spec {
+    const struct item_spec *items; /* `items = { ... }`; then attributes and columns below are empty */
+    int item_count;
+    int map; /* the function number of `map`, which takes the place of everything else; -1: none */
+    bool empty_strings_absent; /* empty_strings = "absent": an empty S or B is left out */
     /* Keys first (partition, sort, then each index's in order), then the plan's attributes sorted by name, then the TTL.
      * An index key that names an attribute mapped elsewhere is not repeated here. */
     const struct attribute_spec *attributes;

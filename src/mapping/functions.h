@@ -1,0 +1,46 @@
+/* The plan's own functions, as the mapping sees them: no Lua here. src/lua/mapper.c is what stands behind it.
+ *
+ * A worker opens one `struct functions` (one Lua state), and only if the plan has functions. What a call gives back stays valid until the
+ * next call. Not thread-safe: one a worker. */
+#ifndef MAPPING_FUNCTIONS_H
+#define MAPPING_FUNCTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "dynamodb/schema.h"
+#include "mapping/mapper.h"
+#include "pg/row.h"
+
+/* A value that a function gave. */
+struct function_value {
+    enum dynamodb_type type; /* DYNAMODB_ANY: nil, the attribute is absent */
+    /* S: UTF-8 text; N: decimal text; B: raw bytes. Any other type: the whole value as DynamoDB JSON, {"M":{...}}. */
+    const char *text;
+    size_t len;
+    size_t size; /* other types: bytes by DynamoDB's rule */
+};
+
+struct functions {
+    /* Says once which columns the rows of plan table `table` (from 0) hold, before any call for it. False: ERROR_PLAN or ERROR_LOCAL. */
+    bool (*bind)(struct functions *self, int table, const struct pg_column *columns, int count, struct error *err);
+    /* Calls function number `function` (from 0, as in the mapping's value_spec) for a row of `table`. MAP_ITEM: *out is set; MAP_REJECT:
+     * *reject says why (file:line and what the function said); MAP_MEMORY. */
+    enum map_result (*call)(struct functions *self, int table, int function, const struct pg_row *row, struct function_value *out,
+                            struct map_reject *reject);
+    /* Calls a whole-row `map` function; each item it returns goes to `sink` in turn. MAP_FILTERED: it returned none. An item that cannot be
+     * written ends in MAP_REJECT. */
+    enum map_result (*map)(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
+                           struct map_reject *reject);
+    void (*free)(struct functions *self);
+};
+
+/* Made by the plan loader, in struct plan: opens the plan's functions for one worker. */
+struct function_source {
+    void *context;
+    struct functions *(*open)(void *context, struct error *err); /* NULL with ERROR_PLAN (not deterministic, ...) or ERROR_LOCAL */
+    int count; /* 0: the plan has no functions, and nothing is opened */
+};
+
+#endif
