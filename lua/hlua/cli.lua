@@ -2,8 +2,10 @@
 local core    = require "hlua.core"
 local failure = require "hlua.report.failure"
 local format  = require "hlua.report.format"
+local guard   = require "hlua.guard"
 local nearest = require "hlua.nearest"
 local node    = require "hlua.node"
+local sources = require "hlua.sources"
 local usage   = require "hlua.usage"
 
 local cli = {}
@@ -26,22 +28,6 @@ local function set_arg(words, at)
   _G.arg = given
 end
 
--- A misspelt global in a plan would be nil, and nil in a plan means "not said": so reading one raises there. In a
--- script that does not use the plan language, and in other modules, globals behave as ever.
-local function guard_globals(source)
-  setmetatable(_G, {
-    __index = function(_, name)
-      if rawget(package.loaded, "hlua") == nil or debug.getinfo(2, "S").source ~= source then return nil end
-      local names = {}
-      for known in next, _G do names[#names + 1] = tostring(known) end
-      table.sort(names)
-      local best = nearest.pick(tostring(name), names)
-      error(("there is no global variable %s%s"):format(tostring(name),
-        best and ("\nhint: did you mean %s?"):format(best) or ""), 2)
-    end,
-  })
-end
-
 -- What xpcall hands over for a failing script: an error as hlua.core gives them stays one; the rest gets a traceback,
 -- which ends where the script began.
 local function on_error(value)
@@ -51,7 +37,7 @@ local function on_error(value)
     text = text .. '\nhint: put at the top: local hlua = require "hlua"'
   end
   local trace = debug.traceback(text, 2)
-  trace = trace:gsub("\n\t%[C%]: in function 'error'\n\thlua/cli.lua:%d+: in metamethod 'index'", "") -- the guard's own
+  trace = trace:gsub("\n\t%[C%]: in function 'error'\n\thlua/guard.lua:%d+: in metamethod 'index'", "") -- the guard's own
   local script_end = trace:match ".*\n\t[^\n]*in main chunk()"
   return { traceback = script_end and trace:sub(1, script_end - 1) or trace }
 end
@@ -134,11 +120,12 @@ local function run_script(words, at)
   local path = words[at]
   local ok, reason = readable(path)
   if not ok then return failure.tell(cannot_read(path, reason)) end
-  local chunk, problem = loadfile(path ~= "-" and path or nil)
+  local chunk, problem = sources.script(path)
   if not chunk then return failure.tell { kind = "plan", exit = 1, text = problem } end
   set_path(path)
   set_arg(words, at)
-  guard_globals(debug.getinfo(chunk, "S").source)
+  sources.watch()
+  guard.globals(debug.getinfo(chunk, "S").source)
   local rest = table.move(words, at + 1, #words, 1, {})
   local went, value = xpcall(chunk, on_error, table.unpack(rest))
   if not went then return script_failed(value) end

@@ -13,7 +13,7 @@
 local cjson  = require "cjson"
 local core   = require "hlua.core.dynamodb"
 local encode = require "hlua.encode"
-local values = require "hlua.values"
+local numbers = require "hlua.numbers"
 
 local dynamodb = {}
 
@@ -90,7 +90,7 @@ function dynamodb.encode(value)
   if kind == "string" then return { S = value } end
   if kind == "number" then
     if value - value ~= 0 then misuse(2, "DynamoDB has no number %s", value) end -- NaN and the infinities
-    return { N = values.number_text(value) }
+    return { N = numbers.text(value) }
   end
   if kind == "boolean" then return { BOOL = value } end
   if value == cjson.null then return { NULL = true } end

@@ -1,5 +1,5 @@
 -- What `check --offline` shows: the mapping in words, from a lowered plan (hlua.load). Fits a terminal of 100 columns.
-local values = require "hlua.values"
+local words = require "hlua.value_text"
 
 local explain = {}
 
@@ -38,11 +38,8 @@ local function list_text(list) return table.concat(list, ", ") end
 
 -- Where an attribute comes from, and what it is for ---------------------------------------------------------------------
 
-local function key_purpose(t, attribute)
-  if attribute.role == "table_key" then
-    return attribute.name == t.target.partition.name and "partition key" or "sort key"
-  end
-  return attribute.sort and "sort key" or "partition key"
+local function key_purpose(t, name)
+  return name == t.target.partition.name and "partition key" or "sort key"
 end
 
 local function attribute_of(t, name)
@@ -54,7 +51,7 @@ end
 
 local function type_text(value)
   if value.kind == "when" then return type_text(value.inner) end
-  return value.type or value.kind == "json" and "any" or "?"
+  return value.type or (value.kind == "json" or value.kind == "function") and "any" or "?"
 end
 
 -- The rows of one section: { name, type, text }.
@@ -66,11 +63,12 @@ local function put_rows(lines, rows)
   end
 end
 
-local function rows_of(t, wanted)
+-- `item` is a table or one of its items.
+local function rows_of(item, wanted)
   local rows = {}
-  for _, attribute in ipairs(t.attributes) do
+  for _, attribute in ipairs(item.attributes) do
     if wanted(attribute) then
-      rows[#rows + 1] = { attribute.name, type_text(attribute.value), values.text(attribute.value) }
+      rows[#rows + 1] = { attribute.name, type_text(attribute.value), words.text(attribute.value) }
     end
   end
   return rows
@@ -81,6 +79,7 @@ end
 local function source_section(lines, t)
   put(lines, "  reads        ", t.from or flat(t.query))
   if t.where then put(lines, "  where        ", flat(t.where)) end
+  if t.time_zone then put(lines, "  time zone    ", t.time_zone .. ", of timestamps without one") end
   for _, expression in ipairs(t.expressions) do
     put(lines, "  column       ", ("%s is %s"):format(expression.name, flat(expression.sql)))
   end
@@ -110,8 +109,9 @@ local function index_rows(t, index, position)
     for i, key in ipairs(keys) do
       local attribute = attribute_of(t, key.name)
       local own = attribute and attribute.role == "index_key" and attribute.index == position
-      local text = own and values.text(attribute.value)
-        or attribute and "the attribute of that name" or "the column as an attribute"
+      local text = own and words.text(attribute.value)
+        or (t.map >= 0 or #t.items > 0) and "as the items give it"
+        or attribute and "the attribute of that name" or t.columns and "the column as an attribute" or "in no row of this table"
       rows[#rows + 1] = { key.name, key.type or "?", purpose .. ", " .. text, order = purpose .. i }
     end
   end
@@ -139,21 +139,52 @@ local function columns_text(columns)
   return text
 end
 
-local function attribute_section(lines, t)
-  local rows = rows_of(t, function(attribute) return attribute.role == "plain" end)
-  if #rows > 0 or t.columns then lines[#lines + 1] = "  attributes" end
-  if t.columns then put(lines, "    ", columns_text(t.columns)) end
+local function attribute_section(lines, item)
+  local rows = rows_of(item, function(attribute) return attribute.role == "plain" end)
+  if #rows > 0 or item.columns then lines[#lines + 1] = "  attributes" end
+  if item.columns then put(lines, "    ", columns_text(item.columns)) end
   put_rows(lines, rows)
-  rows = rows_of(t, function(attribute) return attribute.role == "ttl" end)
+  rows = rows_of(item, function(attribute) return attribute.role == "ttl" end)
   if #rows > 0 then lines[#lines + 1] = "  time to live" end
   put_rows(lines, rows)
 end
 
+-- What makes the items where the table declares its keys only.
+local function items_section(lines, t)
+  if t.map >= 0 then put(lines, "  items        ", "as the table's map returns them") end
+  for i, item in ipairs(t.items) do
+    put(lines, ("  item %-8d"):format(i), item.when and ("where column %s is true or not NULL"):format(words.quote(item.when)) or "always")
+    if item.columns then put(lines, "    ", columns_text(item.columns)) end
+    put_rows(lines, rows_of(item, function() return true end))
+  end
+end
+
+local EXISTING = { replace = "items already there are replaced", keep = "items already there stay" }
+
+local function existing_text(t)
+  if t.newer then return "of an item already there and a new one the one with the greater " .. t.newer .. " stays" end
+  return EXISTING[t.existing] or "a target that holds other items is refused"
+end
+
 local function policy_text(t)
-  return ("a NULL column %s; %s; the run stops at %d rejected rows"):format(
-    t.keep_nulls and "becomes a NULL" or "leaves its attribute out",
-    t.existing == "replace" and "items already there are replaced" or "a target that holds other items is refused",
-    t.max_rejects)
+  local parts = { "a NULL column " .. (t.keep_nulls and "becomes a NULL" or "leaves its attribute out") }
+  if t.empty_strings_absent then parts[#parts + 1] = "an empty string leaves its attribute out" end
+  parts[#parts + 1] = existing_text(t)
+  if t.keep then parts[#parts + 1] = "of two rows with one key the one with the greater " .. t.keep .. " stays" end
+  if #t.owns > 0 then parts[#parts + 1] = "partition keys begin with " .. words.quote_list(t.owns) end
+  parts[#parts + 1] = ("the run stops at %d rejected rows"):format(t.max_rejects)
+  return table.concat(parts, "; ")
+end
+
+local function key_rows(t)
+  if t.map < 0 and #t.items == 0 then
+    local rows = rows_of(t, function(attribute) return attribute.role == "table_key" end)
+    for _, row in ipairs(rows) do row[3] = key_purpose(t, row[1]) .. ", " .. row[3] end
+    return rows
+  end
+  local rows = { { t.target.partition.name, t.target.partition.type, "partition key" } }
+  if t.target.sort then rows[2] = { t.target.sort.name, t.target.sort.type, "sort key" } end
+  return rows
 end
 
 local function table_section(lines, t)
@@ -161,24 +192,26 @@ local function table_section(lines, t)
   source_section(lines, t)
   target_section(lines, t)
   lines[#lines + 1] = "  keys"
-  local rows = {}
-  for _, attribute in ipairs(t.attributes) do
-    if attribute.role == "table_key" then
-      rows[#rows + 1] = { attribute.name, type_text(attribute.value),
-        key_purpose(t, attribute) .. ", " .. values.text(attribute.value) }
-    end
-  end
-  put_rows(lines, rows)
+  put_rows(lines, key_rows(t))
   index_section(lines, t)
+  items_section(lines, t)
   attribute_section(lines, t)
   put(lines, "  policy       ", policy_text(t))
+end
+
+local function open_attribute(item)
+  for _, attribute in ipairs(item.attributes) do
+    if type_text(attribute.value) == "?" then return true end
+  end
+  return false
 end
 
 -- Whether a type can only be known from the source.
 local function any_open(plan)
   for _, t in ipairs(plan.tables) do
-    for _, attribute in ipairs(t.attributes) do
-      if type_text(attribute.value) == "?" then return true end
+    if open_attribute(t) then return true end
+    for _, item in ipairs(t.items) do
+      if open_attribute(item) then return true end
     end
     for _, index in ipairs(t.target.indexes) do
       for _, keys in ipairs { index.partition, index.sort } do
@@ -212,27 +245,46 @@ function explain.lines(plan)
   return lines
 end
 
+-- The attributes of a table or of one of its items.
+local function attribute_document(t, item)
+  local list = {}
+  for n, attribute in ipairs(item.attributes) do
+    local index = attribute.role == "index_key" and t.target.indexes[attribute.index + 1].name or nil
+    list[n] = { name = attribute.name, role = attribute.role, index = index, type = type_text(attribute.value),
+      value = words.text(attribute.value), line = attribute.value.line }
+  end
+  return list
+end
+
+local function items_document(t)
+  local list = {}
+  for n, item in ipairs(t.items) do
+    list[n] = { when = item.when, attributes = attribute_document(t, item), columns = item.columns and columns_text(item.columns) }
+  end
+  return #list > 0 and list or nil
+end
+
+-- What a table says beyond its name, source and target only where it says it: nil is left out.
+local function table_document(t)
+  local document = {
+    name = t.name, from = t.from, query = t.query, where = t.where, time_zone = t.time_zone, to = t.target.name, key = t.key,
+    settings = settings_text(t.target), time_to_live = t.target.time_to_live, max_rejects = t.max_rejects,
+    nulls = t.keep_nulls and "keep" or "absent", empty_strings = t.empty_strings_absent and "absent" or nil,
+    existing = t.existing, newer = t.newer, keep = t.keep, owns = #t.owns > 0 and t.owns or nil,
+    map = t.map >= 0 or nil, items = items_document(t), attributes = attribute_document(t, t), indexes = {},
+    columns = t.columns and columns_text(t.columns),
+  }
+  for n, index in ipairs(t.target.indexes) do
+    document.indexes[n] = { name = index.name, ["local"] = index.is_local, partition_key = index.partition,
+      sort_key = index.sort, projection = index.projection, include = index.include }
+  end
+  return document
+end
+
 -- The same as plain data for --json: names, types and texts only, no address and no secret.
 function explain.document(plan)
   local document = { plan = plan.name, region = plan.target.region, tables = {}, warnings = {} }
-  for i, t in ipairs(plan.tables) do
-    local shown = {
-      name = t.name, from = t.from, query = t.query, where = t.where, to = t.target.name, key = t.key,
-      settings = settings_text(t.target), time_to_live = t.target.time_to_live, max_rejects = t.max_rejects,
-      nulls = t.keep_nulls and "keep" or "absent", existing = t.existing, attributes = {}, indexes = {},
-      columns = t.columns and columns_text(t.columns),
-    }
-    for n, attribute in ipairs(t.attributes) do
-      local index = attribute.role == "index_key" and t.target.indexes[attribute.index + 1].name or nil
-      shown.attributes[n] = { name = attribute.name, role = attribute.role, index = index, type = type_text(attribute.value),
-        value = values.text(attribute.value), line = attribute.value.line }
-    end
-    for n, index in ipairs(t.target.indexes) do
-      shown.indexes[n] = { name = index.name, ["local"] = index.is_local, partition_key = index.partition,
-        sort_key = index.sort, projection = index.projection, include = index.include }
-    end
-    document.tables[i] = shown
-  end
+  for i, t in ipairs(plan.tables) do document.tables[i] = table_document(t) end
   for i, warning in ipairs(plan.warnings) do
     document.warnings[i] = { path = warning.path, line = warning.line, message = warning.message }
   end

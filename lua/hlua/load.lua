@@ -20,7 +20,7 @@ return function(value, size)
   if text then return nil, text end
   local low = lower(value, at)
   low.file = file or low.file
-  low.identity = identity(low)
+  low.identity = identity.text(low)
   low.warnings = problems:warning_list()
   return low
 end

@@ -10,9 +10,15 @@ local node = require "hlua.node"
 
 local place = {}
 
+local resting = false
+
+-- From now on constructors have no place: the plan is loaded, and what they make are values of rows.
+function place.rest() resting = true end
+function place.wake() resting = false end
+
 -- The place of the call of the constructor that calls this; nil when it has none.
 function place.here()
-  if debug.getinfo(2, "t").istailcall then return nil end
+  if resting or debug.getinfo(2, "t").istailcall then return nil end
   local caller = debug.getinfo(3, "Sl")
   if not caller or caller.source:sub(1, 1) ~= "@" or caller.currentline < 1 then return nil end
   return { file = caller.source:sub(2), line = caller.currentline }
@@ -195,7 +201,7 @@ local function known_inside(value, seen)
   local inside = value
   if node.is(value) then
     if value.where then return value.where end
-    inside = value.fields or value.arguments
+    inside = value.fields or value -- the arguments are in the node itself
     if type(inside) ~= "table" then return nil end
   end
   local best
@@ -265,6 +271,12 @@ function cursor:locate()
     line = open and follow(tokens, open, self.steps) or line
   end
   return where.file, line
+end
+
+-- The field as a message about another one names it: its path, and its place if that is known.
+function cursor:text()
+  local file, line = self:locate()
+  return file and line and ("%s (%s:%d)"):format(self.path, file, line) or self.path
 end
 
 return place

@@ -1,16 +1,14 @@
 -- What several fields of a plan say of each other: contradictions are errors, oddities are warnings. Runs on fields that
--- hlua.types found well-formed; registered there by constructor.
-local node        = require "hlua.node"
-local types       = require "hlua.types"
-local values      = require "hlua.values"
-local nearest     = require "hlua.nearest"
-local definitions = require "hlua.definitions"
+-- hlua.types found well-formed; registered there by constructor. Source, capacity and indexes of a table are here; what its rows
+-- become in hlua.mapping_rules, its policies in hlua.policy_rules, tables beside each other in hlua.plan_rules.
+local types         = require "hlua.types"
+local definitions   = require "hlua.definitions"
+local check_mapping = require "hlua.mapping_rules"
 
 local rules = types.rules
 
 -- DynamoDB's limits (developer guide, "Quotas"): local indexes are a hard limit, global ones a quota that can be raised.
 local LOCAL_INDEXES_MOST, GLOBAL_INDEXES_QUOTA, INCLUDED_MOST = 5, 20, 100
-local PARTITION_VALUE_MOST, SORT_VALUE_MOST = 2048, 1024
 
 -- The source ------------------------------------------------------------------------------------------------------------
 
@@ -121,114 +119,16 @@ local function check_indexes(at, fields, problems)
   check_counts(at, fields, indexes, problems)
 end
 
--- Attributes ------------------------------------------------------------------------------------------------------------
-
-local function file_line(at)
-  local file, line = at:locate()
-  return file and line and (" (%s:%d)"):format(file, line) or ""
-end
-
-local function check_doubles(found, problems)
-  for _, conflict in ipairs(found.conflicts) do
-    local first, second = conflict.first, conflict.second
-    if second.role == "ttl" and first.role ~= "plain" then
-      problems:add(second.at, ("%s is a key already: %s"):format(problems.quote(second.name), first.at.path),
-        ('give the time to live a name of its own; an index can name it: %s = %s'):format(first.key, problems.quote(second.name)))
-    else
-      problems:add(second.at, ("%s has another value in %s%s"):format(problems.quote(second.name), first.at.path,
-        file_line(first.at)), "an attribute has one value: leave one of them out")
-    end
-  end
-end
-
--- The types a key can have; nil (a column's own) is known when the source is.
-local KEY_TYPES = { S = true, N = true, B = true }
-
-local function has_bare_constant(raw)
-  if node.is(raw, "when") then raw = raw.arguments[2] end
-  return type(raw) == "string" and values.is_constant(raw) and raw
-end
-
-local function check_key(definition, problems)
-  local at, value = definition.at, definition.value
-  local bare = has_bare_constant(definition.raw)
-  if bare then
-    return problems:add(at, ("%s names no column: every item would have the same key"):format(problems.quote(bare)),
-      ("a column stands in braces; if a constant is meant: hlua.S %s"):format(problems.quote(bare)))
-  end
-  local known = values.type(value)
-  if known and not KEY_TYPES[known] then
-    return problems:add(at, known == "BOOL" and "a key cannot be true or false: it is a string, a number or bytes"
-      or "a key cannot be parsed JSON: it is a string, a number or bytes", "such as a template: it gives a string")
-  end
-  if definition.role == "table_key" and value.kind == "when" then
-    problems:add(at, "hlua.when makes a value that can be absent, and a table's key must be there for every row",
-      "use where to leave rows out")
-  end
-  local core = values.core(value)
-  if core.kind ~= "constant" then return end
-  local most = (definition.key == "sort_key") and SORT_VALUE_MOST or PARTITION_VALUE_MOST
-  if core.text == "" then
-    problems:add(at, "a key cannot be empty")
-  elseif #core.text > most then
-    problems:add(at, ("a key of %d bytes; DynamoDB allows %d here"):format(#core.text, most))
-  elseif definition.key == "partition_key" then
-    problems:warn(at, "one value for the whole partition key: DynamoDB writes at most 1,000 units a second to it")
-  end
-end
-
-local function check_references(found, columns, problems)
-  for _, reference in ipairs(found.references) do
-    local definition = found.by_name[reference.name]
-    if definition then
-      local known = values.type(definition.value)
-      if known and not KEY_TYPES[known] then
-        problems:add(reference.at, ("%s is no string, number or bytes, so it cannot be a key"):format(problems.quote(reference.name)),
-          ("it is mapped in %s"):format(definition.at.path))
-      end
-    elseif not definitions.covered(columns, reference.name) then
-      local names = {}
-      for _, known in ipairs(found.list) do names[#names + 1] = known.name end
-      problems:add(reference.at, ("%s is no attribute of this table"):format(problems.quote(reference.name)),
-        nearest.hint(reference.name, names) or "map it in attributes")
-    end
-  end
-end
-
-local function check_attributes(at, fields, problems)
-  local found = definitions.collect(fields, at)
-  local columns = definitions.columns(fields, at)
-  check_doubles(found, problems)
-  for _, definition in ipairs(found.list) do
-    if definition.key then check_key(definition, problems) end
-    if definition.role == "ttl" then
-      local known = values.type(definition.value)
-      if known and known ~= "N" then
-        problems:add(definition.at, "a time to live is a number of seconds since 1970",
-          'such as hlua.epoch("LogTimestamp", { days = 365 })')
-      end
-      if #definition.name > 255 then problems:add(definition.at, "the name of a time to live has at most 255 bytes") end
-    end
-  end
-  check_references(found, columns, problems)
-  for _, index in ipairs(definitions.indexes(fields, at)) do
-    local projection = index.fields.projection
-    for _, name in ipairs(type(projection) == "table" and projection or {}) do
-      if not found.by_name[name] and not definitions.covered(columns, name) then
-        problems:warn(index.at:field "projection", ("%s is projected, but no attribute of this table"):format(problems.quote(name)))
-      end
-    end
-  end
-end
-
 -- By constructor --------------------------------------------------------------------------------------------------------
 
 function rules.table(at, fields, problems)
   check_source(at, fields, problems)
   check_capacity(at, fields, problems)
   check_indexes(at, fields, problems)
-  check_attributes(at, fields, problems)
+  check_mapping(at, fields, problems)
 end
+
+rules.plan = require "hlua.plan_rules"
 
 function rules.columns(at, fields, problems)
   if fields.only and fields.except then
@@ -246,25 +146,6 @@ function rules.columns(at, fields, problems)
     for _, left_out in ipairs(fields.except or {}) do
       if left_out == column then problems:add(rename_at, ("%s is left out by except"):format(problems.quote(column))) end
     end
-  end
-end
-
--- Reports, the ledger and the target tell tables apart by name.
-function rules.plan(at, fields, problems)
-  local seen = { name = {}, to = {} }
-  for i, table_node in ipairs(fields) do
-    local table_at = at:field(i, ("tables[%d]"):format(i)):enter(table_node)
-    local said = table_node.fields
-    local function once(field, name)
-      local first = seen[field][name]
-      if first then
-        problems:add(table_at:field(field), ("tables[%d] and tables[%d] have the same %s, %s"):format(first, i,
-          field == "to" and "target" or "name", problems.quote(name)), field == "name" and "give each a name of its own" or nil)
-      end
-      seen[field][name] = i
-      return first
-    end
-    if not once("to", said.to) then once("name", said.name or said.to) end
   end
 end
 

@@ -1,7 +1,7 @@
 -- The plan language's fields, said once: the validator, and later annotations, reference and completions, are read off it.
 --
 -- A constructor has `about`, `example`, `since`, and either `fields` (it is called with one table) or `arguments`.
--- `entries` says what stands in its table without a name; `value` marks what an attribute can be.
+-- `entries` says what stands in its table without a name; `value` marks what an attribute can be, `constant` what is not called.
 -- A field has `name`, `type` (a checker of hlua.types), `about`, `example`, `since`; perhaps `required`, `default`, and what
 -- its type asks for: `values` of an enum, `kind` of a node, `min`, `fields` of a plain table, `secret` (never in a message).
 local schema = {}
@@ -34,6 +34,12 @@ constructors.plan = {
       'target = hlua.dynamodb { region = "eu-west-1" }', { kind = "dynamodb" }),
     field("allow_http", "boolean", "Lets the endpoint be plain http at an address that is not loopback.",
       "allow_http = true", { default = false }),
+    field("time_zone", "time_zone", "The zone of all timestamp columns without one, unless a table says another; by default UTC.",
+      'time_zone = "Europe/Madrid"'),
+    field("mapping_timeout", "seconds", "How long a function of the plan may take for one row, in seconds; then the row is rejected.",
+      "mapping_timeout = 0.5", { default = 1, most = 3600 }),
+    field("mapping_memory", "integer", "The bytes that a worker's functions may hold; a row that needs more is rejected.",
+      "mapping_memory = 128 * 1024 * 1024", { min = 1 << 20, default = 64 << 20 }),
   },
 }
 
@@ -70,10 +76,19 @@ constructors.table = {
     field("where", "string", "A condition in SQL that narrows the rows.", [[where = '"IsSuccess"']]),
     field("columns", "expressions", "Columns replaced or added by an SQL expression.",
       [[columns = { LogTimestamp = '"LogTimestamp"::timestamp' }]]),
-    field("to", "dynamodb_name", "The DynamoDB table to write to.", 'to = "IntegrationLogs-dev"', { required = true }),
-    field("partition_key", "table_key", "The table's partition key and its value.",
+    field("time_zone", "time_zone", "The zone of timestamp columns without one; by default the plan's.",
+      'time_zone = "Europe/Madrid"'),
+    field("to", "dynamodb_name", "The DynamoDB table to write to; several tables of a plan may share one if they declare it alike.",
+      'to = "IntegrationLogs-dev"', { required = true }),
+    field("partition_key", "table_key", "The table's partition key and its value; with map or items its type alone.",
       'partition_key = { PK = "{ServiceName}" }', { required = true }),
-    field("sort_key", "table_key", "The table's sort key and its value.", 'sort_key = { SK = "{LogTimestamp}#{LogId}" }'),
+    field("sort_key", "table_key", "The table's sort key and its value; with map or items its type alone.",
+      'sort_key = { SK = "{LogTimestamp}#{LogId}" }'),
+    field("map", "row_function", "Makes a row's items: a function that gets the row and returns none, one or several.",
+      'map = function(row) return { PK = row.id, SK = "PROFILE" } end'),
+    field("items", "nodes", "The items that a row becomes, each an hlua.item.",
+      'items = { hlua.item { partition_key = { PK = "{id}" } }, hlua.item { when = "email", partition_key = { PK = "{email}" } } }',
+      { kind = "item", least = 1 }),
     field("global_secondary_indexes", "nodes", "The table's global secondary indexes.",
       'global_secondary_indexes = { hlua.index { "GSI1", partition_key = { GSI1PK = "APP#{ApplicationId}" } } }',
       { kind = "index" }),
@@ -98,8 +113,14 @@ constructors.table = {
       { values = { "STANDARD", "STANDARD_INFREQUENT_ACCESS" } }),
     field("nulls", "enum", "What a NULL column becomes under hlua.columns and hlua.column: no attribute, or a NULL.",
       'nulls = "keep"', { values = { "absent", "keep" }, default = "absent" }),
-    field("existing", "enum", "What happens to items that are there already; without it a target that holds others' items is refused.",
-      'existing = "replace"', { values = { "replace" } }),
+    field("empty_strings", "enum", "What an empty string or empty bytes become: themselves, or no attribute.",
+      'empty_strings = "absent"', { values = { "keep", "absent" }, default = "keep" }),
+    field("existing", "existing", "What happens to items that are there already; without it a target that holds others' items is refused.",
+      'existing = hlua.newer "UpdatedAt"', { values = { "replace", "keep" }, kind = "newer" }),
+    field("keep", "node", "Which of two rows with one key stays; without it the last one written.",
+      'keep = hlua.greatest "UpdatedAt"', { kind = "greatest" }),
+    field("owns", "strings", "The partition keys that are this plan's in a shared table, by how they begin.",
+      'owns = { "CUST#", "ORDER#" }'),
     field("max_rejects", "integer", "The run stops at this many rejected rows of this table.", "max_rejects = 50",
       { min = 1, default = 1000 }),
   },
@@ -132,24 +153,106 @@ constructors.columns = {
   },
 }
 
+constructors.item = {
+  about = "One of the items that a row becomes.",
+  example = 'items = { hlua.item { when = "Email", partition_key = { PK = "EMAIL#{Email}" }, attributes = { LoanId = "{LoanId}" } } }',
+  fields = {
+    field("when", "string", "A column that must be true, or, if it is not boolean, not NULL; without it the item is always there.",
+      'when = "Email"'),
+    field("partition_key", "table_key", "The table's partition key and its value in this item.",
+      'partition_key = { PK = "EMAIL#{Email}" }', { required = true }),
+    field("sort_key", "table_key", "The table's sort key and its value in this item.", 'sort_key = { SK = "{LoanId}" }'),
+    field("attributes", "attributes", "The item's other attributes, keys of indexes included.",
+      'attributes = { hlua.columns {}, GSI1PK = "LOAN#{LoanId}" }'),
+    field("time_to_live", "time_to_live", "When this item expires, in seconds since 1970.",
+      'time_to_live = { TTL = hlua.epoch("CreatedAt", { days = 30 }) }'),
+  },
+}
+
 local column = field("column", "string", "A column of the source.", '"LogTimestamp"', { required = true })
 
 constructors.column = {
   about = "A column's value in its natural type.",
   example = 'Amount = hlua.column "PaymentAmount"',
   value = true,
-  arguments = { column },
+  arguments = {
+    column,
+    field("options", "options", "What stands in for a NULL.", '{ default = "none" }', { fields = {
+      field("default", "value", "What is written when the column is NULL.", "default = 0"),
+    } }),
+  },
 }
 
-local function typed(name, about, example)
+-- A constructor of one argument.
+local function typed(name, argument_type, about, argument_about, example, argument_example)
   constructors[name] = {
     about = about, example = example, value = true,
-    arguments = { field("value", "scalar", "A template, a column, or a constant.", '"{CustomerId}"', { required = true, to = name }) },
+    arguments = { field("value", argument_type, argument_about, argument_example, { required = true, to = name }) },
   }
 end
-typed("S", "A string: a template's text, a column's text, or a constant.", 'SK = hlua.S "PROFILE"')
-typed("N", "A number, exact: from a template's text, a column, or a constant.", 'CustomerId = hlua.N "{CustomerId}"')
-typed("B", "Bytes: a template's, a column's, or a constant's.", 'Digest = hlua.B(hlua.column "Digest")')
+
+local SCALAR = "A template, a column, a function or a constant."
+typed("S", "scalar", "A string, whatever it is made of; without a value the type of a key.", SCALAR, 'SK = hlua.S "PROFILE"', '"PROFILE"')
+typed("N", "scalar", "A number, exact, whatever it is made of; without a value the type of a key.", SCALAR,
+  'CustomerId = hlua.N "{CustomerId}"', '"{CustomerId}"')
+typed("B", "scalar", "Bytes, whatever they are made of; without a value the type of a key.", SCALAR,
+  'Digest = hlua.B(hlua.column "Digest")', 'hlua.column "Digest"')
+typed("bool", "scalar", "True or false: a column that is boolean, a function's answer, or a constant.",
+  "A column, a function or a constant.", 'Active = hlua.bool(hlua.column "IsActive")', 'hlua.column "IsActive"')
+
+local PARTS = "Its members, each a template, a column, a function or a constant."
+typed("SS", "set", "A set of strings; members that are absent are left out, and an empty set is absent.", PARTS,
+  'Roles = hlua.SS { "reader", hlua.column "Role" }', '{ "reader", hlua.column "Role" }')
+typed("NS", "set", "A set of numbers; members that are absent are left out, and an empty set is absent.", PARTS,
+  'Branches = hlua.NS { hlua.column "Branch", hlua.column "OldBranch" }', '{ 1, hlua.column "Branch" }')
+typed("BS", "set", "A set of bytes; members that are absent are left out, and an empty set is absent.", PARTS,
+  'Digests = hlua.BS { hlua.column "Digest" }', '{ hlua.column "Digest" }')
+typed("L", "value_list", "A list of any values; one that is absent becomes a NULL, so that the others keep their places.",
+  "The values in their order.", 'Phones = hlua.L { "{Phone}", "{OtherPhone}" }', '{ "{Phone}" }')
+typed("M", "value_map", "A map of any values; one that is absent is left out.", "The values under their names.",
+  'Address = hlua.M { Street = hlua.column "Street", Zip = "{Zip}" }', '{ Street = hlua.column "Street" }')
+
+constructors.null = {
+  about = "The constant NULL; it is not called.",
+  example = "Parent = hlua.null",
+  value = true, constant = true,
+  arguments = {},
+}
+
+constructors.fn = {
+  about = "A value that a function makes of some columns, which are its arguments: the fast form of function(row).",
+  example = 'Name = hlua.fn({ "First", "Last" }, function(first, last) return first .. " " .. last end)',
+  value = true,
+  arguments = {
+    field("columns", "strings", "The columns, in the order of the arguments.", '{ "First", "Last" }', { required = true }),
+    field("function", "column_function", "Gets the columns' values, nil for NULL; returns a value or nil.",
+      'function(first, last) return first .. " " .. last end', { required = true }),
+  },
+}
+
+constructors.to = {
+  about = "Inside map: an item for another table of the plan.",
+  example = 'map = function(row) return { PK = row.id }, hlua.to("Audit", { PK = "AUDIT#" .. row.id }) end',
+  arguments = {
+    field("table", "string", "The name of a table of the plan: its name field, by default its target.", '"Audit"', { required = true }),
+    field("item", "anything", "The item.", '{ PK = "AUDIT#" .. row.id }', { required = true }),
+  },
+}
+
+local attribute = field("attribute", "attribute_name", "An attribute of the item: a number or a string.", '"UpdatedAt"',
+  { required = true })
+
+constructors.newer = {
+  about = "Says for existing: the item with the greater attribute stays, so that a newer one is never overwritten.",
+  example = 'existing = hlua.newer "UpdatedAt"',
+  arguments = { attribute },
+}
+
+constructors.greatest = {
+  about = "Says for keep: of two rows with one key the one with the greater attribute stays.",
+  example = 'keep = hlua.greatest "UpdatedAt"',
+  arguments = { attribute },
+}
 
 constructors.json = {
   about = "A column of JSON text parsed into maps, lists and values, its numbers exact.",
@@ -173,6 +276,8 @@ constructors.epoch = {
     field("options", "options", "What to add.", "{ days = 365 }", { fields = {
       field("days", "number", "Days to add.", "days = 365", { default = 0 }),
       field("hours", "number", "Hours to add.", "hours = 12", { default = 0 }),
+      field("expired", "enum", "A moment over five years past, which DynamoDB ignores: written all the same, or left out.",
+        'expired = "skip"', { values = { "keep", "skip" }, default = "keep" }),
     } }),
   },
 }

@@ -3,7 +3,8 @@ local types    = require "hlua.types"
 local node     = require "hlua.node"
 local place    = require "hlua.place"
 local problems = require "hlua.problems"
-require "hlua.rules" -- registers itself with the types
+require "hlua.value_types" -- they register themselves with the types
+require "hlua.rules"
 
 local validate = {}
 

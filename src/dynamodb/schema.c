@@ -10,6 +10,9 @@ const char *dynamodb_type_name(enum dynamodb_type type) {
     case DYNAMODB_NULL: return "NULL";
     case DYNAMODB_L: return "L";
     case DYNAMODB_M: return "M";
+    case DYNAMODB_SS: return "SS";
+    case DYNAMODB_NS: return "NS";
+    case DYNAMODB_BS: return "BS";
     }
     return "?";
 }

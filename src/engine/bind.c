@@ -41,7 +41,8 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     if (!pg_source_select(t->source, used, err)) return false;
     columns = pg_source_selected(t->source, &count);
     /* key columns that only the rejects need come after the used ones: the mapping does not see them */
-    t->program = program_compile(a, &t->plan->mapping, &t->schema, columns, used_count, !pg_server(c)->utf8, err);
+    t->program = program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
+    t->mapped_columns = used_count;
     t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
     return t->program != NULL;
 }
@@ -86,7 +87,7 @@ const char *bind_identity(const struct job *job, const struct pg_server *server)
 static const char *find_value(const char *identity, const char *path, size_t n, size_t *len) {
     for (const char *line = identity; *line;) {
         const char *end = strchrnul(line, '\n');
-        if ((size_t)(end - line) > n + 3 && memcmp(line, path, n) == 0 && memcmp(line + n, " = ", 3) == 0) {
+        if ((size_t)(end - line) >= n + 3 && memcmp(line, path, n) == 0 && memcmp(line + n, " = ", 3) == 0) {
             *len = (size_t)(end - line) - n - 3;
             return line + n + 3;
         }

@@ -27,6 +27,7 @@ struct job_table {
     struct pg_source *source;
     struct dynamodb_schema schema; /* the plan's, key types bound */
     const struct program *program;
+    int mapped_columns; /* the first ones of those selected: what the mapping sees */
     bool resumable;
     double rows_estimated;
     uint64_t seed; /* of the keys' hashes: a target has its own */

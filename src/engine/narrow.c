@@ -36,7 +36,7 @@ static bool reject_row(struct search *s, const struct pg_range *range, const str
     snprintf(message, sizeof message, "the server cannot give this row: %.400s (SQLSTATE %.5s)", why->text, why->code);
     s->chunk->counts.rows_read++;
     w->delta[s->chunk->work.table - w->job->tables].rows_read++;
-    return reading_reject(w, s->chunk, key ? key : "", REJECT_SOURCE, message, NULL, 0, err);
+    return items_reject(w, s->chunk, key ? key : "", REJECT_SOURCE, message, NULL, 0, err);
 }
 
 /* Reads a range; when it fails, its halves. A range that can be read is kept. The depth is that of halving: under 64. */

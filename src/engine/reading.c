@@ -55,7 +55,7 @@ void reading_reset(struct open_chunk *c) {
     c->counts = (struct run_counts){.rows_read = c->kept_rejects, .rows_rejected = c->kept_rejects};
     job_live_add(live, &c->counts, 1);
     c->range = 0;
-    c->opened = false;
+    c->opened = c->broken = false;
     c->ended = c->range_count == 0;
 }
 
@@ -79,7 +79,7 @@ void reading_end_chunks(struct worker *w) {
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
         struct open_chunk *c = &w->chunks[i];
         if (!c->taken || c->pending > 0 || c->fetched > 0) continue;
-        if (c->ended) {
+        if (c->ended && !c->broken) {
             close_chunk(w, c, true);
         } else if (stop && writer_idle(w->writer)) {
             close_chunk(w, c, false);
@@ -144,12 +144,6 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
     return true;
 }
 
-static void unref(struct fetched *f) {
-    if (--f->refs > 0) return;
-    pg_rowset_unref(f->rows);
-    free(f);
-}
-
 bool reading_step(struct worker *w, struct error *err) {
     int cursor = -1;
     bool end = false;
@@ -181,8 +175,8 @@ void reading_drop(struct worker *w) {
     for (int i = 0; i < 2; i++) {
         if (both[i] == NULL) continue;
         both[i]->chunk->fetched--;
-        both[i]->chunk->ended = false; /* these rows are still to be read */
-        unref(both[i]);
+        both[i]->chunk->broken = true;
+        items_unref(both[i]);
     }
     w->current = w->next = NULL;
 }
@@ -195,130 +189,7 @@ bool reading_dry(const struct worker *w) {
     return true;
 }
 
-/* --- rejects --- */
-
-bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
-                    size_t len, struct error *err) {
-    if (c->reject_count == c->reject_room) {
-        int room = c->reject_room ? c->reject_room * 2 : 8;
-        struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
-        if (more == NULL) return error_memory(err, "recording a rejected row");
-        c->rejects = more;
-        c->reject_room = room;
-    }
-    size_t key_len = strlen(key) + 1, reason_len = strlen(reason) + 1, message_len = strlen(message) + 1;
-    char *memory = malloc(key_len + reason_len + message_len + len + 1);
-    if (memory == NULL) return error_memory(err, "recording a rejected row");
-    struct chunk_reject *r = &c->rejects[c->reject_count++];
-    char *d = memory;
-    r->memory = memory;
-    r->texts.key = memcpy(d, key, key_len);
-    r->texts.reason = memcpy(d += key_len, reason, reason_len);
-    r->texts.message = memcpy(d += reason_len, message, message_len);
-    d += message_len;
-    if (len) memcpy(d, json, len);
-    d[len] = '\0';
-    r->texts.item = d;
-    struct job_table *table = c->work.table;
-    c->counts.rows_rejected++;
-    w->delta[table - w->job->tables].rows_rejected++;
-    int64_t all = table->live.rows_rejected + w->delta[table - w->job->tables].rows_rejected;
-    if (all <= table->plan->max_rejects) return true;
-    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name, (long long)table->plan->max_rejects);
-    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects", w->job->plan->file);
-}
-
-static void row_key(const struct worker *w, const struct fetched *f, int row, char *out, size_t size) {
-    struct pg_row view = {.fields = w->fields};
-    pg_source_selected(f->chunk->work.table->source, &view.count);
-    pg_rowset_row(f->rows, row, w->fields);
-    pg_source_key_text(f->chunk->work.table->source, &view, out, size);
-}
-
-/* --- items --- */
-
-static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
-    return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-/* Puts an item aside whose key is in flight. Rare, so it may allocate. */
-static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
-                  struct error *err) {
-    struct deferred *d = malloc(sizeof *d + len);
-    if (d == NULL) return error_memory(err, "putting an item aside");
-    *d = (struct deferred){.table = table, .item = *item, .len = len};
-    memcpy(d->json, json, len);
-    *w->deferred_end = d;
-    w->deferred_end = &d->next;
-    w->deferred_count++;
-    return true;
-}
-
-static bool put_item(struct worker *w, struct batch *batch, size_t mark, size_t start, const struct mapped_item *mapped,
-                     struct error *err) {
-    struct fetched *f = w->current;
-    struct job_table *table = f->chunk->work.table;
-    struct batch_item entry = {.key = mapped->key, .size = mapped->size, .units = mapped->units, .origin = f, .place = w->row};
-    f->refs++;
-    f->chunk->pending++;
-    if (!inflight_take(w->job->inflight, inflight_key(table, mapped->key), w->number)) {
-        bool ok = defer(w, table, &entry, batch->body.data + start, batch->body.len - start, err);
-        batch_cancel_item(batch, mark);
-        return ok;
-    }
-    struct batch_item *item = batch_close_item(batch, mark);
-    if (item == NULL) return error_memory(err, "adding an item");
-    item->key = entry.key;
-    item->size = entry.size;
-    item->units = entry.units;
-    item->origin = f;
-    item->place = entry.place;
-    return writer_added(w->writer, table, err);
-}
-
-/* A dry run counts what it would write. */
-static void count_dry(struct worker *w, struct open_chunk *c, const struct mapped_item *item) {
-    struct run_counts *both[] = {&c->counts, &w->delta[c->work.table - w->job->tables]};
-    for (int i = 0; i < 2; i++) {
-        both[i]->rows_written++;
-        both[i]->items_written++;
-        both[i]->bytes += item->size;
-        both[i]->write_units += item->units;
-    }
-}
-
-static bool reject_mapped(struct worker *w, struct batch *batch, size_t mark, size_t start, const struct map_reject *why,
-                          struct error *err) {
-    char key[600];
-    size_t len = batch->body.len - start;
-    if (len && !buffer_append(&batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
-    row_key(w, w->current, w->row, key, sizeof key);
-    bool ok = reading_reject(w, w->current->chunk, key, why->reason, why->message, batch->body.data + start, len ? len + 1 : 0, err);
-    batch_cancel_item(batch, mark);
-    return ok;
-}
-
-static bool map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err) {
-    struct open_chunk *c = w->current->chunk;
-    struct job_table *table = c->work.table;
-    struct batch *batch = writer_batch(w->writer, table);
-    size_t mark;
-    if (batch == NULL || !batch_open_item(batch, &mark)) return error_memory(err, "adding an item");
-    size_t start = batch->body.len;
-    struct mapped_item item;
-    struct map_reject why;
-    c->counts.rows_read++;
-    w->delta[table - w->job->tables].rows_read++;
-    switch (mapper->map(mapper, row, &batch->body, &item, &why)) {
-    case MAP_ITEM: break;
-    case MAP_REJECT: return reject_mapped(w, batch, mark, start, &why, err);
-    case MAP_MEMORY: return error_memory(err, "mapping a row");
-    }
-    if (!w->job->dry_run) return put_item(w, batch, mark, start, &item, err);
-    count_dry(w, c, &item);
-    batch_cancel_item(batch, mark);
-    return true;
-}
+/* --- mapping --- */
 
 bool reading_map(struct worker *w, struct error *err) {
     struct fetched *f = w->current;
@@ -330,62 +201,12 @@ bool reading_map(struct worker *w, struct error *err) {
     for (; w->row < count; w->row++) {
         if (!writer_ready(w->writer) || w->deferred_count > DYNAMODB_BATCH_ITEMS_MAX) return true;
         pg_rowset_row(f->rows, w->row, w->fields);
-        if (!map_row(w, mapper, &row, err)) return false;
+        if (!items_map_row(w, mapper, &row, err)) return false;
     }
     f->chunk->fetched--;
-    unref(f);
+    items_unref(f);
     w->current = NULL;
     return true;
-}
-
-bool reading_deferred(struct worker *w, struct error *err) {
-    struct deferred **link = &w->deferred;
-    while (*link) {
-        struct deferred *d = *link;
-        if (!writer_ready(w->writer)) return true;
-        if (!inflight_take(w->job->inflight, inflight_key(d->table, d->item.key), w->number)) {
-            link = &d->next;
-            continue;
-        }
-        *link = d->next;
-        if (*link == NULL) w->deferred_end = link;
-        w->deferred_count--;
-        struct batch *batch = writer_batch(w->writer, d->table);
-        struct job_table *table = d->table;
-        bool ok = batch && batch_add(batch, &d->item, d->json, d->len);
-        free(d);
-        if (!ok) return error_memory(err, "adding an item");
-        if (!writer_added(w->writer, table, err)) return false;
-    }
-    return true;
-}
-
-void reading_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message) {
-    struct worker *w = context;
-    const struct batch_item *item = &batch->items[i];
-    struct fetched *f = item->origin;
-    struct open_chunk *c = f->chunk;
-    struct run_counts *both[] = {&c->counts, &w->delta[table - w->job->tables]};
-    inflight_give(w->job->inflight, inflight_key(table, item->key), w->number);
-    if (how == SETTLED_WRITTEN) {
-        for (int k = 0; k < 2; k++) {
-            both[k]->rows_written++;
-            both[k]->items_written++;
-            both[k]->bytes += item->size;
-            both[k]->write_units += item->units;
-        }
-    } else if (how == SETTLED_REFUSED) {
-        char key[600];
-        size_t len;
-        struct error err;
-        const char *json = batch_item_json(batch, i, &len);
-        row_key(w, f, (int)item->place, key, sizeof key);
-        if (!reading_reject(w, c, key, REJECT_TARGET, message, json, len, &err)) coordinator_fail(w->job->coordinator, &err);
-    } else {
-        c->ended = false; /* it is not whole: it will be read again */
-    }
-    c->pending--;
-    unref(f);
 }
 
 void reading_publish(struct worker *w) {

@@ -14,7 +14,7 @@
 /* One turn: everything that can go on does. False with the failure that ends the run. */
 static bool turn(struct worker *w, struct error *err) {
     if (!reading_take(w, err) || !writer_step(w->writer, err)) return false;
-    if (!reading_deferred(w, err) || !reading_step(w, err) || !reading_map(w, err)) return false;
+    if (!items_deferred(w, err) || !reading_step(w, err) || !reading_map(w, err)) return false;
     bool held_up = w->deferred_count > DYNAMODB_BATCH_ITEMS_MAX; /* perhaps by a key in a batch that is being filled */
     if ((reading_dry(w) || held_up) && !writer_flush(w->writer, err)) return false;
     if (w->failed_chunk >= 0 && writer_idle(w->writer) && w->deferred == NULL && pg_reader_idle(w->reader)) {
@@ -35,7 +35,7 @@ static void wait_for_something(struct worker *w) {
     struct pollfd fds[WRITER_CONNECTIONS_MAX + 2];
     int64_t now = clock_now(), until = now + 100 * CLOCK_MS;
     int n = writer_poll(w->writer, fds, &until);
-    fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
+    if (w->wanted) fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
     if (!pg_reader_idle(w->reader) && w->next == NULL) {
         fds[n++] = (struct pollfd){.fd = pg_reader_fd(w->reader),
                                    .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
@@ -54,6 +54,7 @@ static bool finished(const struct worker *w) {
 
 /* The run stops: what is on the wire is waited for, the rest is dropped. */
 static void wind_down(struct worker *w) {
+    w->wanted = 0; /* what comes now is left in the mailbox */
     pg_reader_drain(w->reader);
     reading_drop(w);
     writer_drop(w->writer);
@@ -62,11 +63,8 @@ static void wind_down(struct worker *w) {
         struct fetched *f = d->item.origin;
         w->deferred = d->next;
         f->chunk->pending--;
-        f->chunk->ended = false;
-        if (--f->refs == 0) {
-            pg_rowset_unref(f->rows);
-            free(f);
-        }
+        f->chunk->broken = true;
+        items_unref(f);
         free(d);
     }
     w->deferred_end = &w->deferred;
@@ -81,21 +79,36 @@ static void wind_down(struct worker *w) {
     reading_end_chunks(w);
 }
 
+/* The mapper of a table; the plan's functions are opened for the first that calls one. */
+static bool open_mapper(struct worker *w, int i, struct error *err) {
+    struct job *j = w->job;
+    const struct function_source *source = &j->plan->functions;
+    struct job_table *t = &j->tables[i];
+    if (program_calls_functions(t->program)) {
+        int count;
+        const struct pg_column *columns = pg_source_selected(t->source, &count);
+        if (w->functions == NULL) w->functions = source->open(source->context, 0, err);
+        if (w->functions == NULL || !w->functions->bind(w->functions, i, columns, t->mapped_columns, &t->schema, err)) return false;
+    }
+    w->mappers[i] = program_mapper(t->program, w->functions);
+    return w->mappers[i] != NULL || error_memory(err, "starting a worker");
+}
+
 static bool prepare(struct worker *w, struct error *err) {
     struct job *j = w->job;
     int widest = 1;
-    w->writer = writer_new(j, reading_settled, w, err);
+    w->writer = writer_new(j, items_settled, w, err);
     if (w->writer == NULL) return false;
     for (int i = 0; i < j->table_count; i++) {
         int count;
         pg_source_selected(j->tables[i].source, &count);
         if (count > widest) widest = count;
         w->fetch_rows[i] = FIRST_FETCH;
-        w->mappers[i] = program_mapper(j->tables[i].program);
-        if (w->mappers[i] == NULL) return error_memory(err, "starting a worker");
+        if (!open_mapper(w, i, err)) return false;
     }
     w->fields = calloc((size_t)widest, sizeof *w->fields);
-    if (w->fields == NULL) return error_memory(err, "starting a worker");
+    w->key_fields = calloc((size_t)widest, sizeof *w->key_fields);
+    if (w->fields == NULL || w->key_fields == NULL) return error_memory(err, "starting a worker");
     w->reader = pg_reader_new(j->plan->source_uri, j->snapshot_id, err);
     return w->reader != NULL;
 }
@@ -120,8 +133,11 @@ static void free_worker(struct worker *w) {
     for (int i = 0; w->mappers && i < w->job->table_count; i++) {
         if (w->mappers[i]) w->mappers[i]->free(w->mappers[i]);
     }
+    if (w->functions) w->functions->free(w->functions);
     writer_free(w->writer);
     pg_reader_free(w->reader);
+    free(w->tracks);
+    free(w->key_fields);
     free(w->mappers);
     free(w->fetch_rows);
     free(w->delta);
@@ -142,6 +158,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->number = number;
     w->failed_chunk = -1;
     w->deferred_end = &w->deferred;
+    items_prepare(w);
     w->mappers = calloc(tables, sizeof *w->mappers);
     w->fetch_rows = calloc(tables, sizeof *w->fetch_rows);
     w->delta = calloc(tables, sizeof *w->delta);

@@ -18,6 +18,7 @@ struct open_chunk {
     int range_count, range;   /* `range`: the one being read */
     bool opened;              /* its cursor is open on the server */
     bool ended;               /* all rows were fetched */
+    bool broken;              /* rows or items of it were given up: it cannot be done before it is read again */
     int fetched;              /* FETCHes whose rows are not all mapped */
     int64_t pending;          /* items that are not settled */
     struct run_counts counts;
@@ -32,6 +33,28 @@ struct fetched {
     struct open_chunk *chunk;
     int refs; /* items not settled, and one while it is being mapped */
     bool last;
+};
+
+/* A row that may become other than one item: it is counted once, when the last of its items is settled. */
+struct row_track {
+    struct fetched *from;
+    int row;
+    int pending; /* items not settled, and one while the row is being mapped */
+    int written;
+    bool rejected; /* it was counted already */
+    int next_free;
+};
+
+/* Where a mapper's items go: the worker's batches. */
+struct worker_sink {
+    struct item_sink sink;
+    struct worker *worker;
+    struct job_table *table; /* of the item that is open */
+    struct batch *batch;
+    size_t mark, start;
+    int track;      /* of the row under way; -1: it becomes just one item */
+    bool cancelled; /* the item that was open is kept in the batch until its reject is recorded */
+    struct error *err;
 };
 
 /* An item whose key is in flight: it waits, as a copy. */
@@ -51,10 +74,15 @@ struct worker {
     struct mailbox mailbox;
     struct pg_reader *reader;
     struct writer *writer;
+    struct functions *functions; /* NULL: the plan has none */
     struct row_mapper **mappers; /* by table */
+    struct worker_sink sink;
+    struct row_track *tracks;
+    int track_count, track_free; /* track_free: the first free one; -1 */
     int *fetch_rows;             /* by table: rows a FETCH, from the rows' own size */
     struct run_counts *delta;    /* by table: not yet added to the live counts */
     struct pg_field *fields;     /* of the row under way */
+    struct pg_field *key_fields; /* of a row whose key is told */
     struct open_chunk chunks[OPEN_CHUNKS_MAX];
     int open_count, open_max, wanted, turn;
     bool no_more;
@@ -74,8 +102,6 @@ bool reading_take(struct worker *w, struct error *err);
 bool reading_step(struct worker *w, struct error *err);
 /* Maps rows until they run out or the writer is full. */
 bool reading_map(struct worker *w, struct error *err);
-/* Tries again to write the items whose keys were in flight. */
-bool reading_deferred(struct worker *w, struct error *err);
 /* Nothing can be read until something else happens (no chunk has rows left to fetch). */
 bool reading_dry(const struct worker *w);
 /* Ends the chunks all of whose items are settled. */
@@ -84,13 +110,24 @@ void reading_end_chunks(struct worker *w);
 void reading_reset(struct open_chunk *c);
 /* Gives up the rows that were fetched and not mapped. */
 void reading_drop(struct worker *w);
-/* Records a rejected row of a chunk. json may be NULL. */
-bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
-                    size_t len, struct error *err);
 /* Adds what was counted since the last time to the live counts. */
 void reading_publish(struct worker *w);
+
+/* --- items.c --- */
+
+/* Sets up the sink and the tracks. */
+void items_prepare(struct worker *w);
+/* Maps one row of w->current into batches, and counts it. */
+bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err);
+/* Tries again to write the items whose keys were in flight. */
+bool items_deferred(struct worker *w, struct error *err);
 /* The writer's callback. */
-void reading_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message);
+void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message);
+/* Records a rejected row of a chunk. json may be NULL. */
+bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
+                    size_t len, struct error *err);
+/* One use less of a FETCH's rows. */
+void items_unref(struct fetched *f);
 
 /* --- narrow.c --- */
 

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "engine/run.h"
 #include "lua/interrupt.h"
+#include "lua/mapper.h"
 #include "lua/modules.h"
 #include "lua/plan_loader.h"
 #include "mapping/template.h"
@@ -85,7 +87,7 @@ static int core_plan_load(lua_State *L) {
     box->plan = NULL;
     luaL_setmetatable(L, PLAN_TYPE);
     struct error err = {0};
-    if (!plan_load(L, 1, &box->plan, &err)) return module_fail(L, &err);
+    if (!plan_load(L, 1, &box->plan, &err) || !mapper_source(L, box->plan, &err)) return module_fail(L, &err);
     lua_settop(L, 2);
     return 1;
 }
@@ -132,6 +134,21 @@ static int core_template_columns(lua_State *L) {
     return 1;
 }
 
+/* sha256(bytes) -> 64 hexadecimal digits */
+static int core_sha256(lua_State *L) {
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 1, &len);
+    unsigned char digest[HASH_SHA256_BYTES];
+    char hex[HASH_SHA256_HEX];
+    struct hash_sha256 *hash = hash_sha256_new();
+    bool ok = hash != NULL && hash_sha256(hash, bytes, len, digest);
+    hash_sha256_free(hash);
+    if (!ok) return luaL_error(L, "out of memory");
+    hash_hex(digest, sizeof digest, hex);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 /* --- terminal, clock, interrupts --- */
 
 /* isatty(fd) -> boolean */
@@ -172,6 +189,7 @@ int module_open_core(lua_State *L) {
         {"plan_load", core_plan_load},
         {"template_check", core_template_check},
         {"template_columns", core_template_columns},
+        {"sha256", core_sha256},
         {"isatty", core_isatty},
         {"terminal_width", core_terminal_width},
         {"clock", core_clock},

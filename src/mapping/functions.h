@@ -1,12 +1,13 @@
 /* The plan's own functions, as the mapping sees them: no Lua here. src/lua/mapper.c is what stands behind it.
  *
  * A worker opens one `struct functions` (one Lua state), and only if the plan has functions. What a call gives back stays valid until the
- * next call. Not thread-safe: one a worker. */
+ * next call. Opened and used on one thread; freed there, or when that thread has ended. */
 #ifndef MAPPING_FUNCTIONS_H
 #define MAPPING_FUNCTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "dynamodb/schema.h"
@@ -23,8 +24,14 @@ struct function_value {
 };
 
 struct functions {
-    /* Says once which columns the rows of plan table `table` (from 0) hold, before any call for it. False: ERROR_PLAN or ERROR_LOCAL. */
-    bool (*bind)(struct functions *self, int table, const struct pg_column *columns, int count, struct error *err);
+    /* Says once which columns the rows of plan table `table` (from 0) hold, and the table's schema with its key types, before any call for
+     * it. Both must stay. A table that is only written to (hlua.to) may be bound without columns (NULL, 0); one that never is has the
+     * plan's own schema. False: ERROR_PLAN or ERROR_LOCAL. */
+    bool (*bind)(struct functions *self, int table, const struct pg_column *columns, int count, const struct dynamodb_schema *schema,
+                 struct error *err);
+    /* A new row begins: what was converted of the last one is forgotten. A caller that never says so gets every call a row of its own,
+     * which is right but slower; one that does must say it before each row's first call. */
+    void (*begin)(struct functions *self);
     /* Calls function number `function` (from 0, as in the mapping's value_spec) for a row of `table`. MAP_ITEM: *out is set; MAP_REJECT:
      * *reject says why (file:line and what the function said); MAP_MEMORY. */
     enum map_result (*call)(struct functions *self, int table, int function, const struct pg_row *row, struct function_value *out,
@@ -39,7 +46,9 @@ struct functions {
 /* Made by the plan loader, in struct plan: opens the plan's functions for one worker. */
 struct function_source {
     void *context;
-    struct functions *(*open)(void *context, struct error *err); /* NULL with ERROR_PLAN (not deterministic, ...) or ERROR_LOCAL */
+    /* `started`: the run's frozen time, microseconds since 1970, which is hlua.started; 0: the time when the plan was read. NULL with
+     * ERROR_PLAN (not deterministic, ...) or ERROR_LOCAL. */
+    struct functions *(*open)(void *context, int64_t started, struct error *err);
     int count; /* 0: the plan has no functions, and nothing is opened */
 };
 

@@ -39,8 +39,9 @@ struct map_reject {
 enum map_result {
     MAP_ITEM,
     MAP_FILTERED, /* the row becomes no item */
-    MAP_REJECT, /* out holds the item as far as it got */
+    MAP_REJECT, /* the sink was told to cancel the item as far as it got */
     MAP_MEMORY, /* out could not grow */
+    MAP_STOP,   /* the sink said so: the run ends */
 };
 
 /* Where the items of a row go, one after the other. */
@@ -54,6 +55,7 @@ struct item_sink {
 };
 
 struct row_mapper {
+    bool many; /* a row may become other than one item: the caller must keep count by row */
     /* Maps one row to its items. MAP_ITEM: at least one was closed. MAP_REJECT: *reject says why; items closed before stay written, and the
      * row counts as rejected. */
     enum map_result (*map)(struct row_mapper *self, const struct pg_row *row, struct item_sink *sink, struct map_reject *reject);

@@ -124,14 +124,14 @@ static bool read_columns(struct pg_connection *c, struct pg_source *s, struct so
  * form. */
 static bool apply_expressions(struct pg_connection *c, struct pg_source *s, struct error *err) {
     s->columns = s->base;
-    if (s->spec->expression_count == 0) return true;
+    if (s->spec->expression_count == 0 && s->spec->time_zone == NULL) return true;
     if (!read_columns(c, s, &s->columns, err)) return false;
     for (int i = 0; i < s->spec->expression_count; i++) {
         const struct pg_expression *e = &s->spec->expressions[i];
         int at = source_columns_find(&s->columns, e->name);
         if (!source_columns_express(c, s, e, at < 0 ? s->columns.count : at, &s->columns, err)) return false;
     }
-    return true;
+    return source_columns_zone(c, s, &s->columns, err);
 }
 
 static bool check_where(struct pg_connection *c, struct pg_source *s, struct error *err) {

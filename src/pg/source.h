@@ -23,6 +23,7 @@ struct pg_source_spec {
     const char *where;
     const struct pg_expression *expressions;
     int expression_count;
+    const char *time_zone; /* an IANA name: timestamps without a zone are of this one, and read as timestamptz; or NULL */
 };
 
 enum pg_key_kind {

@@ -2,6 +2,7 @@
  *
  * source.c           describes: relation or query, expressions, where
  * source_columns.c   what columns a SELECT has and how each is read
+ * source_zone.c      timestamps without a zone as moments of the plan's
  * source_key.c       the key, and the parts (leaves) of a relation
  * source_select.c    which columns rows hold, and the key of a row as text
  * source_sql.c       the SELECT of a range
@@ -75,6 +76,11 @@ bool source_columns_express(struct pg_connection *c, const struct pg_source *s, 
 int source_columns_find(const struct source_columns *columns, const char *name);
 /* Writes the hint for a column that is not there. Returns false. */
 bool source_columns_hint(const struct source_columns *columns, const char *wanted, struct error *err);
+
+/* source_zone.c. Reads each column of type timestamp as a moment of the plan's time zone. ERROR_PLAN when the server does not
+ * know the zone. Without one nothing changes. */
+bool source_columns_zone(struct pg_connection *c, const struct pg_source *s, struct source_columns *columns,
+                         struct error *err);
 
 /* source_key.c */
 bool source_find_parts(struct pg_connection *c, struct pg_source *s, struct error *err);

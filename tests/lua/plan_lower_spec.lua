@@ -147,7 +147,7 @@ describe("values", function()
   end)
 
   it("know DynamoDB's numbers", function()
-    local problem = require("hlua.values").number_problem
+    local problem = require("hlua.numbers").problem
     for _, good in ipairs { "0", "-0", "1E125", "9.99e125", "1E-130", "0.1e-129", ("9"):rep(38), "1" .. ("0"):rep(100), "000.0" } do
       assert.is_nil(problem(good), good)
     end

@@ -1,7 +1,7 @@
 -- The schema is whole, and the small modules beside it do what they say.
 package.path = "lua/?.lua;lua/?/init.lua;" .. package.path
 local schema  = require "hlua.schema"
-local types   = require "hlua.types"
+local types   = require "hlua.value_types"
 local nearest = require "hlua.nearest"
 local place   = require "hlua.place"
 
@@ -12,6 +12,7 @@ describe("the schema", function()
     end
     assert.is_function(types[field.type], "no checker for " .. field.type)
     assert.is_truthy(field.about:find "%.$", field.about)
+    assert.is_truthy(load("return { " .. field.example .. " }"), field.example)
     for _, inner in ipairs(field.fields or {}) do check(inner, where .. "." .. field.name) end
   end
 
@@ -19,13 +20,16 @@ describe("the schema", function()
     for name, spec in pairs(schema.constructors) do
       assert.is_string(spec.about, name)
       assert.is_string(spec.example, name)
+      assert.is_truthy(load(spec.example) or load("return { " .. spec.example .. " }"), spec.example)
       assert.is_string(spec.since, name)
       for _, field in ipairs(spec.fields or spec.arguments) do check(field, name) end
     end
   end)
 
   it("has a constructor for each of its names", function()
-    for _, name in ipairs(schema.names) do assert.is_function(require("hlua")[name]) end
+    for _, name in ipairs(schema.names) do
+      assert.are.equal(schema.constructors[name].constant and "table" or "function", type(require("hlua")[name]))
+    end
   end)
 end)
 
@@ -42,7 +46,7 @@ describe("nearest", function()
     assert.are.equal("partition_key", nearest.pick("partiton_key", fields))
     assert.are.equal("stream", nearest.pick("stream_view_type", fields))
     assert.are.equal("global_secondary_indexes", nearest.pick("global_secondary_index", fields))
-    assert.is_nil(nearest.pick("map", fields))
+    assert.is_nil(nearest.pick("on_reject", fields))
     assert.is_nil(nearest.pick(("x"):rep(100000), fields))
     assert.are.equal("allowed here: a, b", nearest.hint("zzz", { "a", "b" }))
     assert.is_nil(nearest.hint("zzz", fields))

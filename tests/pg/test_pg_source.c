@@ -511,6 +511,51 @@ static void test_expressions(void **state) {
     close_fixture(&f);
 }
 
+/* A timestamp without a zone is a moment of the plan's zone; the key is read as it is. */
+static void test_time_zone(void **state) {
+    (void)state;
+    run("CREATE TABLE hlua_test.zoned (at timestamp PRIMARY KEY, t text, tz timestamptz, d date);"
+        "INSERT INTO hlua_test.zoned VALUES ('2024-07-01 12:00', '2024-01-01 12:00', '2024-01-01 12:00+00', '2024-01-01')");
+    struct pg_expression e = {"t", "t::timestamp -- was text"};
+    struct pg_source_spec s = {
+        .from = "hlua_test.zoned", .expressions = &e, .expression_count = 1, .time_zone = "Europe/Madrid"};
+    struct fixture f;
+    open_fixture(&f, &s, 10);
+    int count, keys;
+    const struct pg_column *columns = pg_source_selected(f.source, &count);
+    assert_int_equal(count, 5); /* the four columns, and the key in its own form */
+    assert_int_equal(columns[0].type, PG_TIMESTAMPTZ);
+    assert_int_equal(columns[1].type, PG_TIMESTAMPTZ);
+    assert_int_equal(columns[2].type, PG_TIMESTAMPTZ);
+    assert_int_equal(columns[3].type, PG_DATE);
+    assert_int_equal(pg_source_key(f.source, &keys)[0], 4);
+    assert_int_equal(columns[4].type, PG_TIMESTAMP);
+    static const char *const expected[] = {"2024-07-01T10:00:00.000000Z", "2024-01-01T11:00:00.000000Z",
+                                           "2024-01-01T12:00:00.000000Z"};
+    struct error err = {0};
+    struct pg_rowset *rows;
+    struct pg_field fields[5];
+    int cursor;
+    bool end;
+    assert_true(pg_reader_open(f.reader, 0, pg_source_sql(f.source, &f.ranges[0], -1, f.arena), 10, &err));
+    assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
+    pg_rowset_row(rows, 0, fields);
+    for (int i = 0; i < 3; i++) {
+        struct pg_time t;
+        char text[40];
+        assert_int_equal(pg_moment(columns[i].type, fields[i], &t), PG_MOMENT_OK);
+        size_t n = pg_time_iso(columns[i].type, &t, text);
+        assert_int_equal(n, strlen(expected[i]));
+        assert_memory_equal(text, expected[i], n);
+    }
+    pg_rowset_unref(rows);
+    close_fixture(&f);
+    s.time_zone = "Europe/Madird";
+    refuse(&s, "the source knows no time zone \"Europe/Madird\"", "did you mean \"Europe/Madrid\"?");
+    s.time_zone = "Madrid1"; /* PostgreSQL would take it for a zone in POSIX form */
+    refuse(&s, "the source knows no time zone \"Madrid1\"", "");
+}
+
 /* --- failures --- */
 
 /* Halves a range down to the rows that fail; as the worker does it. */
@@ -669,7 +714,7 @@ int main(void) {
         cmocka_unit_test(test_passwords),      cmocka_unit_test(test_types),
         cmocka_unit_test(test_expressions),    cmocka_unit_test(test_class_22),
         cmocka_unit_test(test_reader_failure), cmocka_unit_test(test_lost_connection),
-        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_time_zone),
     };
     return cmocka_run_group_tests_name("pg source", tests, set_up, tear_down);
 }

@@ -1,0 +1,280 @@
+/* The items of a worker: from the mapper into batches, put aside while their keys are in flight, settled, counted; rejected rows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/worker_parts.h"
+
+void items_unref(struct fetched *f) {
+    if (--f->refs > 0) return;
+    pg_rowset_unref(f->rows);
+    free(f);
+}
+
+static struct run_counts *delta_of(struct worker *w, const struct open_chunk *c) {
+    return &w->delta[c->work.table - w->job->tables];
+}
+
+/* --- rejects --- */
+
+bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
+                    size_t len, struct error *err) {
+    if (c->reject_count == c->reject_room) {
+        int room = c->reject_room ? c->reject_room * 2 : 8;
+        struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
+        if (more == NULL) return error_memory(err, "recording a rejected row");
+        c->rejects = more;
+        c->reject_room = room;
+    }
+    size_t key_len = strlen(key) + 1, reason_len = strlen(reason) + 1, message_len = strlen(message) + 1;
+    char *memory = malloc(key_len + reason_len + message_len + len + 1);
+    if (memory == NULL) return error_memory(err, "recording a rejected row");
+    struct chunk_reject *r = &c->rejects[c->reject_count++];
+    char *d = memory;
+    r->memory = memory;
+    r->texts.key = memcpy(d, key, key_len);
+    r->texts.reason = memcpy(d += key_len, reason, reason_len);
+    r->texts.message = memcpy(d += reason_len, message, message_len);
+    d += message_len;
+    if (len) memcpy(d, json, len);
+    d[len] = '\0';
+    r->texts.item = d;
+    struct job_table *table = c->work.table;
+    c->counts.rows_rejected++;
+    delta_of(w, c)->rows_rejected++;
+    int64_t all = table->live.rows_rejected + w->delta[table - w->job->tables].rows_rejected;
+    if (all <= table->plan->max_rejects) return true;
+    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name, (long long)table->plan->max_rejects);
+    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects", w->job->plan->file);
+}
+
+/* Has fields of its own: another row may be half mapped while an item of this one is refused. */
+static void row_key(const struct worker *w, const struct fetched *f, int row, char *out, size_t size) {
+    struct pg_row view = {.fields = w->key_fields};
+    pg_source_selected(f->chunk->work.table->source, &view.count);
+    pg_rowset_row(f->rows, row, w->key_fields);
+    pg_source_key_text(f->chunk->work.table->source, &view, out, size);
+}
+
+/* --- rows that may become other than one item --- */
+
+/* A free track; its number, or -1 when memory is out. */
+static int take_track(struct worker *w, struct fetched *f, int row) {
+    if (w->track_free < 0) {
+        int count = w->track_count ? w->track_count * 2 : 64;
+        struct row_track *more = realloc(w->tracks, (size_t)count * sizeof *more);
+        if (more == NULL) return -1;
+        for (int i = w->track_count; i < count; i++) more[i].next_free = i + 1 < count ? i + 1 : -1;
+        w->track_free = w->track_count;
+        w->tracks = more;
+        w->track_count = count;
+    }
+    int i = w->track_free;
+    w->track_free = w->tracks[i].next_free;
+    w->tracks[i] = (struct row_track){.from = f, .row = row, .pending = 1};
+    return i;
+}
+
+/* One thing less is pending of a row: when it was the last, the row is counted, unless it was as rejected. */
+static void release_track(struct worker *w, int i) {
+    struct row_track *t = &w->tracks[i];
+    if (--t->pending > 0) return;
+    struct open_chunk *c = t->from->chunk;
+    if (!t->rejected && t->written > 0) {
+        c->counts.rows_written++;
+        delta_of(w, c)->rows_written++;
+    }
+    t->next_free = w->track_free;
+    w->track_free = i;
+}
+
+/* A batch item's `place` is the row in its FETCH, or, for a tracked row, the track: below 0. */
+static int64_t track_place(int track) {
+    return -1 - (int64_t)track;
+}
+
+/* --- the sink --- */
+
+static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
+    return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Puts an item aside whose key is in flight. Rare, so it may allocate. */
+static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
+                  struct error *err) {
+    struct deferred *d = malloc(sizeof *d + len);
+    if (d == NULL) return error_memory(err, "putting an item aside");
+    *d = (struct deferred){.table = table, .item = *item, .len = len};
+    memcpy(d->json, json, len);
+    *w->deferred_end = d;
+    w->deferred_end = &d->next;
+    w->deferred_count++;
+    return true;
+}
+
+static struct buffer *sink_open(struct item_sink *self, int table) {
+    struct worker_sink *s = (struct worker_sink *)self;
+    s->table = &s->worker->job->tables[table];
+    s->batch = writer_batch(s->worker->writer, s->table);
+    s->cancelled = false;
+    if (s->batch == NULL || !batch_open_item(s->batch, &s->mark)) return NULL;
+    s->start = s->batch->body.len;
+    return &s->batch->body;
+}
+
+/* A dry run counts what it would write. */
+static void count_items(struct worker *w, struct open_chunk *c, uint32_t size, uint32_t units) {
+    struct run_counts *both[] = {&c->counts, delta_of(w, c)};
+    for (int i = 0; i < 2; i++) {
+        both[i]->items_written++;
+        both[i]->bytes += size;
+        both[i]->write_units += units;
+    }
+}
+
+static bool sink_close(struct item_sink *self, const struct mapped_item *mapped) {
+    struct worker_sink *s = (struct worker_sink *)self;
+    struct worker *w = s->worker;
+    struct fetched *f = w->current;
+    struct batch_item entry = {.key = mapped->key, .size = mapped->size, .units = mapped->units, .origin = f,
+                               .place = s->track < 0 ? w->row : track_place(s->track)};
+    if (w->job->dry_run) {
+        count_items(w, f->chunk, mapped->size, mapped->units);
+        batch_cancel_item(s->batch, s->mark);
+        return true;
+    }
+    f->refs++;
+    f->chunk->pending++;
+    if (s->track >= 0) w->tracks[s->track].pending++;
+    if (!inflight_take(w->job->inflight, inflight_key(s->table, mapped->key), w->number)) {
+        bool ok = defer(w, s->table, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
+        batch_cancel_item(s->batch, s->mark);
+        return ok;
+    }
+    struct batch_item *item = batch_close_item(s->batch, s->mark);
+    if (item == NULL) return error_memory(s->err, "adding an item");
+    item->key = entry.key;
+    item->size = entry.size;
+    item->units = entry.units;
+    item->origin = f;
+    item->place = entry.place;
+    return writer_added(w->writer, s->table, s->err);
+}
+
+static void sink_cancel(struct item_sink *self) {
+    ((struct worker_sink *)self)->cancelled = true; /* taken back once its reject is recorded */
+}
+
+void items_prepare(struct worker *w) {
+    w->sink = (struct worker_sink){.sink = {.open = sink_open, .close = sink_close, .cancel = sink_cancel}, .worker = w};
+    w->track_free = -1;
+}
+
+/* --- one row --- */
+
+static bool reject_mapped(struct worker *w, const struct map_reject *why, struct error *err) {
+    struct worker_sink *s = &w->sink;
+    char key[600];
+    size_t len = s->cancelled ? s->batch->body.len - s->start : 0;
+    if (len && !buffer_append(&s->batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
+    row_key(w, w->current, w->row, key, sizeof key);
+    bool ok = items_reject(w, w->current->chunk, key, why->reason, why->message, len ? s->batch->body.data + s->start : NULL,
+                           len ? len + 1 : 0, err);
+    if (s->cancelled) batch_cancel_item(s->batch, s->mark);
+    if (s->track >= 0) w->tracks[s->track].rejected = true;
+    return ok;
+}
+
+/* A row that became other than one item is counted here when nothing of it is pending; a dry run counts every row here. */
+static void count_row(struct worker *w, enum map_result result) {
+    struct open_chunk *c = w->current->chunk;
+    struct run_counts *both[] = {&c->counts, delta_of(w, c)};
+    for (int i = 0; i < 2; i++) {
+        if (result == MAP_FILTERED) both[i]->rows_filtered++;
+        if (result == MAP_ITEM && w->job->dry_run) both[i]->rows_written++;
+    }
+}
+
+bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err) {
+    struct open_chunk *c = w->current->chunk;
+    struct map_reject why;
+    w->sink.err = err;
+    w->sink.cancelled = false;
+    w->sink.track = mapper->many && !w->job->dry_run ? take_track(w, w->current, w->row) : -1;
+    if (mapper->many && !w->job->dry_run && w->sink.track < 0) return error_memory(err, "mapping a row");
+    c->counts.rows_read++;
+    delta_of(w, c)->rows_read++;
+    enum map_result result = mapper->map(mapper, row, &w->sink.sink, &why);
+    if (result == MAP_MEMORY) return error_memory(err, "mapping a row");
+    if (result == MAP_STOP) return false;
+    bool ok = true;
+    if (result == MAP_REJECT) ok = reject_mapped(w, &why, err);
+    count_row(w, result);
+    if (w->sink.track >= 0) release_track(w, w->sink.track);
+    return ok;
+}
+
+/* --- later --- */
+
+bool items_deferred(struct worker *w, struct error *err) {
+    struct deferred **link = &w->deferred;
+    while (*link) {
+        struct deferred *d = *link;
+        if (!writer_ready(w->writer)) return true;
+        if (!inflight_take(w->job->inflight, inflight_key(d->table, d->item.key), w->number)) {
+            link = &d->next;
+            continue;
+        }
+        *link = d->next;
+        if (*link == NULL) w->deferred_end = link;
+        w->deferred_count--;
+        struct batch *batch = writer_batch(w->writer, d->table);
+        struct job_table *table = d->table;
+        bool ok = batch && batch_add(batch, &d->item, d->json, d->len);
+        free(d);
+        if (!ok) return error_memory(err, "adding an item");
+        if (!writer_added(w->writer, table, err)) return false;
+    }
+    return true;
+}
+
+static void refused(struct worker *w, const struct batch *batch, int i, int row, const char *message) {
+    char key[600];
+    size_t len;
+    struct error err;
+    struct fetched *f = batch->items[i].origin;
+    const char *json = batch_item_json(batch, i, &len);
+    row_key(w, f, row, key, sizeof key);
+    if (items_reject(w, f->chunk, key, REJECT_TARGET, message, json, len, &err)) return;
+    f->chunk->broken = true; /* perhaps it was not recorded */
+    coordinator_fail(w->job->coordinator, &err);
+}
+
+void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message) {
+    struct worker *w = context;
+    const struct batch_item *item = &batch->items[i];
+    struct fetched *f = item->origin;
+    struct open_chunk *c = f->chunk;
+    int track = item->place < 0 ? (int)(-1 - item->place) : -1;
+    inflight_give(w->job->inflight, inflight_key(table, item->key), w->number);
+    switch (how) {
+    case SETTLED_WRITTEN:
+        count_items(w, c, item->size, item->units);
+        if (track >= 0) {
+            w->tracks[track].written++;
+            break;
+        }
+        c->counts.rows_written++;
+        delta_of(w, c)->rows_written++;
+        break;
+    case SETTLED_REFUSED:
+        if (track >= 0 && w->tracks[track].rejected) break;
+        refused(w, batch, i, track < 0 ? (int)item->place : w->tracks[track].row, message);
+        if (track >= 0) w->tracks[track].rejected = true;
+        break;
+    case SETTLED_DROPPED: c->broken = true; break;
+    }
+    if (track >= 0) release_track(w, track);
+    c->pending--;
+    items_unref(f);
+}

@@ -1,0 +1,68 @@
+/* The inside of a worker's functions, for mapper.c (calls) and mapper_open.c (the state) alone. */
+#ifndef LUA_MAPPER_PARTS_H
+#define LUA_MAPPER_PARTS_H
+
+#include "lua/attribute_value.h"
+#include "lua/mapper.h"
+#include "lua/row.h"
+#include "lua/watch.h"
+#include "mapping/free_item.h"
+
+/* What the Lua state may hold. */
+struct memory {
+    size_t used, limit;
+};
+
+/* One of the plan's functions. */
+struct mapper_function {
+    int reference; /* in the registry */
+    char where[LUA_IDSIZE + 16]; /* file:line of its definition */
+    char **columns; /* of an hlua.fn; NULL: it gets the row */
+    int column_count;
+};
+
+/* One of the plan's tables. */
+struct mapper_table {
+    const struct dynamodb_schema *schema;
+    struct row_shape shape;
+    const char **names;
+    int **arguments; /* for each function: the places of its columns, from 0; NULL: it gets the row, or is another table's */
+    struct free_item *item; /* made when first needed */
+};
+
+struct mapper {
+    struct functions functions;
+    const struct plan *plan;
+    lua_State *L;
+    struct memory memory;
+    struct watch watch;
+    bool watching;
+    struct attribute_writer writer;
+    struct buffer scratch;
+    struct row_now now;
+    bool begins;       /* the caller says when a row begins */
+    int row_reference; /* in the registry: the row object of the row under way */
+    uint64_t row_serial; /* the row that it was made for */
+    struct mapper_function *list;
+    struct mapper_table *tables;
+    /* the call under way */
+    const struct mapper_function *function;
+    struct mapper_table *table;
+    struct function_value *value;
+    struct item_sink *sink;
+    struct map_reject *reject;
+    enum map_result result;
+    bool item_open;
+};
+
+/* mapper.c, for mapper_open.c */
+bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count, const struct dynamodb_schema *schema,
+                 struct error *err);
+void mapper_begin(struct functions *self);
+enum map_result mapper_call(struct functions *self, int table, int function, const struct pg_row *row, struct function_value *out,
+                            struct map_reject *reject);
+enum map_result mapper_map(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
+                           struct map_reject *reject);
+void mapper_table_free(struct mapper *m, struct mapper_table *t);
+
+#endif

@@ -1,0 +1,119 @@
+/* Keys: the attributes that table and indexes are keyed by, tied to the ops that write them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "mapping/program_ops.h"
+
+static int find_op(const struct item_program *p, const char *name) {
+    for (int i = 0; i < p->op_count; i++) {
+        if (strcmp(p->ops[i].name, name) == 0) return i;
+    }
+    return -1;
+}
+
+static bool key_type(enum dynamodb_type type) {
+    return type == DYNAMODB_S || type == DYNAMODB_N || type == DYNAMODB_B;
+}
+
+/* Ties a key to the attribute of its name: the type agrees or is taken over, the limits of keys hold. *place is -1 for an index key that
+ * this item does not have, where it need not (one of several items). */
+static bool bind_key(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_key *key,
+                     enum key_limit limit, bool needed, const char *what, int *place) {
+    char text[400];
+    int i = find_op(p, key->name);
+    *place = i;
+    if (i < 0) {
+        if (!needed) return true;
+        snprintf(text, sizeof text, "%s is the attribute \"%s\", which the plan does not map", what, key->name);
+        return program_wrong(c->err, &spec->place, text);
+    }
+    struct op *op = &p->ops[i];
+    if (op->kind == OP_FUNCTION && op->type == DYNAMODB_ANY) op->type = key->type;
+    if (!key_type(op->type)) {
+        snprintf(text, sizeof text, "%s \"%s\" would be %s, and keys are S, N or B", what, key->name, dynamodb_type_name(op->type));
+        return program_wrong(c->err, &spec->place, text);
+    }
+    if (key->type != DYNAMODB_ANY && key->type != op->type) {
+        snprintf(text, sizeof text, "%s \"%s\" is declared %s, but its value is %s", what, key->name, dynamodb_type_name(key->type),
+                 dynamodb_type_name(op->type));
+        return program_wrong(c->err, &spec->place, text);
+    }
+    key->type = op->type;
+    op->null_value = op->empty_absent = false; /* a key is there or absent, never NULL; an empty one is a mistake */
+    if (limit == KEY_SORT || op->key == KEY_NONE) op->key = limit;
+    return true;
+}
+
+static bool listed(const char *const *names, int count, const char *name) {
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) return true;
+    }
+    return false;
+}
+
+/* The ops that an index projects; the table's keys are always among them. */
+static bool bind_projection(struct compiler *c, const struct item_program *p, const struct dynamodb_schema *schema,
+                            const struct dynamodb_index *index, struct index_op *out) {
+    out->all = index->projection == DYNAMODB_PROJECT_ALL;
+    if (out->all) return true;
+    out->part = arena_array(c->arena, (size_t)(p->op_count), sizeof *out->part);
+    if (out->part == NULL) return program_no_memory(c->err);
+    for (int i = 0; i < p->op_count; i++) {
+        bool key = i == find_op(p, schema->partition.name) || (schema->sort.name && i == find_op(p, schema->sort.name));
+        for (int k = 0; k < out->key_count; k++) key = key || out->keys[k] == i;
+        if (key || listed(index->include, index->include_count, p->ops[i].name)) out->part[out->part_count++] = i;
+    }
+    return true;
+}
+
+/* One index; *there is false when this item can never be in it. */
+static bool bind_index(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_schema *schema,
+                       struct dynamodb_index *index, bool needed, struct index_op *out, bool *there) {
+    char what[300];
+    int place;
+    *there = true;
+    snprintf(what, sizeof what, "the key of index %s", index->name);
+    if (index->local) out->keys[out->key_count++] = find_op(p, schema->partition.name);
+    for (int i = 0; !index->local && i < index->partition_count; i++) {
+        if (!bind_key(c, p, spec, &index->partition[i], KEY_PARTITION, needed, what, &place)) return false;
+        *there = *there && place >= 0;
+        out->keys[out->key_count++] = place;
+    }
+    for (int i = 0; i < index->sort_count; i++) {
+        if (!bind_key(c, p, spec, &index->sort[i], KEY_SORT, needed, what, &place)) return false;
+        *there = *there && place >= 0;
+        out->keys[out->key_count++] = place;
+    }
+    return !*there || bind_projection(c, p, schema, index, out);
+}
+
+/* A sort key that an index declares itself is left out where the index's partition key is absent. */
+static void tie_sort_keys(struct item_program *p, const struct item_spec *spec, int index, const struct index_op *op) {
+    for (int i = 0; i < spec->attribute_count; i++) {
+        const struct attribute_spec *a = &spec->attributes[i];
+        if (a->role == ROLE_INDEX_KEY && a->sort && a->index == index && op->keys[0] < i) p->ops[i].leader = op->keys[0];
+    }
+}
+
+bool program_bind_keys(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_schema *schema) {
+    int place;
+    if (!bind_key(c, p, spec, &schema->partition, KEY_PARTITION, true, "the partition key", &place)) return false;
+    p->ops[place].table_key = KEY_PARTITION;
+    if (schema->sort.name) {
+        if (!bind_key(c, p, spec, &schema->sort, KEY_SORT, true, "the sort key", &place)) return false;
+        p->ops[place].table_key = KEY_SORT;
+    }
+    p->indexes = arena_array(c->arena, (size_t)schema->index_count + 1, sizeof *p->indexes);
+    if (p->indexes == NULL) return program_no_memory(c->err);
+    bool needed = p->when < 0 && !c->several;
+    for (int i = 0; i < schema->index_count; i++) {
+        bool there;
+        struct index_op *op = &p->indexes[p->index_count];
+        *op = (struct index_op){0};
+        if (!bind_index(c, p, spec, schema, &schema->indexes[i], needed, op, &there)) return false;
+        if (!there) continue;
+        if (!schema->indexes[i].local) tie_sort_keys(p, spec, i, op);
+        p->index_count++;
+    }
+    return true;
+}

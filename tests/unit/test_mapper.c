@@ -1,0 +1,773 @@
+/* A plan's functions in a worker's state: what a column is in Lua, what becomes of what a function returns, whole-row map, limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <lauxlib.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "dynamodb/key.h"
+#include "dynamodb/value.h"
+#include "lua/decimal.h"
+#include "lua/mapper.h"
+#include "lua/plan_loader.h"
+#include "lua/state.h"
+
+/* --- a row of every type --- */
+
+#define B(literal) {.data = literal, .len = sizeof(literal) - 1}
+#define STAMP "\x00\x02\xF8\x8A\xB0\x09\x5C\x00" /* 2026-07-01T12:34:56.000000 */
+
+static const struct pg_column columns[] = {
+    {"Flag", PG_BOOL, "boolean", false},      {"I2", PG_INT2, "smallint", false},
+    {"I4", PG_INT4, "integer", false},        {"I8", PG_INT8, "bigint", false},
+    {"F4", PG_FLOAT4, "real", false},         {"F8", PG_FLOAT8, "double precision", false},
+    {"Num", PG_NUMERIC, "numeric", false},    {"Text", PG_TEXT, "text", false},
+    {"Bytes", PG_BYTEA, "bytea", false},      {"Uuid", PG_UUID, "uuid", false},
+    {"Day", PG_DATE, "date", false},          {"Clock", PG_TIME, "time", false},
+    {"Stamp", PG_TIMESTAMP, "timestamp", false}, {"Zoned", PG_TIMESTAMPTZ, "timestamptz", false},
+    {"Json", PG_JSON, "json", false},         {"Jsonb", PG_JSONB, "jsonb", false},
+    {"Arr", PG_SERVER_JSON, "integer[]", false}, {"Other", PG_SERVER_TEXT, "inet", false},
+    {"Nothing", PG_TEXT, "text", false},      {"Bad", PG_TIMESTAMP, "timestamp", false},
+    {"NaN", PG_NUMERIC, "numeric", false},    {"Broken", PG_JSON, "json", false},
+    {"Odd", PG_TEXT, "text", false},          {"Short", PG_INT8, "bigint", false},
+};
+#define COLUMNS ((int)(sizeof columns / sizeof columns[0]))
+
+static const struct pg_field fields[] = {
+    B("\x01"),
+    B("\xFF\xFE"),
+    B("\x00\x00\x00\x07"),
+    B("\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
+    B("\x3D\xCC\xCC\xCD"),                     /* 0.1 as a float4 */
+    B("\x40\x04\x00\x00\x00\x00\x00\x00"),     /* 2.5 */
+    B("\x00\x02\x00\x00\x00\x00\x00\x02\x00\x0C\x13\x88"), /* 12.50 */
+    B("h\xC3\xA9llo"),
+    B("\x00\xFF\x01"),
+    B("\x12\x34\x56\x78\x9A\xBC\xDE\xF0\x12\x34\x56\x78\x9A\xBC\xDE\xF0"),
+    B("\x00\x00\x25\xCD"),                     /* 9677 days after 2000-01-01: 2026-06-30 */
+    B("\x00\x00\x00\x00\x00\x0F\x42\x41"),     /* 00:00:01.000001 */
+    B(STAMP),
+    B(STAMP),
+    B("{\"b\":[1,2.50,null,{}],\"a\":\"x\\u00e9\",\"n\":12345678901234567890,\"e\":[]}"),
+    B("\x01[true,false,\"y\"]"),
+    B("[1,2]"),
+    B("127.0.0.1"),
+    {.data = NULL, .len = -1},
+    B("\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),     /* infinity */
+    B("\x00\x00\x00\x00\xC0\x00\x00\x00"),
+    B("{\"a\":1,"),
+    B("\xC3("),
+    B("\x00"),
+};
+static const struct pg_row row = {.fields = fields, .count = COLUMNS};
+
+/* --- a plan and its functions --- */
+
+struct bench {
+    lua_State *L;
+    struct plan *plan;
+    struct functions *functions;
+};
+
+static const char frame[] =
+    "local hlua = require 'hlua'\n"
+    "%s\n"
+    "return hlua.plan { name = 'p', source = hlua.postgres { uri = 'postgresql:///x' }, mapping_timeout = 0.2, mapping_memory = 8 << 20,\n"
+    "  hlua.table { from = 't', to = 'Target', %s }%s }\n";
+
+static const char keys[] = "partition_key = { PK = '{I8}' }, sort_key = { SK = '{Text}' }";
+
+static void load(struct bench *b, const char *text) {
+    struct error err = {0};
+    *b = (struct bench){.L = luaL_newstate()};
+    assert_non_null(b->L);
+    state_open(b->L, NULL);
+    lua_pushstring(b->L, text);
+    lua_setglobal(b->L, "text");
+    if (luaL_dostring(b->L, "local sources = require 'hlua.sources'; arg = { [0] = 'plan.lua', 'word' }\n"
+                            "local given = text; text = nil; sources.watch()\n"
+                            "return assert(sources.text(given, '@plan.lua'))('word')") != LUA_OK) {
+        fail_msg("%s", lua_tostring(b->L, -1));
+    }
+    if (!plan_load(b->L, -1, &b->plan, &err) || !mapper_source(b->L, b->plan, &err)) fail_msg("%s", err.text);
+    lua_pop(b->L, 1);
+}
+
+static void open_bench(struct bench *b) {
+    struct error err = {0};
+    b->functions = b->plan->functions.open(b->plan->functions.context, 0, &err);
+    if (b->functions == NULL) fail_msg("%s", err.text);
+    for (int i = 0; i < b->plan->table_count; i++) {
+        assert_true(b->functions->bind(b->functions, i, columns, COLUMNS, &b->plan->tables[i].target, &err));
+    }
+}
+
+static char *plan_text(const char *before, const char *table, const char *after) {
+    size_t room = sizeof frame + strlen(before) + strlen(table) + strlen(after);
+    char *text = malloc(room);
+    assert_non_null(text);
+    snprintf(text, room, frame, before, table, after);
+    return text;
+}
+
+static void begin(struct bench *b, const char *before, const char *table, const char *after) {
+    char *text = plan_text(before, table, after);
+    load(b, text);
+    free(text);
+    open_bench(b);
+}
+
+static void end(struct bench *b) {
+    if (b->functions) b->functions->free(b->functions);
+    plan_free(b->plan);
+    lua_close(b->L);
+}
+
+/* A plan whose attribute A is the function. */
+static void begin_function(struct bench *b, const char *before, const char *function) {
+    size_t room = strlen(function) + 200;
+    char *table = malloc(room);
+    assert_non_null(table);
+    snprintf(table, room, "%s, attributes = { A = %s }", keys, function);
+    begin(b, before, table, "");
+    free(table);
+}
+
+/* The size that is told is the size that the bytes have. */
+static void check_size(const struct function_value *v) {
+    struct buffer json;
+    struct error err = {0};
+    size_t size = 0;
+    bool ok = true;
+    buffer_init(&json, 64 << 20);
+    if (v->type == DYNAMODB_B) {
+        ok = buffer_append_text(&json, "{\"A\":{\"B\":\"") && buffer_reserve(&json, DYNAMODB_BASE64_ROOM(v->len));
+        if (ok) json.len += dynamodb_base64(json.data + json.len, v->text, v->len);
+        ok = ok && buffer_append_text(&json, "\"}}");
+    } else if (v->type == DYNAMODB_S || v->type == DYNAMODB_N) {
+        ok = buffer_printf(&json, "{\"A\":{\"%s\":\"%.*s\"}}", dynamodb_type_name(v->type), (int)v->len, v->text);
+    } else {
+        ok = buffer_printf(&json, "{\"A\":%.*s}", (int)v->len, v->text);
+    }
+    assert_true(ok);
+    if (!dynamodb_item_size(json.data, json.len, &size, &err)) fail_msg("%s in %.*s", err.text, (int)json.len, json.data);
+    assert_int_equal(size, v->size + 1);
+    buffer_free(&json);
+}
+
+/* What a function gives: type and text. */
+static void expect(const char *function, enum dynamodb_type type, const char *text) {
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject = {0};
+    begin_function(&b, "", function);
+    if (b.functions->call(b.functions, 0, 0, &row, &v, &reject) != MAP_ITEM) fail_msg("%s: %s", function, reject.message);
+    if (v.type != type) fail_msg("%s: is %s", function, dynamodb_type_name(v.type));
+    if (type != DYNAMODB_ANY) {
+        if (v.len != strlen(text) || memcmp(v.text, text, v.len) != 0) fail_msg("%s: is %.*s", function, (int)v.len, v.text);
+        check_size(&v);
+    }
+    end(&b);
+}
+
+/* Many small expressions of the row r in one plan: each gives a text. */
+static void expect_texts(const char *const (*pairs)[2], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        char function[600];
+        snprintf(function, sizeof function, "function(r) return hlua.S(tostring(%s)) end", pairs[i][0]);
+        expect(function, DYNAMODB_S, pairs[i][1]);
+    }
+}
+
+#define TEXTS(...) \
+    do { \
+        static const char *const pairs[][2] = {__VA_ARGS__}; \
+        expect_texts(pairs, sizeof pairs / sizeof pairs[0]); \
+    } while (0)
+
+static void expect_reject(const char *before, const char *function, const char *reason, const char *part) {
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject = {0};
+    begin_function(&b, before, function);
+    for (int again = 0; again < 2; again++) { /* the state goes on */
+        if (b.functions->call(b.functions, 0, 0, &row, &v, &reject) != MAP_REJECT) fail_msg("%s: not rejected", function);
+        if (strcmp(reject.reason, reason) != 0) fail_msg("%s: %s: %s", function, reject.reason, reject.message);
+        if (!strstr(reject.message, part)) fail_msg("%s: says: %s", function, reject.message);
+        if (!strstr(reject.message, "plan.lua:")) fail_msg("%s: no place: %s", function, reject.message);
+    }
+    end(&b);
+}
+
+/* --- columns in Lua --- */
+
+static void columns_are_values(void **state) {
+    (void)state;
+    TEXTS({"r.Flag == true", "true"}, {"math.type(r.I2) .. r.I2", "integer-2"}, {"r.I4 + 1", "8"},
+          {"r.I8 == math.maxinteger", "true"}, {"math.type(r.F4) .. r.F4", "float0.1"}, {"r.F8 * 2", "5.0"}, {"r.Num", "12.50"},
+          {"r.Text .. #r.Text", "h\xC3\xA9llo6"}, {"#r.Bytes .. r.Bytes:byte(2)", "3255"},
+          {"r.Uuid", "12345678-9abc-def0-1234-56789abcdef0"}, {"r.Day", "2026-06-30"}, {"r.Clock", "00:00:01.000001"},
+          {"r.Stamp", "2026-07-01T12:34:56.000000"}, {"r.Zoned", "2026-07-01T12:34:56.000000Z"}, {"r.Other", "127.0.0.1"},
+          {"r.Nothing", "nil"}, {"r.Nothing == nil and r.Text == r.Text", "true"});
+    TEXTS({"r.Json.a", "x\xC3\xA9"}, {"r.Json.b[1] + 1", "2"}, {"r.Json.b[2]", "2.50"}, {"r.Json.b[3] == require 'cjson'.null", "true"},
+          {"r.Json.n", "12345678901234567890"}, {"#r.Jsonb .. r.Jsonb[3]", "3y"}, {"r.Arr[2]", "2"}, {"r.Json == r.Json", "true"});
+    TEXTS({"(function() local n = {}; for name, value in pairs(r) do n[#n + 1] = name; if #n == 4 then break end end;"
+           " return table.concat(n, ',') end)()", "Flag,I2,I4,I8"});
+}
+
+static void decimals_are_exact(void **state) {
+    (void)state;
+    TEXTS({"r.Num == r.Json.b[2]", "false"}, {"r.Num:eq(12.5)", "true"}, {"r.Num:eq(12)", "false"}, {"r.Num:eq(nil)", "false"},
+          {"r.Num < 13", "true"}, {"13 < r.Num", "false"}, {"r.Num <= 12.5 and 12.5 <= r.Num", "true"}, {"r.Num > 12.4999", "true"},
+          {"r.Num < math.huge and r.Num > -math.huge", "true"}, {"r.Num < 0/0 or r.Num >= 0/0", "false"},
+          {"r.Num:tonumber() + 1", "13.5"}, {"math.type(r.Json.n:tonumber())", "float"}, {"r.Num .. '€'", "12.50\xE2\x82\xAC"},
+          {"r.Num ~= r.Num", "false"}, {"r.Json.n > math.maxinteger", "true"}, {"r.Num == r.Stamp", "false"});
+    const struct {
+        const char *a, *b;
+        int order;
+    } orders[] = {{"1", "1.0", 0},      {"1E2", "100", 0},  {"-0", "0.00", 0},    {"-1", "1", -1},    {"-2", "-1", -1},
+                  {"0.1", "0.09", 1},   {"1E-5", "0.00001", 0}, {"10", "9", 1},   {"123.456", "123.4560001", -1},
+                  {"1E400", "2", 1},    {"-1E400", "2", -1}, {"0", "-1", 1},      {"000.5", ".5", 0}, {"99999999999999999999", "1e20", -1}};
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        int order = decimal_order(orders[i].a, strlen(orders[i].a), orders[i].b, strlen(orders[i].b));
+        int back = decimal_order(orders[i].b, strlen(orders[i].b), orders[i].a, strlen(orders[i].a));
+        if ((order > 0) - (order < 0) != orders[i].order || (back > 0) - (back < 0) != -orders[i].order) {
+            fail_msg("%s %s: %d %d", orders[i].a, orders[i].b, order, back);
+        }
+    }
+    expect_reject("", "function(r) return r.Num + 1 end", REJECT_FUNCTION, "tonumber");
+    expect_reject("", "function(r) return r.Num < 'x' end", REJECT_FUNCTION, "attempt to compare");
+    expect_reject("", "function(r) return r.Num:eq('x') end", REJECT_FUNCTION, "number or decimal expected");
+}
+
+static void moments_have_parts(void **state) {
+    (void)state;
+    TEXTS({"r.Stamp:format '%Y-%m-%d %L'", "2026-07-01 000"}, {"r.Stamp.epoch", "1782909296"}, {"r.Day.epoch", "1782777600"},
+          {"r.Clock.microsecond", "1"}, {"r.Stamp.hour .. ':' .. r.Stamp.minute", "12:34"}, {"'at ' .. r.Day", "at 2026-06-30"},
+          {"r.Stamp == r.Zoned", "true"}, {"r.Day < r.Stamp", "true"}, {"r.Stamp <= r.Zoned", "true"}, {"r.Day == r.Num", "false"},
+          {"hlua.started > r.Stamp or hlua.started <= r.Stamp", "true"}, {"hlua.started == hlua.started", "true"});
+    expect_reject("", "function(r) return r.Clock.epoch end", REJECT_FUNCTION, "has no epoch");
+    expect_reject("", "function(r) return r.Stamp:format '%Q' end", REJECT_FUNCTION, "unknown format");
+    expect_reject("", "function(r) return r.Stamp.Year end", REJECT_FUNCTION, "no field Year");
+    expect_reject("", "function(r) return r.Stamp < r.Clock end", REJECT_FUNCTION, "attempt to compare");
+    expect_reject("", "function(r) return r.Stamp < 5 end", REJECT_FUNCTION, "attempt to compare");
+}
+
+static void odd_columns_reject(void **state) {
+    (void)state;
+    expect_reject("", "function(r) return r.Textt end", REJECT_FUNCTION, "did you mean \"Text\"?");
+    expect_reject("", "function(r) return r[5] end", REJECT_FUNCTION, "no column 5");
+    expect_reject("", "function(r) r.Text = 'x' end", REJECT_FUNCTION, "read-only");
+    expect_reject("", "function(r) return r.Bad end", REJECT_FUNCTION, "column Bad is infinity");
+    expect_reject("", "function(r) return r.NaN end", REJECT_FUNCTION, "column NaN is NaN");
+    expect_reject("", "function(r) return r.Broken end", REJECT_FUNCTION, "column Broken is not JSON");
+    expect_reject("", "function(r) return r.Short end", REJECT_FUNCTION, "not a value of its type");
+    expect_reject("", "hlua.fn({ 'Text', 'Bad' }, function(t, u) return t, u end)", REJECT_FUNCTION, "column Bad is infinity");
+}
+
+/* --- what functions return --- */
+
+static void values_become_attributes(void **state) {
+    (void)state;
+    expect("function(r) return r.Text end", DYNAMODB_S, "h\xC3\xA9llo");
+    expect("function(r) return r.I8 end", DYNAMODB_N, "9223372036854775807");
+    expect("function() return math.mininteger end", DYNAMODB_N, "-9223372036854775808");
+    expect("function() return 0.1 + 0.2 end", DYNAMODB_N, "0.30000000000000004");
+    expect("function(r) return r.F4 end", DYNAMODB_N, "0.1");
+    expect("function() return 1e100 end", DYNAMODB_N, "1E100");
+    expect("function() return 3.0 end", DYNAMODB_N, "3");
+    expect("function(r) return r.Num end", DYNAMODB_N, "12.50");
+    expect("function(r) return r.Zoned end", DYNAMODB_S, "2026-07-01T12:34:56.000000Z");
+    expect("function() return '' end", DYNAMODB_S, "");
+    expect("function(r) return r.Nothing end", DYNAMODB_ANY, "");
+    expect("function() end", DYNAMODB_ANY, "");
+    expect("function() return false end", DYNAMODB_BOOL, "{\"BOOL\":false}");
+    expect("function() return hlua.null end", DYNAMODB_NULL, "{\"NULL\":true}");
+    expect("function() return require 'cjson'.null end", DYNAMODB_NULL, "{\"NULL\":true}");
+    expect("function() return { 'a', 2, { true } } end", DYNAMODB_L, "{\"L\":[{\"S\":\"a\"},{\"N\":\"2\"},{\"L\":[{\"BOOL\":true}]}]}");
+    expect("function() return { b = 1, a = 2, ['\\\"'] = 3 } end", DYNAMODB_M,
+           "{\"M\":{\"\\\"\":{\"N\":\"3\"},\"a\":{\"N\":\"2\"},\"b\":{\"N\":\"1\"}}}");
+    expect("function(r) return r.Json end", DYNAMODB_M,
+           "{\"M\":{\"a\":{\"S\":\"x\xC3\xA9\"},\"b\":{\"L\":[{\"N\":\"1\"},{\"N\":\"2.50\"},{\"NULL\":true},{\"M\":{}}]},\"e\":{\"L\":[]},"
+           "\"n\":{\"N\":\"12345678901234567890\"}}}");
+    expect("hlua.fn({ 'Text', 'Nothing', 'I4' }, function(...) return select('#', ...) .. tostring(select(2, ...)) .. select(3, ...) end)",
+           DYNAMODB_S, "3nil7");
+}
+
+static void constructors_say_types(void **state) {
+    (void)state;
+    expect("function(r) return hlua.S(r.I4) end", DYNAMODB_S, "7");
+    expect("function(r) return hlua.S(r.Num) end", DYNAMODB_S, "12.50");
+    expect("function(r) return hlua.S(true) end", DYNAMODB_S, "true");
+    expect("function(r) return hlua.S(r.Nothing) end", DYNAMODB_ANY, "");
+    expect("function(r) return hlua.N '1.50' end", DYNAMODB_N, "1.50");
+}
+
+static void bytes_and_sets(void **state) {
+    (void)state;
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject = {0};
+    begin_function(&b, "", "function(r) return hlua.B(r.Bytes) end");
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    assert_int_equal(v.type, DYNAMODB_B);
+    assert_int_equal(v.len, 3);
+    assert_memory_equal(v.text, "\x00\xFF\x01", 3);
+    check_size(&v);
+    end(&b);
+    expect("function() return hlua.SS { 'b', 'a', 'c' } end", DYNAMODB_SS, "{\"SS\":[\"a\",\"b\",\"c\"]}");
+    expect("function(r) return hlua.NS { 10, 9, r.Num, -1.5, '3' } end", DYNAMODB_NS, "{\"NS\":[\"-1.5\",\"3\",\"9\",\"10\",\"12.50\"]}");
+    expect("function(r) return hlua.BS { 'b', '\\0\\255' } end", DYNAMODB_BS, "{\"BS\":[\"AP8=\",\"Yg==\"]}");
+    expect("function(r) return hlua.L {} end", DYNAMODB_L, "{\"L\":[]}");
+    expect("function(r) return hlua.M {} end", DYNAMODB_M, "{\"M\":{}}");
+    expect("function(r) return hlua.L { 1, nil, hlua.S(nil), 2 } end", DYNAMODB_L,
+           "{\"L\":[{\"N\":\"1\"},{\"NULL\":true},{\"NULL\":true},{\"N\":\"2\"}]}");
+    expect("function(r) return hlua.M { a = hlua.B 'x', b = hlua.SS { 'y' }, c = hlua.N(nil), d = hlua.bool(true), e = hlua.null } end",
+           DYNAMODB_M, "{\"M\":{\"a\":{\"B\":\"eA==\"},\"b\":{\"SS\":[\"y\"]},\"d\":{\"BOOL\":true},\"e\":{\"NULL\":true}}}");
+    expect("function(r) table.remove(r.Arr); table.remove(r.Arr); return r.Arr end", DYNAMODB_L, "{\"L\":[]}");
+}
+
+static void rubbish_rejects(void **state) {
+    (void)state;
+    static const char *const list[][2] = {
+        {"function() return print end", "is a function"},
+        {"function() return { print } end", "its value[1] is a function"},
+        {"function() return coroutine.create(print) end", "is a thread"},
+        {"function() return io.stdout end", "is a FILE*"},
+        {"function(r) return r end", "is a row"},
+        {"function() return 0/0 end", "is NaN"},
+        {"function() return { a = { -1/0 } } end", "a[1] is infinity"},
+        {"function() return 1e300 end", "1E+126"},
+        {"function() return '\\xff' end", "hlua.B"},
+        {"function() return { x = '\\xff' } end", "x is a string that is not UTF-8"},
+        {"function() return { ['\\xff'] = 1 } end", "key that is not UTF-8"},
+        {"function() return {} end", "hlua.L{} or hlua.M{}"},
+        {"function() return { 1, a = 2 } end", "neither 1 to n nor all strings"},
+        {"function() return { a = 2, 1 } end", "is a table"},
+        {"function() return { 1, nil, 3 } end", "holes"},
+        {"function() return { [1.5] = 3 } end", "is a table"},
+        {"function() return { [true] = 3 } end", "is a table"},
+        {"function() return { [math.maxinteger] = 3 } end", "is a table"},
+        {"function() local t = {}; t[1] = t; return t end", "holds itself"},
+        {"function() local t = {}; t.x = t; return t end", "holds itself"},
+        {"function() return hlua.SS {} end", "empty hlua.SS"},
+        {"function() return hlua.SS { 'a', 'b', 'a' } end", "with a twice"},
+        {"function() return hlua.NS { 1, 2, '1.0' } end", "twice"},
+        {"function() return hlua.BS { 'a', 'a' } end", "the same bytes twice"},
+        {"function() return hlua.NS { 1, 'x' } end", "not a number in decimal digits"},
+        {"function() return hlua.SS { {} } end", "hlua.S of a table"},
+        {"function() return hlua.SS 'a' end", "something else than a list"},
+        {"function() return hlua.N 'abc' end", "not a number in decimal digits"},
+        {"function(r) return hlua.N(r.Stamp) end", "hlua.N of a"},
+        {"function(r) return hlua.B(5) end", "hlua.B of a number"},
+        {"function(r) return hlua.bool(5) end", "hlua.bool of a number"},
+        {"function(r) return hlua.M(5) end", "hlua.M of a number"},
+        {"function(r) return hlua.L(5) end", "hlua.L of a number"},
+        {"function(r) return hlua.M { 5 } end", "a key that is a number"},
+        {"function(r) return hlua.column 'x' end", "say how a column is mapped"},
+        {"function(r) return hlua.to('Other', {}) end", "only what map returns"},
+        {"function(r) return { hlua.to('Other', {}) } end", "only what map returns"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) expect_reject("", list[i][0], REJECT_FUNCTION, list[i][1]);
+}
+
+static void nesting_and_size(void **state) {
+    (void)state;
+    static const char deep[] = "function() local t = 'x'; for i = 1, %d do t = { t } end; return t end";
+    char text[200];
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject = {0};
+    snprintf(text, sizeof text, deep, 31); /* the text is level 32 */
+    begin_function(&b, "", text);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    check_size(&v);
+    end(&b);
+    snprintf(text, sizeof text, deep, 32);
+    expect_reject("", text, REJECT_FUNCTION, "nested over 32 levels");
+    expect_reject("", "function() return ('x'):rep(409601) end", REJECT_ITEM_SIZE, "409,600");
+    expect_reject("", "function() return { ('x'):rep(409599) } end", REJECT_ITEM_SIZE, "409,600");
+    expect_reject("", "function() local t = { '' }; for i = 1, 30 do t = { t, t } end; return t end", REJECT_ITEM_SIZE, "409,600");
+    expect_reject("", "function() return hlua.L { [1 << 60] = 1 } end", REJECT_ITEM_SIZE, "409,600");
+    begin_function(&b, "", "function() local t = {}; for i = 1, 5000 do t['k' .. i] = i end; return t end");
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    check_size(&v);
+    end(&b);
+}
+
+/* --- errors and limits --- */
+
+static void errors_reject(void **state) {
+    (void)state;
+    expect_reject("", "function(r)\n return r.Text.x.y end", REJECT_FUNCTION, "plan.lua:5: attempt to index a nil value");
+    expect_reject("", "function() error 'my words' end", REJECT_FUNCTION, "plan.lua:4: my words");
+    expect_reject("", "function() error('my words', 0) end", REJECT_FUNCTION, "plan.lua:4: my words");
+    expect_reject("", "function() error { code = 5 } end", REJECT_FUNCTION, "an error that is a table");
+    expect_reject("", "function() error() end", REJECT_FUNCTION, "an error without a message");
+    expect_reject("", "function() error(setmetatable({}, { __tostring = function() return 'told' end })) end", REJECT_FUNCTION, "told");
+    expect_reject("", "function() error(setmetatable({}, { __tostring = function() error 'again' end })) end", REJECT_FUNCTION, "plan.lua:4");
+    expect_reject("", "function() error('a\\nb\\xff' .. ('\\u{20AC}'):rep(300)) end", REJECT_FUNCTION, "a b?");
+    expect_reject("", "function() local function f() return f() + 1 end return f() end", REJECT_FUNCTION, "");
+}
+
+static void time_is_limited(void **state) {
+    (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* this sanitizer holds signals back until the program waits, which a loop never does */
+#endif
+    static const char *const loops[] = {
+        "function() while true do end end",
+        "function() while true do pcall(function() while true do end end) end end",
+        "function() local co = coroutine.wrap(function() while true do end end); co() end",
+        "function() local co = coroutine.create(function() while true do coroutine.yield() end end)\n"
+        "  while true do coroutine.resume(co) end end",
+        "function() return coroutine.wrap(function() local inner = coroutine.wrap(function() while true do end end)\n"
+        "  pcall(inner); while true do end end)() end",
+    };
+    for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++) {
+        int64_t start = clock_now();
+        expect_reject("", loops[i], REJECT_FUNCTION, "longer than mapping_timeout");
+        assert_true(clock_now() - start >= 400 * CLOCK_MS);
+    }
+    /* the timer rests and comes back */
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject;
+    begin_function(&b, "local n = 0", "function() n = n + 1; while n == 2 do end; return n end");
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    struct timespec rest = {.tv_nsec = 600 * 1000000};
+    while (nanosleep(&rest, &rest) != 0) {}
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    assert_memory_equal(v.text, "3", 1);
+    end(&b);
+}
+
+static void coroutines_work(void **state) {
+    (void)state;
+    expect("function() local t = {}; for x in coroutine.wrap(function(a) for i = a, 3 do coroutine.yield(i) end end), 1 do\n"
+           "  t[#t + 1] = x end; return table.concat(t, ',') end", DYNAMODB_S, "1,2,3");
+    expect("function() local co = coroutine.create(function(a) local b = coroutine.yield(a + 1); error { b } end)\n"
+           "  local _, x = coroutine.resume(co, 1); local ok, e = coroutine.resume(co, 5)\n"
+           "  return x .. tostring(ok) .. e[1] .. tostring(coroutine.resume(co)) end", DYNAMODB_S, "2false5false");
+    expect_reject("", "function() coroutine.wrap(function() error 'inside' end)() end", REJECT_FUNCTION, "inside");
+}
+
+static void memory_is_limited(void **state) {
+    (void)state;
+    expect_reject("", "function() return ('x'):rep(1 << 30) end", REJECT_FUNCTION, "mapping_memory");
+    expect_reject("", "function() local t = {}; while true do t[#t + 1] = {} end end", REJECT_FUNCTION, "mapping_memory");
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject;
+    begin_function(&b, "local n = 0", "function() n = n + 1; local t = {}; while n < 3 do t[#t + 1] = { n } end; return 'ok' end");
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    end(&b);
+}
+
+/* Wherever memory ends, it is told, and nothing is lost. */
+static void memory_may_end_anywhere(void **state) {
+    (void)state;
+    struct bench b;
+    struct error err = {0};
+    char table[300];
+    int opened = 0, refused = 0;
+    snprintf(table, sizeof table, "%s, attributes = { A = function(r) return { r.Json, tostring(r.Num), hlua.SS { r.Text } } end }", keys);
+    char *plan = plan_text("", table, "");
+    load(&b, plan);
+    free(plan);
+    for (int64_t limit = 30000; opened < 12; limit += refused < 6 ? 40000 : 2500 + limit / 25) {
+        struct function_value v;
+        struct map_reject reject = {0};
+        b.plan->mapping_memory = limit;
+        struct functions *f = b.plan->functions.open(b.plan->functions.context, 0, &err);
+        if (f == NULL) {
+            assert_true(err.kind == ERROR_PLAN || err.kind == ERROR_LOCAL);
+            refused++;
+            continue;
+        }
+        opened++;
+        if (f->bind(f, 0, columns, COLUMNS, &b.plan->tables[0].target, &err)) {
+            for (int i = 0; i < 50; i++) {
+                f->begin(f);
+                enum map_result result = f->call(f, 0, 0, &row, &v, &reject);
+                if (result != MAP_ITEM) assert_non_null(strstr(reject.message, "mapping_memory"));
+            }
+        }
+        f->free(f);
+    }
+    assert_true(refused > 6);
+    end(&b);
+}
+
+static void a_kept_row_is_gone(void **state) {
+    (void)state;
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject;
+    begin_function(&b, "local kept", "function(r) kept = kept or r; return kept.Text end");
+    b.functions->begin(b.functions);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM); /* the same row still */
+    b.functions->begin(b.functions);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
+    assert_non_null(strstr(reject.message, "this row is gone"));
+    end(&b);
+    begin_function(&b, "local kept; setmetatable({}, { __gc = function() pcall(function() return kept.Text end) end })",
+                   "function(r) kept = r; return r.Text end");
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
+    end(&b); /* the finalizer touches the row */
+    expect_reject("", "function(r) return getmetatable('').__index.rep and r.__index end", REJECT_FUNCTION, "no column __index");
+}
+
+static void clocks_and_chance_are_errors(void **state) {
+    (void)state;
+    static const char *const calls[] = {"os.time()", "os.clock()", "os.date()", "os.date '%Y'", "math.random()", "math.randomseed(1)"};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        char function[100];
+        snprintf(function, sizeof function, "function() return %s end", calls[i]);
+        expect_reject("", function, REJECT_FUNCTION, i < 4 ? "hlua.started" : "the row's own values");
+    }
+    expect("function() return os.date('!%Y-%m-%d', 0) end", DYNAMODB_S, "1970-01-01");
+    expect_reject("", "function() return misspelt end", REJECT_FUNCTION, "no global variable misspelt");
+    expect("function() return arg[1] end", DYNAMODB_S, "word");
+}
+
+/* --- the state of a worker --- */
+
+static void a_worker_reads_the_same_bytes(void **state) {
+    (void)state;
+    char folder[] = "/tmp/hlua-mapper.XXXXXX", path[64], text[400];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/helper.lua", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("return { word = function() return 'as it was' end }", file);
+    fclose(file);
+    snprintf(text, sizeof text, "package.path = '%s/?.lua'; local helper = require 'helper'; print 'loading'", folder);
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject;
+    struct error err = {0};
+    char table[200];
+    snprintf(table, sizeof table, "%s, attributes = { A = function() return helper.word() end }", keys);
+    char *plan = plan_text(text, table, "");
+    load(&b, plan);
+    free(plan);
+    unlink(path);
+    rmdir(folder);
+    open_bench(&b);
+    if (b.functions->call(b.functions, 0, 0, &row, &v, &reject) != MAP_ITEM) fail_msg("%s", reject.message);
+    assert_memory_equal(v.text, "as it was", 9);
+    b.functions->free(b.functions);
+    b.functions = b.plan->functions.open(b.plan->functions.context, INT64_C(1782909296000000), &err);
+    assert_non_null(b.functions);
+    end(&b);
+}
+
+static void a_plan_that_changes_is_refused(void **state) {
+    (void)state;
+    struct bench b;
+    struct error err = {0};
+    char table[200];
+    snprintf(table, sizeof table, "%s, attributes = { A = function() return 1 end, C = os.getenv 'HLUA_TEST_C' or 'none' }", keys);
+    char *plan = plan_text("", table, "");
+    unsetenv("HLUA_TEST_C");
+    load(&b, plan);
+    setenv("HLUA_TEST_C", "some", 1);
+    assert_null(b.plan->functions.open(b.plan->functions.context, 0, &err));
+    assert_int_equal(err.kind, ERROR_PLAN);
+    assert_non_null(strstr(err.text, "\"some\" was "));
+    unsetenv("HLUA_TEST_C");
+    end(&b);
+    plan[0] = '\0';
+    free(plan);
+    plan = plan_text("local at = (package.loaded['hlua.started'] and 'x') or os.time()", table, "");
+    load(&b, plan);
+    free(plan);
+    b.plan->mapping_memory = 1 << 18;
+    assert_null(b.plan->functions.open(b.plan->functions.context, 0, &err));
+    assert_non_null(strstr(err.text, "mapping_memory"));
+    end(&b);
+}
+
+/* --- whole-row map --- */
+
+struct sink {
+    struct item_sink sink;
+    struct buffer out;
+    size_t start;
+    int tables[8], count, cancelled;
+    struct mapped_item items[8];
+    size_t at[8], ends[8];
+    int most; /* items until close says stop */
+};
+
+static struct buffer *sink_open(struct item_sink *self, int table) {
+    struct sink *s = (struct sink *)self;
+    s->start = s->out.len;
+    s->tables[s->count] = table;
+    return &s->out;
+}
+
+static bool sink_close(struct item_sink *self, const struct mapped_item *item) {
+    struct sink *s = (struct sink *)self;
+    s->items[s->count] = *item;
+    s->at[s->count] = s->start;
+    s->ends[s->count++] = s->out.len;
+    return s->count < s->most;
+}
+
+static void sink_cancel(struct item_sink *self) {
+    struct sink *s = (struct sink *)self;
+    s->out.len = s->start;
+    s->cancelled++;
+}
+
+static const char map_keys[] = "partition_key = { PK = hlua.S }, sort_key = { SK = hlua.N },\n"
+    " global_secondary_indexes = { hlua.index { 'GSI1', partition_key = { G = hlua.S }, sort_key = 'SK' },\n"
+    "   hlua.index { 'GSI2', partition_key = { H = hlua.B }, projection = { 'Big' } } }, map = ";
+static const char other[] = ", hlua.table { from = 'u', to = 'Target2', name = 'Other', partition_key = { K = hlua.S }, map = function() end }";
+
+static void begin_map(struct bench *b, const char *function) {
+    char table[2000];
+    snprintf(table, sizeof table, "%s%s", map_keys, function);
+    begin(b, "", table, other);
+}
+
+static enum map_result run_map(struct bench *b, struct sink *s, struct map_reject *reject) {
+    *s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 100};
+    buffer_init(&s->out, 64 << 20);
+    return b->functions->map(b->functions, 0, b->plan->tables[0].mapping.map, &row, &s->sink, reject);
+}
+
+static void check_items(struct bench *b, struct sink *s) {
+    for (int i = 0; i < s->count; i++) {
+        const char *json = s->out.data + s->at[i];
+        size_t len = s->ends[i] - s->at[i], size = 0;
+        uint64_t hash = 0;
+        struct error err = {0};
+        if (!dynamodb_item_size(json, len, &size, &err)) fail_msg("%s: %.*s", err.text, (int)len, json);
+        assert_int_equal(size, s->items[i].size);
+        assert_true(dynamodb_key_hash_item(&b->plan->tables[s->tables[i]].target, json, len, &hash));
+        assert_true(hash == s->items[i].key);
+    }
+}
+
+static void map_gives_items(void **state) {
+    (void)state;
+    struct bench b;
+    struct sink s;
+    struct map_reject reject = {0};
+    begin_map(&b, "function(r) return { SK = 1, PK = r.Text, x = { 1 } }, nil, hlua.to('Other', { K = 'k' }),\n"
+                  "  { PK = 'p', SK = r.Num, G = 'g', H = hlua.B 'h', Big = ('x'):rep(3000), n = hlua.S(nil) } end");
+    if (run_map(&b, &s, &reject) != MAP_ITEM) fail_msg("%s", reject.message);
+    assert_int_equal(s.count, 3);
+    assert_int_equal(s.cancelled, 0);
+    assert_int_equal(s.tables[1], 1);
+    check_items(&b, &s);
+    static const char first[] = "{\"PK\":{\"S\":\"h\xC3\xA9llo\"},\"SK\":{\"N\":\"1\"},\"x\":{\"L\":[{\"N\":\"1\"}]}}";
+    assert_int_equal(s.ends[0], sizeof first - 1);
+    assert_memory_equal(s.out.data, first, sizeof first - 1);
+    assert_int_equal(s.items[0].units, 1);
+    assert_int_equal(s.items[2].units, 3 + 3 + 3); /* the table, all of it in GSI1, keys and Big in GSI2 */
+    buffer_free(&s.out);
+    s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 1};
+    buffer_init(&s.out, 1 << 20);
+    assert_int_equal(b.functions->map(b.functions, 0, 0, &row, &s.sink, &reject), MAP_STOP);
+    buffer_free(&s.out);
+    buffer_init(&s.out, 8); /* memory is out */
+    s.count = 0;
+    assert_int_equal(b.functions->map(b.functions, 0, 0, &row, &s.sink, &reject), MAP_MEMORY);
+    assert_int_equal(s.cancelled, 1);
+    buffer_free(&s.out);
+    end(&b);
+    begin_map(&b, "function(r) return nil end");
+    assert_int_equal(run_map(&b, &s, &reject), MAP_FILTERED);
+    buffer_free(&s.out);
+    end(&b);
+}
+
+static void map_rejects(void **state) {
+    (void)state;
+    static const struct {
+        const char *function, *reason, *part;
+        int items, cancelled;
+    } list[] = {
+        {"function() return 5 end", REJECT_FUNCTION, "map returned a number", 0, 0},
+        {"function() return { { PK = 'a', SK = 1 } } end", REJECT_FUNCTION, "table.unpack", 0, 0},
+        {"function() return hlua.M { PK = 'a' } end", REJECT_FUNCTION, "map returned a hlua value", 0, 0},
+        {"function() return hlua.to('Othr', {}) end", REJECT_FUNCTION, "did you mean \"Other\"?", 0, 0},
+        {"function() return hlua.to(5, {}) end", REJECT_FUNCTION, "the name of a table", 0, 0},
+        {"function() return hlua.to('Other', 5) end", REJECT_FUNCTION, "map returned a number", 0, 0},
+        {"function() return {} end", REJECT_KEY_MISSING, "attribute PK", 0, 1},
+        {"function() return { PK = 'a' } end", REJECT_KEY_MISSING, "attribute SK", 0, 1},
+        {"function() return { PK = 'a', SK = 1 }, { PK = 'b' } end", REJECT_KEY_MISSING, "attribute SK", 1, 1},
+        {"function() return { PK = '', SK = 1 } end", REJECT_KEY_EMPTY, "attribute PK", 0, 1},
+        {"function() return { PK = 1, SK = 1 } end", REJECT_VALUE, "declared as S and the item has N", 0, 1},
+        {"function() return { PK = ('x'):rep(2049), SK = 1 } end", REJECT_KEY_SIZE, "2049", 0, 1},
+        {"function() return { PK = 'a', SK = 1, G = '' } end", REJECT_KEY_EMPTY, "index GSI1", 0, 1},
+        {"function() return { PK = 'a', SK = 1, G = true } end", REJECT_VALUE, "index GSI1", 0, 1},
+        {"function() return { PK = 'a', SK = 1, [''] = 1 } end", REJECT_FUNCTION, "must not be empty", 0, 1},
+        {"function() return { PK = 'a', SK = 1, [('n'):rep(65536)] = 1 } end", REJECT_FUNCTION, "65,535", 0, 1},
+        {"function() return { PK = 'a', SK = 1, x = 1, [1] = 2 } end", REJECT_FUNCTION, "map returned a list", 0, 0},
+        {"function() return { PK = 'a', SK = 1, [2] = 2 } end", REJECT_FUNCTION, "key that is a number", 0, 1},
+        {"function() return { PK = 'a', SK = 1, x = { y = { print } } } end", REJECT_FUNCTION, "x.y[1] is a function", 0, 1},
+        {"function() return { PK = 'a', SK = 1, x = ('x'):rep(300000), y = ('y'):rep(300000) } end", REJECT_ITEM_SIZE, "409,600", 0, 1},
+        {"function(r) return r end", REJECT_FUNCTION, "map returned a userdata", 0, 0},
+        {"function() error 'x' end", REJECT_FUNCTION, "plan.lua:6: x", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        struct bench b;
+        struct sink s;
+        struct map_reject reject = {0};
+        begin_map(&b, list[i].function);
+        if (run_map(&b, &s, &reject) != MAP_REJECT) fail_msg("%s: not rejected", list[i].function);
+        if (strcmp(reject.reason, list[i].reason) != 0 || !strstr(reject.message, list[i].part) || !strstr(reject.message, "plan.lua:")) {
+            fail_msg("%s: %s: %s", list[i].function, reject.reason, reject.message);
+        }
+        assert_int_equal(s.count, list[i].items);
+        assert_int_equal(s.cancelled, list[i].cancelled);
+        check_items(&b, &s);
+        buffer_free(&s.out);
+        end(&b);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_are_values),
+        cmocka_unit_test(decimals_are_exact),
+        cmocka_unit_test(moments_have_parts),
+        cmocka_unit_test(odd_columns_reject),
+        cmocka_unit_test(values_become_attributes),
+        cmocka_unit_test(constructors_say_types),
+        cmocka_unit_test(bytes_and_sets),
+        cmocka_unit_test(rubbish_rejects),
+        cmocka_unit_test(nesting_and_size),
+        cmocka_unit_test(errors_reject),
+        cmocka_unit_test(time_is_limited),
+        cmocka_unit_test(coroutines_work),
+        cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(a_kept_row_is_gone),
+        cmocka_unit_test(clocks_and_chance_are_errors),
+        cmocka_unit_test(a_worker_reads_the_same_bytes),
+        cmocka_unit_test(a_plan_that_changes_is_refused),
+        cmocka_unit_test(map_gives_items),
+        cmocka_unit_test(map_rejects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
