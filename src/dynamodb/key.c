@@ -8,7 +8,8 @@
 #include "dynamodb/value.h"
 
 /* The digits of a decimal without zeros at either end, its sign and its power of ten. The text is one that
- * dynamodb_number_check takes. */
+ * dynamodb_number_check takes (of another one: something). `out` holds NUMBER_TAIL bytes beyond `size`. */
+#define NUMBER_TAIL 32
 static size_t canonical_number(const char *text, size_t len, char *out, size_t size) {
     bool negative = false, point = false;
     long power = 0;
@@ -29,19 +30,19 @@ static size_t canonical_number(const char *text, size_t len, char *out, size_t s
         bool down = false;
         s++;
         if (s < end && (*s == '-' || *s == '+')) down = *s++ == '-';
-        for (; s < end && exponent < 10000; s++) exponent = exponent * 10 + (*s - '0');
+        for (; s < end && *s >= '0' && *s <= '9' && exponent < 10000; s++) exponent = exponent * 10 + (*s - '0');
         power += down ? -exponent : exponent;
     }
     while (n > 0 && out[n - 1] == '0') n--, power++;
     if (n == 0) return 0; /* zero has no sign and no power */
-    int tail = snprintf(out + n, size - n, "%c%ld", negative ? '-' : '+', power);
+    int tail = snprintf(out + n, NUMBER_TAIL, "%c%ld", negative ? '-' : '+', power);
     return n + (tail > 0 ? (size_t)tail : 0);
 }
 
 uint64_t dynamodb_key_hash(uint64_t hash, enum dynamodb_type type, const char *text, size_t len) {
     if (type != DYNAMODB_N) return hash_64(text, len, hash + (uint64_t)type);
     char digits[DYNAMODB_NUMBER_DIGITS_MAX + 400];
-    size_t n = canonical_number(text, len, digits, sizeof digits - 32);
+    size_t n = canonical_number(text, len, digits, sizeof digits - NUMBER_TAIL);
     return hash_64(digits, n, hash + (uint64_t)type);
 }
 

@@ -86,7 +86,7 @@ const char *bind_identity(const struct job *job, const struct pg_server *server)
 static const char *find_value(const char *identity, const char *path, size_t n, size_t *len) {
     for (const char *line = identity; *line;) {
         const char *end = strchrnul(line, '\n');
-        if ((size_t)(end - line) > n + 3 && memcmp(line, path, n) == 0 && memcmp(line + n, " = ", 3) == 0) {
+        if ((size_t)(end - line) >= n + 3 && memcmp(line, path, n) == 0 && memcmp(line + n, " = ", 3) == 0) {
             *len = (size_t)(end - line) - n - 3;
             return line + n + 3;
         }

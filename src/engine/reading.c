@@ -55,7 +55,7 @@ void reading_reset(struct open_chunk *c) {
     c->counts = (struct run_counts){.rows_read = c->kept_rejects, .rows_rejected = c->kept_rejects};
     job_live_add(live, &c->counts, 1);
     c->range = 0;
-    c->opened = false;
+    c->opened = c->broken = false;
     c->ended = c->range_count == 0;
 }
 
@@ -79,7 +79,7 @@ void reading_end_chunks(struct worker *w) {
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
         struct open_chunk *c = &w->chunks[i];
         if (!c->taken || c->pending > 0 || c->fetched > 0) continue;
-        if (c->ended) {
+        if (c->ended && !c->broken) {
             close_chunk(w, c, true);
         } else if (stop && writer_idle(w->writer)) {
             close_chunk(w, c, false);
@@ -181,7 +181,7 @@ void reading_drop(struct worker *w) {
     for (int i = 0; i < 2; i++) {
         if (both[i] == NULL) continue;
         both[i]->chunk->fetched--;
-        both[i]->chunk->ended = false; /* these rows are still to be read */
+        both[i]->chunk->broken = true;
         unref(both[i]);
     }
     w->current = w->next = NULL;
@@ -380,9 +380,12 @@ void reading_settled(void *context, struct job_table *table, const struct batch 
         struct error err;
         const char *json = batch_item_json(batch, i, &len);
         row_key(w, f, (int)item->place, key, sizeof key);
-        if (!reading_reject(w, c, key, REJECT_TARGET, message, json, len, &err)) coordinator_fail(w->job->coordinator, &err);
+        if (!reading_reject(w, c, key, REJECT_TARGET, message, json, len, &err)) {
+            c->broken = true; /* perhaps it was not recorded */
+            coordinator_fail(w->job->coordinator, &err);
+        }
     } else {
-        c->ended = false; /* it is not whole: it will be read again */
+        c->broken = true;
     }
     c->pending--;
     unref(f);

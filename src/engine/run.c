@@ -90,7 +90,11 @@ static bool find_run(struct session *s, struct error *err) {
     bool found;
     if (key == NULL || identity == NULL) return error_memory(err, "telling the run's identity");
     if (!ledger_run_find(s->ledger, key, &s->run, &found, j->arena, err)) return false;
-    if (found && s->options->restart) {
+    /* A run that was refused before its chunks were planned has done nothing: with a mended plan it begins anew. */
+    struct ledger_table *planned;
+    int planned_count = 0;
+    if (found && !ledger_tables(s->ledger, s->run.id, j->arena, &planned, &planned_count, err)) return false;
+    if (found && (s->options->restart || planned_count == 0)) {
         if (!ledger_run_forget(s->ledger, s->run.id, err)) return false;
         found = false;
     }

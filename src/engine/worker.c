@@ -35,7 +35,7 @@ static void wait_for_something(struct worker *w) {
     struct pollfd fds[WRITER_CONNECTIONS_MAX + 2];
     int64_t now = clock_now(), until = now + 100 * CLOCK_MS;
     int n = writer_poll(w->writer, fds, &until);
-    fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
+    if (w->wanted) fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
     if (!pg_reader_idle(w->reader) && w->next == NULL) {
         fds[n++] = (struct pollfd){.fd = pg_reader_fd(w->reader),
                                    .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
@@ -54,6 +54,7 @@ static bool finished(const struct worker *w) {
 
 /* The run stops: what is on the wire is waited for, the rest is dropped. */
 static void wind_down(struct worker *w) {
+    w->wanted = 0; /* what comes now is left in the mailbox */
     pg_reader_drain(w->reader);
     reading_drop(w);
     writer_drop(w->writer);
@@ -62,7 +63,7 @@ static void wind_down(struct worker *w) {
         struct fetched *f = d->item.origin;
         w->deferred = d->next;
         f->chunk->pending--;
-        f->chunk->ended = false;
+        f->chunk->broken = true;
         if (--f->refs == 0) {
             pg_rowset_unref(f->rows);
             free(f);

@@ -18,6 +18,7 @@ struct open_chunk {
     int range_count, range;   /* `range`: the one being read */
     bool opened;              /* its cursor is open on the server */
     bool ended;               /* all rows were fetched */
+    bool broken;              /* rows or items of it were given up: it cannot be done before it is read again */
     int fetched;              /* FETCHes whose rows are not all mapped */
     int64_t pending;          /* items that are not settled */
     struct run_counts counts;

@@ -33,7 +33,8 @@ struct line {
     struct http_connection *http;
     struct request *request; /* NULL: idle */
     struct buffer head;
-    int polled; /* its place among the polled fds; -1: not polled */
+    int polled;  /* its place among the polled fds; -1: not polled */
+    int64_t due; /* when it must be stepped though nothing happens; 0: to be asked. Kept until it is: other lines wake us often */
     bool woken;
 };
 
@@ -344,6 +345,7 @@ static bool failed(struct writer *w, struct line *line, struct error *why, struc
 static bool step_line(struct writer *w, struct line *line, struct error *err) {
     struct error why;
     line->woken = false;
+    line->due = 0;
     switch (http_step(line->http, &why)) {
     case HTTP_DONE: return answered(w, line, err);
     case HTTP_FAILED: return failed(w, line, &why, err);
@@ -355,13 +357,14 @@ static bool start(struct writer *w, struct line *line, struct error *err) {
     struct request *r = pop_ready(w);
     line->head.len = 0;
     int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
+    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path, "BatchWriteItem",
+                    r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
+        settle_all(w, r, SETTLED_DROPPED, ""); /* not the line's: it may still hold an older request's answer */
+        return false;
+    }
     line->request = r;
     w->busy++;
     w->bytes += r->batch.body.len;
-    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path, "BatchWriteItem",
-                    r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
-        return false;
-    }
     http_send(line->http, line->head.data, line->head.len, r->batch.body.data, r->batch.body.len);
     return step_line(w, line, err);
 }
@@ -435,7 +438,8 @@ int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
         if (line->request == NULL) continue;
         int fd = http_fd(line->http);
         int64_t deadline = fd < 0 ? now + 5 * CLOCK_MS : http_deadline(line->http);
-        if (deadline < *until) *until = deadline;
+        if (line->due == 0 || deadline < line->due) line->due = deadline;
+        if (line->due < *until) *until = line->due;
         if (fd < 0) continue;
         line->polled = n;
         fds[n++] = (struct pollfd){.fd = fd, .events = http_events(line->http)};
@@ -452,7 +456,7 @@ void writer_polled(struct writer *w, const struct pollfd *fds) {
     for (int i = 0; i < w->line_count; i++) {
         struct line *line = &w->lines[i];
         if (line->request == NULL) continue;
-        line->woken = line->polled < 0 || fds[line->polled].revents != 0 || now >= http_deadline(line->http);
+        line->woken = line->polled < 0 || fds[line->polled].revents != 0 || now >= line->due;
     }
 }
 

@@ -149,7 +149,11 @@ static enum outcome run_json(struct machine *m, const struct op *op, struct pg_f
     struct pg_field text;
     const char *why = "";
     size_t bytes = 0;
-    if (!pg_json(op->column_type, field, &text)) return refuse(m, op, REJECT_VALUE, "", "the value is not of its type");
+    if (op->column_type == PG_TEXT) {
+        text = field;
+    } else if (!pg_json(op->column_type, field, &text)) {
+        return refuse(m, op, REJECT_VALUE, "", "the value is not of its type");
+    }
     switch (json_value_write(text.data, (size_t)text.len, m->out, &m->keys, &bytes, &why)) {
     case JSON_VALUE_OK: *size = (uint32_t)bytes; return DONE;
     case JSON_VALUE_MEMORY: return text.len > TEXT_MAX ? too_large(m, op) : NO_MEMORY;

@@ -86,7 +86,8 @@ static enum pg_number float_text(enum pg_type type, struct pg_field f, char *out
     if (!pg_float(type, f, &value)) return PG_NUMBER_BAD;
     if (isnan(value)) return PG_NUMBER_NAN;
     if (isinf(value)) return PG_NUMBER_INFINITE;
-    if (fabs(value) < 1e15 && value == (double)(int64_t)value) { /* -0 is written 0 */
+    /* Whole numbers below 2^24 and 10^15 are their own shortest form; -0 is written 0. */
+    if (fabs(value) < (type == PG_FLOAT4 ? 16777216.0 : 1e15) && value == (double)(int64_t)value) {
         *len = write_integer((int64_t)value, out);
         return PG_NUMBER_OK;
     }

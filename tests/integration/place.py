@@ -51,7 +51,7 @@ class Result:
                 raise AssertionError(f"standard error lacks {text!r}:\n{self.error}")
 
     def __str__(self):
-        return f"exit code {self.code}\n{self.error[-3000:]}\n{self.output[-1000:]}"
+        return f"exit code {self.code}\n{self.error[-3000:]}\n{self.output[-1500:]}"
 
 
 class Running:

@@ -142,9 +142,9 @@ def test_nulls_kept(place):
     assert {n for n, v in nulls.items() if v == ("NULL", True)} == {f"c{i}" for i in range(len(TABLE))}
 
 
-def test_float_infinitely_close(place):
-    """Floats in the shortest form that reads back the same: a few thousand random ones, bit by bit."""
-    place.sql("""CREATE TABLE floats AS SELECT i AS id, (random() * 10 ^ (i % 250 - 125))::float8 AS d,
+def test_floats_in_their_shortest_form(place):
+    """A few thousand of every size."""
+    place.sql("""SELECT setseed(0.25); CREATE TABLE floats AS SELECT i AS id, (random() * 10 ^ (i % 250 - 125))::float8 AS d,
         (random() * 10 ^ (i % 70 - 35))::float4 AS f FROM generate_series(1, 3000) i;
         ALTER TABLE floats ADD PRIMARY KEY (id)""")
     mapping = Mapping({"PK": expect.column("id")})
@@ -200,7 +200,7 @@ def test_json_into_maps(place):
             attributes = {{ J = hlua.json("body", {{ invalid = "{invalid}" }}), B = hlua.json "b" }},"""
                      for invalid in ("string", "absent", "reject")))
         result = place.hlua("migrate", code=5)
-        assert result.counts("reject") == (14, 6, 8, 0, 0), result
+        assert result.counts("reject") == (14, 6, 8, 0, 0), [r["message"] for r in place.rejects()]
         assert result.counts("string") == (14, 14, 0, 0, 0)
         for table in ("string", "absent", "reject"):
             found = {int(i["PK"]["N"]): expect.plain_item(i) for i in expect.scan(target, table)}

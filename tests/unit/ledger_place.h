@@ -51,7 +51,7 @@ static inline int tear_down(void **state) {
     return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static const char *beside(const char *suffix) {
+static inline const char *beside(const char *suffix) {
     static char name[256];
     snprintf(name, sizeof name, "%s%s", path, suffix);
     return name;
