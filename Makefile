@@ -175,7 +175,7 @@ help:
 	  'make unit | pg-test | lua-test    parts of the tests; scripts/test runs them all' \
 	  'make lint | fuzz-replay           likewise' \
 	  'make test                         scripts/test' \
-	  'make bench                        measures; ROWS=1000000' \
+	  'make bench                        measures; ROWS=1000000 RUNS=3' \
 	  'make fuzz                         each parser for FUZZ_SECONDS (60)' \
 	  'make endpoint                     the DynamoDB-shaped server of the tests' \
 	  'make opts                         the settings in force' \

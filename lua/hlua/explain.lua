@@ -150,7 +150,7 @@ local function attribute_section(lines, t)
 end
 
 local function policy_text(t)
-  return ("a NULL column %s; %s; the run stops at %d rejected rows"):format(
+  return ("a NULL column %s; %s; the run stops at more than %d rejected rows"):format(
     t.keep_nulls and "becomes a NULL" or "leaves its attribute out",
     t.existing == "replace" and "items already there are replaced" or "a target that holds other items is refused",
     t.max_rejects)

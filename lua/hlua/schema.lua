@@ -100,8 +100,8 @@ constructors.table = {
       'nulls = "keep"', { values = { "absent", "keep" }, default = "absent" }),
     field("existing", "enum", "What happens to items that are there already; without it a target that holds others' items is refused.",
       'existing = "replace"', { values = { "replace" } }),
-    field("max_rejects", "integer", "The run stops at this many rejected rows of this table.", "max_rejects = 50",
-      { min = 1, default = 1000 }),
+    field("max_rejects", "integer", "The run stops once more rows of this table than this are rejected.", "max_rejects = 50",
+      { min = 0, default = 1000 }),
   },
 }
 

@@ -270,6 +270,15 @@ bool ledger_totals(struct ledger *l, int64_t run, int table, struct ledger_total
     return true;
 }
 
+bool ledger_reject_count(struct ledger *l, int64_t run, int64_t *count, struct error *err) {
+    struct sqlite3_stmt *s = ledger_start(l, "SELECT count(*) FROM reject WHERE run = ?1", L_VALUES(L_INT(run)), err);
+    *count = 0;
+    if (s == NULL || ledger_step(l, s, err) != LEDGER_ROW) return false;
+    *count = sqlite3_column_int64(s, 0);
+    ledger_end(s);
+    return true;
+}
+
 bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, const struct run_reject *r), void *context,
                     struct error *err) {
     /* CROSS JOIN keeps rejects outermost, read in the order of their index: nothing is sorted, so nothing

@@ -100,6 +100,7 @@ static bool find_run(struct session *s, struct error *err) {
     }
     s->fresh = !found;
     if (found && strcmp(s->run.identity, identity) != 0) {
+        s->run.id = 0; /* its counts are not ours to tell */
         error_set(err, ERROR_PLAN, "this is not the run that the ledger began:%.1200s",
                   bind_difference(s->run.identity, identity, j->arena));
         return error_hint(err, "undo the change to resume, or begin again with --restart");
@@ -282,10 +283,11 @@ static bool close_books(struct session *s, struct error *err) {
     if (out->tables == NULL) return error_memory(err, "closing the books");
     out->sum_holds = true;
     out->resumes = s->run.resumes;
+    if (s->ledger && !ledger_reject_count(s->ledger, s->run.id, &out->rejects, err)) return false;
     for (; out->table_count < j->table_count; out->table_count++) {
         struct run_table *t = &out->tables[out->table_count];
         if (!close_table(s, out->table_count, t, err)) return false;
-        out->rejects += t->counts.rows_rejected;
+        if (s->ledger == NULL) out->rejects += t->counts.rows_rejected;
         out->sum_holds = out->sum_holds && sum_holds(&t->counts);
     }
     return true;
@@ -337,7 +339,7 @@ static bool migrate(struct session *s, const struct plan *plan, struct error *er
 
 bool run_migrate(const struct plan *plan, const struct run_options *options, const struct run_listener *listener,
                  struct run_summary *summary, struct error *err) {
-    *summary = (struct run_summary){.outcome = RUN_STOPPED, .arena = arena_new()};
+    *summary = (struct run_summary){.outcome = RUN_STOPPED, .sum_holds = true, .arena = arena_new()};
     if (summary->arena == NULL) return error_memory(err, "starting a run");
     struct session s = {.options = options, .listener = listener, .summary = summary, .began = clock_now()};
     bool ok = migrate(&s, plan, err);

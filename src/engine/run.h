@@ -71,7 +71,7 @@ struct run_summary {
     enum run_outcome outcome;
     struct run_table *tables; /* in the plan's order; in the arena */
     int table_count;
-    int64_t rejects;          /* rows, of all tables */
+    int64_t rejects;          /* rows that `rejects` lists; those of chunks that are not done among them */
     int resumes;              /* how often the run was taken up again before */
     bool sum_holds;           /* every table's sum adds up */
     struct arena *arena;

@@ -41,6 +41,7 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, struct r
     out->tables = arena_array(out->arena, (size_t)count + 1, sizeof *out->tables);
     if (out->tables == NULL) return error_memory(err, "reading the ledger");
     out->resumes = run->resumes;
+    if (!ledger_reject_count(l, run->id, &out->rejects, err)) return false;
     out->sum_holds = true;
     for (int i = 0; i < count; i++) {
         struct ledger_totals totals;
@@ -50,7 +51,6 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, struct r
                                 .rows_estimated = tables[i].rows_estimated, .chunks = totals.chunks,
                                 .chunks_done = totals.chunks_done, .snapshots = totals.snapshots};
         const struct run_counts *c = &t->counts;
-        out->rejects += c->rows_rejected;
         out->sum_holds = out->sum_holds &&
                          c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
     }

@@ -376,6 +376,15 @@ static void share_values(struct program *p, const struct mapping_spec *spec) {
     }
 }
 
+/* DynamoDB ignores a time to live that is not a number, without a word: so it is refused here. */
+static bool check_ttl(struct compiler *c, const struct value_spec *v, const struct op *op) {
+    char text[200];
+    if (op->type == DYNAMODB_N) return true;
+    snprintf(text, sizeof text, "the time to live must be N, in seconds since 1970, and would be %s", dynamodb_type_name(op->type));
+    wrong(c->err, &v->place, text);
+    return error_hint(c->err, "use hlua.epoch(\"Column\", { days = 365 }), or hlua.N");
+}
+
 struct program *program_compile(struct arena *a, const struct mapping_spec *spec, struct dynamodb_schema *schema,
                                 const struct pg_column *columns, int count, bool check_utf8, struct error *err) {
     struct compiler c = {a, columns, count, err};
@@ -391,6 +400,7 @@ struct program *program_compile(struct arena *a, const struct mapping_spec *spec
         struct op *op = &p->ops[p->op_count];
         if (!name_op(&c, attribute->name, op) || !compile_value(&c, &attribute->value, op)) return NULL;
         op->null_value = spec->keep_nulls && attribute->role == ROLE_PLAIN;
+        if (attribute->role == ROLE_TTL && !check_ttl(&c, &attribute->value, op)) return NULL;
     }
     if (!add_columns(&c, spec, p) || !bind_keys(&c, p, spec, schema)) return NULL;
     tie_sort_keys(p, spec, schema);
