@@ -10,6 +10,10 @@
  * round trips. */
 #define FETCH_BYTES (64 * 1024)
 #define FETCH_ROWS_MAX 1000
+/* The bytes of all the workers' rows together. A row may be far larger than its item (a text of half a megabyte that is no JSON), so
+ * the budget of requests alone does not bound them. A worker has room for a few FETCHes in any case. */
+#define HELD_BYTES (16 * 1024 * 1024)
+#define HELD_LEAST (4 * FETCH_BYTES)
 
 /* --- chunks --- */
 
@@ -114,9 +118,15 @@ static bool send_fetch(struct worker *w, int i, struct error *err) {
     return pg_reader_open(w->reader, i, sql, fetch_rows(w, c), err);
 }
 
+static bool holds_enough(const struct worker *w) {
+    int64_t budget = HELD_BYTES / w->job->workers;
+    return w->held > (budget > HELD_LEAST ? budget : HELD_LEAST);
+}
+
 /* Sends the FETCH of the next chunk in turn, if the connection is free and its rows would have a place. */
 static bool fetch_next(struct worker *w, struct error *err) {
     if (w->next || w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
+    if (holds_enough(w)) return true;
     for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
         int i = (w->turn + k) % OPEN_CHUNKS_MAX;
         if (!w->chunks[i].taken || w->chunks[i].ended) continue;
@@ -133,7 +143,8 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
         pg_rowset_unref(rows);
         return error_memory(err, "taking rows");
     }
-    *f = (struct fetched){.rows = rows, .chunk = c, .refs = 1};
+    *f = (struct fetched){.rows = rows, .chunk = c, .bytes = pg_rowset_bytes(rows), .refs = 1};
+    w->held += f->bytes;
     c->fetched++;
     learn(w, c, rows);
     if (end) {
@@ -144,8 +155,9 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
     return true;
 }
 
-static void unref(struct fetched *f) {
+void reading_unref(struct worker *w, struct fetched *f) {
     if (--f->refs > 0) return;
+    w->held -= f->bytes;
     pg_rowset_unref(f->rows);
     free(f);
 }
@@ -182,13 +194,14 @@ void reading_drop(struct worker *w) {
         if (both[i] == NULL) continue;
         both[i]->chunk->fetched--;
         both[i]->chunk->broken = true;
-        unref(both[i]);
+        reading_unref(w, both[i]);
     }
     w->current = w->next = NULL;
 }
 
 bool reading_dry(const struct worker *w) {
     if (w->current || w->next || !pg_reader_idle(w->reader)) return false;
+    if (holds_enough(w)) return true;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
         if (w->chunks[i].taken && !w->chunks[i].ended) return w->failed_chunk >= 0 || atomic_load(&w->job->stop);
     }
@@ -197,8 +210,8 @@ bool reading_dry(const struct worker *w) {
 
 /* --- rejects --- */
 
-bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
-                    size_t len, struct error *err) {
+bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
+                    const char *json, size_t len, struct error *err) {
     if (c->reject_count == c->reject_room) {
         int room = c->reject_room ? c->reject_room * 2 : 8;
         struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
@@ -224,8 +237,10 @@ bool reading_reject(struct worker *w, struct open_chunk *c, const char *key, con
     w->delta[table - w->job->tables].rows_rejected++;
     int64_t all = table->live.rows_rejected + w->delta[table - w->job->tables].rows_rejected;
     if (all <= table->plan->max_rejects) return true;
-    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name, (long long)table->plan->max_rejects);
-    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects", w->job->plan->file);
+    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name,
+              (long long)table->plan->max_rejects);
+    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects",
+                      w->job->plan->file);
 }
 
 static void row_key(const struct worker *w, const struct fetched *f, int row, char *out, size_t size) {
@@ -293,7 +308,8 @@ static bool reject_mapped(struct worker *w, struct batch *batch, size_t mark, si
     size_t len = batch->body.len - start;
     if (len && !buffer_append(&batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
     row_key(w, w->current, w->row, key, sizeof key);
-    bool ok = reading_reject(w, w->current->chunk, key, why->reason, why->message, batch->body.data + start, len ? len + 1 : 0, err);
+    bool ok =
+        reading_reject(w, w->current->chunk, key, why->reason, why->message, batch->body.data + start, len ? len + 1 : 0, err);
     batch_cancel_item(batch, mark);
     return ok;
 }
@@ -333,7 +349,7 @@ bool reading_map(struct worker *w, struct error *err) {
         if (!map_row(w, mapper, &row, err)) return false;
     }
     f->chunk->fetched--;
-    unref(f);
+    reading_unref(w, f);
     w->current = NULL;
     return true;
 }
@@ -360,7 +376,8 @@ bool reading_deferred(struct worker *w, struct error *err) {
     return true;
 }
 
-void reading_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message) {
+void reading_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+                     const char *message) {
     struct worker *w = context;
     const struct batch_item *item = &batch->items[i];
     struct fetched *f = item->origin;
@@ -388,7 +405,7 @@ void reading_settled(void *context, struct job_table *table, const struct batch 
         c->broken = true;
     }
     c->pending--;
-    unref(f);
+    reading_unref(w, f);
 }
 
 void reading_publish(struct worker *w) {

@@ -64,10 +64,7 @@ static void wind_down(struct worker *w) {
         w->deferred = d->next;
         f->chunk->pending--;
         f->chunk->broken = true;
-        if (--f->refs == 0) {
-            pg_rowset_unref(f->rows);
-            free(f);
-        }
+        reading_unref(w, f);
         free(d);
     }
     w->deferred_end = &w->deferred;

@@ -22,9 +22,9 @@ struct request {
     struct request *next;
     struct job_table *table;
     struct batch batch;
-    int attempt;      /* how often it was sent again */
-    int64_t due;      /* while waiting: when to send it again */
-    int64_t failed;   /* when it first failed; 0: it has not */
+    int attempt;    /* how often it was sent again */
+    int64_t due;    /* while waiting: when to send it again */
+    int64_t failed; /* when it first failed; 0: it has not */
     bool throttled;
     bool clock_tried; /* the clock was set by an answer's date once */
 };

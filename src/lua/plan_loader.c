@@ -22,14 +22,22 @@ static const struct word type_words[] = {
     {"S", DYNAMODB_S}, {"N", DYNAMODB_N}, {"B", DYNAMODB_B}, {"BOOL", DYNAMODB_BOOL}, {NULL, 0},
 };
 static const struct word kind_words[] = {
-    {"template", VALUE_TEMPLATE}, {"column", VALUE_COLUMN}, {"constant", VALUE_CONSTANT}, {"json", VALUE_JSON},
-    {"epoch", VALUE_EPOCH},       {"when", VALUE_WHEN},     {NULL, 0},
+    {"template", VALUE_TEMPLATE},
+    {"column", VALUE_COLUMN},
+    {"constant", VALUE_CONSTANT},
+    {"json", VALUE_JSON},
+    {"epoch", VALUE_EPOCH},
+    {"when", VALUE_WHEN},
+    {NULL, 0},
 };
 static const struct word role_words[] = {
     {"plain", ROLE_PLAIN}, {"table_key", ROLE_TABLE_KEY}, {"index_key", ROLE_INDEX_KEY}, {"ttl", ROLE_TTL}, {NULL, 0},
 };
 static const struct word invalid_words[] = {
-    {"reject", JSON_INVALID_REJECT}, {"string", JSON_INVALID_STRING}, {"absent", JSON_INVALID_ABSENT}, {NULL, 0},
+    {"reject", JSON_INVALID_REJECT},
+    {"string", JSON_INVALID_STRING},
+    {"absent", JSON_INVALID_ABSENT},
+    {NULL, 0},
 };
 static const struct word projection_words[] = {
     {"ALL", DYNAMODB_PROJECT_ALL},
@@ -255,8 +263,7 @@ static void read_index(lua_State *L, struct loader *ld, struct dynamodb_index *i
     index->local = read_flag(L, "is_local");
     index->partition_count = read_keys(L, ld, "partition", index->partition);
     index->sort_count = read_keys(L, ld, "sort", index->sort);
-    index->projection =
-        (enum dynamodb_projection)read_word(L, "projection", projection_words, DYNAMODB_PROJECT_ALL);
+    index->projection = (enum dynamodb_projection)read_word(L, "projection", projection_words, DYNAMODB_PROJECT_ALL);
     index->include = read_texts(L, ld, "include", &index->include_count);
     index->read_units = read_integer(L, "read_units", 0);
     index->write_units = read_integer(L, "write_units", 0);

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "dynamodb/key.h"
 #include "dynamodb/value.h"
 #include "mapping/json_value.h"
-#include "dynamodb/key.h"
 #include "mapping/program_ops.h"
 #include "pg/types.h"
 
@@ -274,8 +274,8 @@ static uint32_t write_units(const struct machine *m, uint32_t size) {
     return (uint32_t)units;
 }
 
-static enum map_result machine_map(struct row_mapper *self, const struct pg_row *row, struct buffer *out, struct mapped_item *item,
-                                   struct map_reject *reject) {
+static enum map_result machine_map(struct row_mapper *self, const struct pg_row *row, struct buffer *out,
+                                   struct mapped_item *item, struct map_reject *reject) {
     struct machine *m = (struct machine *)self;
     size_t start = out->len;
     uint64_t total = 0;
@@ -288,7 +288,8 @@ static enum map_result machine_map(struct row_mapper *self, const struct pg_row 
         case DONE: total += m->slots[i].size; break;
         case ABSENT:
             if (!m->program->ops[i].table_key) break;
-            refuse(m, &m->program->ops[i], REJECT_KEY_MISSING, "", "a key of the table is missing: a column it is made of is NULL");
+            refuse(m, &m->program->ops[i], REJECT_KEY_MISSING, "",
+                   "a key of the table is missing: a column it is made of is NULL");
             return MAP_REJECT;
         case REJECTED: return MAP_REJECT;
         case NO_MEMORY: return MAP_MEMORY;

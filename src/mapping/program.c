@@ -76,7 +76,9 @@ static void mark_value(struct search *s, const struct value_spec *v) {
     s->place = &v->place;
     switch (v->kind) {
     case VALUE_TEMPLATE: template_columns(v->text, v->len, mark, s); break;
-    case VALUE_COLUMN: case VALUE_JSON: case VALUE_EPOCH: mark(s, v->text, v->len); break;
+    case VALUE_COLUMN:
+    case VALUE_JSON:
+    case VALUE_EPOCH: mark(s, v->text, v->len); break;
     case VALUE_WHEN:
         mark(s, v->text, v->len);
         if (s->ok) mark_value(s, v->inner);
@@ -102,7 +104,8 @@ static const char *renamed(const struct columns_spec *c, const char *name) {
 /* Whether hlua.columns takes a column: by its lists, and unless the plan says an attribute of that name itself. */
 static bool column_taken(const struct mapping_spec *spec, const char *name) {
     const struct columns_spec *c = &spec->columns;
-    if (!c->present || (c->only && !listed(c->only, c->only_count, name)) || listed(c->except, c->except_count, name)) return false;
+    if (!c->present || (c->only && !listed(c->only, c->only_count, name)) || listed(c->except, c->except_count, name))
+        return false;
     const char *attribute = renamed(c, name);
     for (int i = 0; i < spec->attribute_count; i++) {
         if (strcmp(spec->attributes[i].name, attribute) == 0) return false;
@@ -117,7 +120,8 @@ bool program_columns(const struct mapping_spec *spec, const struct pg_column *co
     s.used = scrap; /* the lists are checked, but what they name is not therefore read */
     for (int i = 0; i < spec->columns.only_count; i++) mark(&s, spec->columns.only[i], strlen(spec->columns.only[i]));
     for (int i = 0; i < spec->columns.except_count; i++) mark(&s, spec->columns.except[i], strlen(spec->columns.except[i]));
-    for (int i = 0; i < spec->columns.rename_count; i++) mark(&s, spec->columns.rename[i].from, strlen(spec->columns.rename[i].from));
+    for (int i = 0; i < spec->columns.rename_count; i++)
+        mark(&s, spec->columns.rename[i].from, strlen(spec->columns.rename[i].from));
     s.used = used;
     for (int i = 0; i < count; i++) used[i] = column_taken(spec, columns[i].name);
     for (int i = 0; i < spec->attribute_count; i++) mark_value(&s, &spec->attributes[i].value);
@@ -137,7 +141,12 @@ struct compiler {
 static enum dynamodb_type natural_type(enum pg_type type) {
     switch (type) {
     case PG_BOOL: return DYNAMODB_BOOL;
-    case PG_INT2: case PG_INT4: case PG_INT8: case PG_FLOAT4: case PG_FLOAT8: case PG_NUMERIC: return DYNAMODB_N;
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8:
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+    case PG_NUMERIC: return DYNAMODB_N;
     case PG_BYTEA: return DYNAMODB_B;
     case PG_SERVER_JSON: return DYNAMODB_M;
     default: return DYNAMODB_S;
@@ -195,7 +204,8 @@ static bool compile_json(struct compiler *c, const struct value_spec *v, struct 
     op->kind = OP_JSON;
     op->type = DYNAMODB_M;
     op->invalid = v->invalid;
-    if (column->type == PG_TEXT || column->type == PG_JSON || column->type == PG_JSONB || column->type == PG_SERVER_JSON) return true;
+    if (column->type == PG_TEXT || column->type == PG_JSON || column->type == PG_JSONB || column->type == PG_SERVER_JSON)
+        return true;
     return does_not_suit(c, v, column, "read as JSON", "json, jsonb, text, arrays and composites can");
 }
 
@@ -250,8 +260,8 @@ static bool name_op(struct compiler *c, const char *name, struct op *op) {
 static bool add_columns(struct compiler *c, const struct mapping_spec *spec, struct program *p) {
     for (int i = 0; i < c->count; i++) {
         if (!column_taken(spec, c->columns[i].name)) continue;
-        struct value_spec v = {.kind = VALUE_COLUMN, .text = c->columns[i].name, .len = strlen(c->columns[i].name),
-                               .place = spec->columns.place};
+        struct value_spec v = {
+            .kind = VALUE_COLUMN, .text = c->columns[i].name, .len = strlen(c->columns[i].name), .place = spec->columns.place};
         struct op *op = &p->ops[p->op_count];
         if (!name_op(c, renamed(&spec->columns, v.text), op) || !compile_value(c, &v, op)) return false;
         for (int k = 0; k < p->op_count; k++) {
@@ -287,12 +297,13 @@ static bool bind_key(struct compiler *c, struct program *p, const struct mapping
     }
     struct op *op = &p->ops[i];
     if (op->type != DYNAMODB_S && op->type != DYNAMODB_N && op->type != DYNAMODB_B) {
-        snprintf(text, sizeof text, "%s \"%s\" would be %s, and keys are S, N or B", what, key->name, dynamodb_type_name(op->type));
+        snprintf(text, sizeof text, "%s \"%s\" would be %s, and keys are S, N or B", what, key->name,
+                 dynamodb_type_name(op->type));
         return wrong(c->err, &spec->place, text);
     }
     if (key->type != DYNAMODB_ANY && key->type != op->type) {
-        snprintf(text, sizeof text, "%s \"%s\" is declared %s, but its value is %s", what, key->name, dynamodb_type_name(key->type),
-                 dynamodb_type_name(op->type));
+        snprintf(text, sizeof text, "%s \"%s\" is declared %s, but its value is %s", what, key->name,
+                 dynamodb_type_name(key->type), dynamodb_type_name(op->type));
         return wrong(c->err, &spec->place, text);
     }
     key->type = op->type;
@@ -380,7 +391,8 @@ static void share_values(struct program *p, const struct mapping_spec *spec) {
 static bool check_ttl(struct compiler *c, const struct value_spec *v, const struct op *op) {
     char text[200];
     if (op->type == DYNAMODB_N) return true;
-    snprintf(text, sizeof text, "the time to live must be N, in seconds since 1970, and would be %s", dynamodb_type_name(op->type));
+    snprintf(text, sizeof text, "the time to live must be N, in seconds since 1970, and would be %s",
+             dynamodb_type_name(op->type));
     wrong(c->err, &v->place, text);
     return error_hint(c->err, "use hlua.epoch(\"Column\", { days = 365 }), or hlua.N");
 }

@@ -27,14 +27,14 @@ struct op {
     enum dynamodb_type type;
     int column; /* -1: none */
     enum pg_type column_type;
-    struct format format;           /* OP_TEXT */
+    struct format format;            /* OP_TEXT */
     const struct template *template; /* OP_TEMPLATE */
     const char *constant;
     size_t constant_len;
     enum json_invalid invalid;
     int64_t epoch_add;
-    bool null_value;          /* a NULL column becomes NULL, not absent */
-    int when;                 /* a column that must be true or not NULL; -1 */
+    bool null_value; /* a NULL column becomes NULL, not absent */
+    int when;        /* a column that must be true or not NULL; -1 */
     bool when_bool;
     int same;                 /* an earlier op with the same value: its bytes are copied; -1 */
     int leader;               /* the op of the index partition key without which this sort key is left out; -1 */

@@ -34,8 +34,10 @@ void source_add_from(struct sql *q, const struct pg_source *s, const char *part,
 
 void source_add_key(struct sql *q, const struct pg_source *s, bool aliased) {
     for (int i = 0; i < s->key_count; i++) {
-        if (aliased) sql_printf(q, "%sk%d", i ? ", " : "", i + 1);
-        else sql_printf(q, "%s%s", i ? ", " : "", s->key[i].sql);
+        if (aliased)
+            sql_printf(q, "%sk%d", i ? ", " : "", i + 1);
+        else
+            sql_printf(q, "%s%s", i ? ", " : "", s->key[i].sql);
     }
 }
 

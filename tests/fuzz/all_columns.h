@@ -34,8 +34,7 @@ static inline void read_row(const uint8_t *data, size_t n, struct pg_field field
 }
 
 static inline void free_row(struct pg_field fields[ALL_COLUMNS]) {
-    for (int i = 0; i < ALL_COLUMNS; i++)
-        free((void *)(uintptr_t)fields[i].data);
+    for (int i = 0; i < ALL_COLUMNS; i++) free((void *)(uintptr_t)fields[i].data);
 }
 
 #endif

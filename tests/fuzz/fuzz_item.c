@@ -5,7 +5,8 @@
 #include "dynamodb/value.h"
 #include "mapping/program.h"
 
-#define TEMPLATE(source) {.kind = VALUE_TEMPLATE, .text = source, .len = sizeof(source) - 1}
+#define TEMPLATE(source)                                                                                                         \
+    { .kind = VALUE_TEMPLATE, .text = source, .len = sizeof(source) - 1 }
 
 static const struct value_spec inner = TEMPLATE("{x}{u}");
 static const struct attribute_spec attributes[] = {
@@ -22,8 +23,10 @@ static const struct attribute_spec attributes[] = {
 
 /* One row through a mapping that is compiled for it, so that a failure stands on its own. */
 static void try_row(const struct pg_row *row) {
-    struct dynamodb_index index = {.name = "I", .partition = {{.name = "G"}}, .partition_count = 1, .sort = {{.name = "H"}}, .sort_count = 1};
-    struct dynamodb_schema schema = {.name = "T", .partition = {.name = "P"}, .sort = {.name = "N"}, .indexes = &index, .index_count = 1};
+    struct dynamodb_index index = {
+        .name = "I", .partition = {{.name = "G"}}, .partition_count = 1, .sort = {{.name = "H"}}, .sort_count = 1};
+    struct dynamodb_schema schema = {
+        .name = "T", .partition = {.name = "P"}, .sort = {.name = "N"}, .indexes = &index, .index_count = 1};
     const struct mapping_spec spec = {
         .attributes = attributes, .attribute_count = sizeof attributes / sizeof attributes[0], .columns = {.present = true}};
     struct arena *a = arena_new();

@@ -188,9 +188,10 @@ class Place:
         """A table name of this test alone, for engines that tests share."""
         return f"{name}-{self.number}"
 
-    def start(self, *arguments, plan="plan.lua", environment=(), json=True, prefix=(), **popen):
-        command = [*prefix, servers.HLUA, str(plan), *arguments, *(["--json"] if json else [])]
-        running = Running(command, {**self.environment, **dict(environment)}, self.folder, **popen)
+    def start(self, *arguments, plan="plan.lua", json=True, program=servers.HLUA, **popen):
+        """Starts hlua in the test's folder; `popen` are subprocess.Popen's."""
+        command = [program, plan, *arguments, *(["--json"] if json else [])]
+        running = Running(command, self.environment, self.folder, **popen)
         self.children.append(running)
         return running
 

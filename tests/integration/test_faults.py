@@ -27,7 +27,9 @@ def survive(place, *faults, rows=3000, retries=True):
     place.sql(f"""CREATE TABLE t (id int PRIMARY KEY, v text, pad text);
         INSERT INTO t SELECT i, 'v' || i, repeat(md5(i::text), 5) FROM generate_series(1, {rows}) i""")
     place.plan(PLAN)
-    options = [o for fault in faults for o in ("--fault", f"op=BatchWriteItem,{fault}")]
+    # One slow answer makes the run last until a progress event that tells of the others.
+    slow = ["n=70,what=delay,ms=1300"] if retries else []
+    options = [o for fault in (*slow, *faults) for o in ("--fault", f"op=BatchWriteItem,{fault}")]
     with Endpoint(*options, log=place.folder / "requests.log") as endpoint:
         target = place.target(endpoint.url)
         result = place.hlua("migrate")

@@ -107,6 +107,33 @@ def test_chunks_of_a_composite_text_key(place):
     count(place, 'from = "t", partition_key = { PK = "{a}" }, sort_key = { SK = hlua.N "{b}" }', 110_000, (2, 12))
 
 
+def test_chunk_bounds_of_every_type(place):
+    """Bounds are texts that the server casts back: none of these types may lose a row there. 55,000 rows are two chunks."""
+    odd = r"""chr(1 + i % 126) || E'\'"\\' || chr(13000 + i % 777) || i"""
+    keys = {
+        "times": ("at timestamptz", "'2024-01-01 00:00:00.000001+05:30'::timestamptz + i * interval '7.000003 s'"),
+        "plain_times": ("at timestamp", "'0044-03-15'::timestamp + i * interval '7.000003 days'"),
+        "numerics": ("n numeric", "(i - 20000) * 1.0000000000000000000000001"),
+        "chars": ("c char(12)", "chr(65 + i % 26) || i % 1000 || ' ' || chr(97 + i / 1000)"),
+        "bytes": ("b bytea", "decode(md5(i::text), 'hex')"),
+        "odd_texts": ('t text COLLATE "C"', odd),
+        "pairs": ("k kind, id2 int", "('{zebra,ape,a''b}'::kind[])[1 + i % 3], i"),
+    }
+    place.sql("CREATE TYPE kind AS ENUM ('zebra', 'ape', 'a''b')")
+    for name, (columns, values) in keys.items():
+        names = ", ".join(column.split()[0] for column in columns.split(", "))
+        place.sql(f"""CREATE TABLE {name} ({columns}, id int, PRIMARY KEY ({names}));
+            INSERT INTO {name} SELECT {values}, i FROM generate_series(1, 55000) i; ANALYZE {name}""")
+    with Endpoint() as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(*(f'from = "{name}", to = "{name}", partition_key = {{ PK = hlua.N "{{id}}" }},' for name in keys))
+        result = place.hlua("migrate")
+        for name in keys:
+            assert result.counts(name) == (55_000, 55_000, 0, 0, 0), name
+            assert target.describe_table(TableName=name)["Table"]["ItemCount"] == 55_000, name
+            assert result.table(name)["chunks"] >= 2, name
+
+
 def test_chunks_by_bytes(place):
     """2,000 rows of 40 KB are 80 MB: several chunks, though few rows."""
     place.sql("""CREATE TABLE t (id int PRIMARY KEY, body text); ALTER TABLE t ALTER body SET STORAGE EXTERNAL;

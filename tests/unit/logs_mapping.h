@@ -24,9 +24,12 @@ static const struct pg_column columns[COLUMN_COUNT] = {
     [SCORE] = {.name = "Score", .type = PG_FLOAT8, .sql_type = "double precision"},
 };
 
-#define TEMPLATE(source) {.kind = VALUE_TEMPLATE, .text = source, .len = sizeof(source) - 1}
-#define COLUMN(name) {.kind = VALUE_COLUMN, .text = name, .len = sizeof(name) - 1}
-#define CONSTANT(t, value) {.kind = VALUE_CONSTANT, .type = t, .text = value, .len = sizeof(value) - 1}
+#define TEMPLATE(source)                                                                                                         \
+    { .kind = VALUE_TEMPLATE, .text = source, .len = sizeof(source) - 1 }
+#define COLUMN(name)                                                                                                             \
+    { .kind = VALUE_COLUMN, .text = name, .len = sizeof(name) - 1 }
+#define CONSTANT(t, value)                                                                                                       \
+    { .kind = VALUE_CONSTANT, .type = t, .text = value, .len = sizeof(value) - 1 }
 
 /* Everything a test may change before it compiles. */
 struct logs {
@@ -40,13 +43,17 @@ struct logs {
 /* Keys PK and SK, a sparse global index on Application, all columns, a TTL. */
 static inline void logs_begin(struct logs *l) {
     *l = (struct logs){
-        .attributes = {{.name = "PK", .role = ROLE_TABLE_KEY, .index = -1, .value = TEMPLATE("{Service}-{At:%Y-%m-%d}")},
-                       {.name = "SK", .role = ROLE_TABLE_KEY, .index = -1, .sort = true, .value = TEMPLATE("{At:%FT%T.%LZ}#{Id}")},
-                       {.name = "GPK", .role = ROLE_INDEX_KEY, .index = 0, .value = TEMPLATE("APP#{Application}")},
-                       {.name = "GSK", .role = ROLE_INDEX_KEY, .index = 0, .sort = true, .value = TEMPLATE("{At:%FT%T.%LZ}#{Id}")},
-                       {.name = "TTL", .role = ROLE_TTL, .index = -1,
-                        .value = {.kind = VALUE_EPOCH, .text = "At", .len = 2, .epoch_add = 86400}}},
-        .indexes = {{.name = "G", .partition = {{.name = "GPK"}}, .partition_count = 1, .sort = {{.name = "GSK"}}, .sort_count = 1}},
+        .attributes =
+            {{.name = "PK", .role = ROLE_TABLE_KEY, .index = -1, .value = TEMPLATE("{Service}-{At:%Y-%m-%d}")},
+             {.name = "SK", .role = ROLE_TABLE_KEY, .index = -1, .sort = true, .value = TEMPLATE("{At:%FT%T.%LZ}#{Id}")},
+             {.name = "GPK", .role = ROLE_INDEX_KEY, .index = 0, .value = TEMPLATE("APP#{Application}")},
+             {.name = "GSK", .role = ROLE_INDEX_KEY, .index = 0, .sort = true, .value = TEMPLATE("{At:%FT%T.%LZ}#{Id}")},
+             {.name = "TTL",
+              .role = ROLE_TTL,
+              .index = -1,
+              .value = {.kind = VALUE_EPOCH, .text = "At", .len = 2, .epoch_add = 86400}}},
+        .indexes =
+            {{.name = "G", .partition = {{.name = "GPK"}}, .partition_count = 1, .sort = {{.name = "GSK"}}, .sort_count = 1}},
         .schema = {.name = "T", .partition = {.name = "PK"}, .sort = {.name = "SK"}, .index_count = 1},
         .spec = {.attribute_count = 5, .columns = {.present = true}},
     };
@@ -59,7 +66,8 @@ static inline const struct program *logs_compile(struct logs *l, struct arena *a
 }
 
 /* A row with all columns: text NULL, or a number of -1 for Application, is NULL. */
-static inline void logs_row(struct row *r, int64_t id, const char *service, int64_t application, const char *amount, const char *body) {
+static inline void logs_row(struct row *r, int64_t id, const char *service, int64_t application, const char *amount,
+                            const char *body) {
     row_begin(r);
     row_int(r, id, 8);
     row_text(r, service);

@@ -30,8 +30,7 @@ static inline void row_begin(struct row *r) {
 }
 
 static inline void row_free(struct row *r) {
-    for (int i = 0; i < r->row.count; i++)
-        free(r->memory[i]);
+    for (int i = 0; i < r->row.count; i++) free(r->memory[i]);
     r->row.count = 0;
 }
 
@@ -59,8 +58,7 @@ static inline void row_text(struct row *r, const char *text) {
 /* An integer, a date or a time: `width` bytes in network order. */
 static inline void row_int(struct row *r, int64_t value, size_t width) {
     char b[8];
-    for (size_t i = 0; i < width; i++)
-        b[i] = (char)((uint64_t)value >> (8 * (width - 1 - i)));
+    for (size_t i = 0; i < width; i++) b[i] = (char)((uint64_t)value >> (8 * (width - 1 - i)));
     row_bytes(r, b, width);
 }
 
@@ -82,16 +80,13 @@ static inline void row_numeric(struct row *r, const char *text) {
     const char *point = strchr(text, '.');
     size_t whole = point ? (size_t)(point - text) : strlen(text), scale = point ? strlen(point + 1) : 0;
     size_t lead = (4 - whole % 4) % 4, tail = (4 - scale % 4) % 4, n = 0;
-    for (size_t i = 0; i < lead; i++)
-        groups[n++] = '0';
+    for (size_t i = 0; i < lead; i++) groups[n++] = '0';
     memcpy(groups + n, text, whole), n += whole;
     if (scale) memcpy(groups + n, point + 1, scale), n += scale;
-    for (size_t i = 0; i < tail; i++)
-        groups[n++] = '0';
+    for (size_t i = 0; i < tail; i++) groups[n++] = '0';
     int count = (int)(n / 4), header[4] = {count, (int)((whole + lead) / 4) - 1, negative ? 0x4000 : 0, (int)scale};
     size_t at = 0;
-    for (int i = 0; i < 4; i++)
-        b[at++] = (char)(header[i] >> 8), b[at++] = (char)header[i];
+    for (int i = 0; i < 4; i++) b[at++] = (char)(header[i] >> 8), b[at++] = (char)header[i];
     for (int i = 0; i < count; i++) {
         const char *g = groups + 4 * i;
         int digit = (g[0] - '0') * 1000 + (g[1] - '0') * 100 + (g[2] - '0') * 10 + (g[3] - '0');

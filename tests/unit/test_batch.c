@@ -64,8 +64,9 @@ static void filling(void **state) {
     (void)state;
     fill(2);
     assert_true(batch_finish(&b) && buffer_terminate(&b.body));
-    assert_string_equal(b.body.data, "{\"RequestItems\":{\"T\\\"1\":[{\"PutRequest\":{\"Item\":{\"PK\":{\"S\":\"k0\"},\"N\":{\"N\":\"0\"}}}},"
-                                     "{\"PutRequest\":{\"Item\":{\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}}}}]}}");
+    assert_string_equal(b.body.data,
+                        "{\"RequestItems\":{\"T\\\"1\":[{\"PutRequest\":{\"Item\":{\"PK\":{\"S\":\"k0\"},\"N\":{\"N\":\"0\"}}}},"
+                        "{\"PutRequest\":{\"Item\":{\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}}}}]}}");
     fill(0);
     size_t mark;
     assert_true(batch_open_item(&b, &mark));
@@ -94,7 +95,8 @@ static void full(void **state) {
     struct batch_item like = {.key = 1};
     assert_true(batch_add(&b, &like, large, BATCH_BYTES_FULL - 199));
     assert_false(b.body.len < BATCH_BYTES_FULL && batch_full(&b));
-    put(2, ",\"x\":{\"S\":\"" "....................................................................................................\"}");
+    put(2, ",\"x\":{\"S\":\""
+           "....................................................................................................\"}");
     assert_true(batch_full(&b));
     free(large);
 }
@@ -103,7 +105,7 @@ static void keeping(void **state) {
     (void)state;
     static const struct {
         const char *keep, *left;
-    } table[] = {{"11111", "0 1 2 3 4"}, {"00000", ""},   {"10000", "0"},     {"00001", "4"},
+    } table[] = {{"11111", "0 1 2 3 4"}, {"00000", ""},    {"10000", "0"},       {"00001", "4"},
                  {"01010", "1 3"},       {"10001", "0 4"}, {"01111", "1 2 3 4"}, {"11110", "0 1 2 3"}};
     for (size_t i = 0; i < COUNT(table); i++) {
         for (int finished = 0; finished < 2; finished++) {
@@ -159,8 +161,9 @@ static int sent_back(const char *answer, size_t n, char flags[32]) {
 #define BACK(items) "{\"UnprocessedItems\":{\"T\\\"1\":[" items "]}}"
 #define ITEM(attributes) "{\"PutRequest\":{\"Item\":{" attributes "}}}"
 
-static const char all_back[] = BACK(ITEM("\"N\":{\"N\":\"0\"},\"PK\":{\"S\":\"k0\"}") "," ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"1E1\"}") ","
-                                    ITEM("\"x\":{\"M\":{\"PK\":{\"S\":\"k0\"}}},\"PK\":{\"S\":\"\\u006b2\"},\"N\":{\"N\":\"20.00\"}"));
+static const char all_back[] =
+    BACK(ITEM("\"N\":{\"N\":\"0\"},\"PK\":{\"S\":\"k0\"}") "," ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"1E1\"}") "," ITEM(
+        "\"x\":{\"M\":{\"PK\":{\"S\":\"k0\"}}},\"PK\":{\"S\":\"\\u006b2\"},\"N\":{\"N\":\"20.00\"}"));
 
 static void answers(void **state) {
     (void)state;
@@ -175,8 +178,11 @@ static void answers(void **state) {
         {all_back, "111", 3},
         {BACK(ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}")), "010", 1},
         {BACK(ITEM("\"N\":{\"N\":\"+2.0e+1\"},\"PK\":{\"S\":\"k2\"}")), "001", 1},
-        {BACK(ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}") "," ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}")), "010", 1},
-        {"{\"UnprocessedItems\":{\"T\\\"1\":[" ITEM("\"PK\":{\"S\":\"k0\"},\"N\":{\"N\":\"0\"}") "]},\"ItemCollectionMetrics\":{}}", "100", 1},
+        {BACK(ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}") "," ITEM("\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}")), "010",
+         1},
+        {"{\"UnprocessedItems\":{\"T\\\"1\":[" ITEM(
+             "\"PK\":{\"S\":\"k0\"},\"N\":{\"N\":\"0\"}") "]},\"ItemCollectionMetrics\":{}}",
+         "100", 1},
         /* what cannot be read: all of them, since a put may be repeated */
         {"", "111", -1},
         {"[]", "111", -1},
@@ -274,8 +280,14 @@ static void hashes_of_items(void **state) {
 int main(void) {
     batch_init(&b);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(filling), cmocka_unit_test(full),    cmocka_unit_test(keeping),           cmocka_unit_test(splitting),
-        cmocka_unit_test(answers), cmocka_unit_test(truncated_answers), cmocka_unit_test(spellings_of_numbers), cmocka_unit_test(hashes_of_items),
+        cmocka_unit_test(filling),
+        cmocka_unit_test(full),
+        cmocka_unit_test(keeping),
+        cmocka_unit_test(splitting),
+        cmocka_unit_test(answers),
+        cmocka_unit_test(truncated_answers),
+        cmocka_unit_test(spellings_of_numbers),
+        cmocka_unit_test(hashes_of_items),
     };
     int failed = cmocka_run_group_tests_name("batch", tests, NULL, NULL);
     batch_free(&b);

@@ -29,7 +29,8 @@ static void begin(int count) {
         order[(i * 7) % count] = (struct job_chunk){.table = &tables[0], .chunk = &chunks[i]};
     }
     ledger = open_or_fail(LEDGER_WRITE);
-    OK(ledger_run_create(ledger, "", "plan", "identity", 1, &run, &e) && ledger_table_plan(ledger, run, &logs, ranges, count, &e));
+    OK(ledger_run_create(ledger, "", "plan", "identity", 1, &run, &e) &&
+       ledger_table_plan(ledger, run, &logs, ranges, count, &e));
 }
 
 static struct coordinator *start(int count) {
@@ -270,8 +271,14 @@ static void differences(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(hands_out_in_order), TEST(serves_many_workers), TEST(keeps_rejects_of_what_was_stopped), TEST(a_dry_run_has_no_ledger),
-        TEST(the_first_failure_counts), TEST(a_failing_ledger_stops_the_run), TEST(no_chunks_at_all), TEST(differences),
+        TEST(hands_out_in_order),
+        TEST(serves_many_workers),
+        TEST(keeps_rejects_of_what_was_stopped),
+        TEST(a_dry_run_has_no_ledger),
+        TEST(the_first_failure_counts),
+        TEST(a_failing_ledger_stops_the_run),
+        TEST(no_chunks_at_all),
+        TEST(differences),
     };
     return cmocka_run_group_tests_name("coordinator", tests, NULL, NULL);
 }

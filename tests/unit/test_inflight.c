@@ -62,7 +62,7 @@ static void taking_and_giving(void **state) {
     inflight_give(table, key, 1);
     assert_true(inflight_take(table, key, INFLIGHT_WORKERS_MAX));
     inflight_give(table, key, INFLIGHT_WORKERS_MAX);
-    inflight_give(table, key, 1); /* nothing to give */
+    inflight_give(table, key, 1);            /* nothing to give */
     assert_true(inflight_take(table, 0, 1)); /* a key of zeros is a key */
     assert_false(inflight_take(table, 0, 2));
     inflight_give(table, 0, 1);

@@ -113,7 +113,8 @@ static void refusals(void **state) {
 /* The same key in different objects is fine. */
 static void keys_of_other_objects(void **state) {
     (void)state;
-    static const char *const texts[] = {"{\"a\":{\"a\":{\"a\":1}}}", "[{\"a\":1},{\"a\":2}]", "{\"x\":{\"a\":1},\"y\":{\"a\":1},\"a\":3}",
+    static const char *const texts[] = {"{\"a\":{\"a\":{\"a\":1}}}", "[{\"a\":1},{\"a\":2}]",
+                                        "{\"x\":{\"a\":1},\"y\":{\"a\":1},\"a\":3}",
                                         "{\"a\":1,\"b\":[{\"a\":1,\"b\":2}],\"c\":[[{\"c\":1}]]}"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         if (write_value(texts[i], strlen(texts[i])) != JSON_VALUE_OK) fail_msg("%s: %s", texts[i], why);
@@ -195,10 +196,9 @@ int main(void) {
     buffer_init(&out, 8 * 1024 * 1024);
     buffer_init(&keys, JSON_VALUE_KEYS_BYTES);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_values),       cmocka_unit_test(refusals),
-        cmocka_unit_test(keys_of_other_objects), cmocka_unit_test(nesting),
-        cmocka_unit_test(truncated_anywhere), cmocka_unit_test(escaped_keys_at_every_place),
-        cmocka_unit_test(limits_of_memory),   cmocka_unit_test(large_values),
+        cmocka_unit_test(known_values),     cmocka_unit_test(refusals),           cmocka_unit_test(keys_of_other_objects),
+        cmocka_unit_test(nesting),          cmocka_unit_test(truncated_anywhere), cmocka_unit_test(escaped_keys_at_every_place),
+        cmocka_unit_test(limits_of_memory), cmocka_unit_test(large_values),
     };
     int failed = cmocka_run_group_tests_name("json_value", tests, NULL, NULL);
     buffer_free(&out);

@@ -63,7 +63,8 @@ static void whole_rows(void **state) {
     logs_row(&r, 7, "Bank", 12, "10.50", "line\n\"q\" \xc3\xa4");
     becomes(&r,
             KEYS "7\"},\"GPK\":{\"S\":\"APP#12\"},\"GSK\":{\"S\":\"2024-02-29T23:05:07.008Z#7\"},\"TTL\":{\"N\":\"1709334307\"},"
-                 "\"Id\":{\"N\":\"7\"},\"Service\":{\"S\":\"Bank\"},\"Application\":{\"N\":\"12\"},\"At\":{\"S\":\"2024-02-29T23:05:07.008009\"},"
+                 "\"Id\":{\"N\":\"7\"},\"Service\":{\"S\":\"Bank\"},\"Application\":{\"N\":\"12\"},\"At\":{\"S\":\"2024-02-29T23:"
+                 "05:07.008009\"},"
                  "\"Success\":{\"BOOL\":true},\"Amount\":{\"N\":\"10.50\"},\"Body\":{\"S\":\"line\\n\\\"q\\\" \xc3\xa4\"}," REST,
             2);
     /* NULL: absent, and the index stays sparse as a whole */
@@ -75,10 +76,13 @@ static void whole_rows(void **state) {
     l.spec.keep_nulls = true;
     compile();
     logs_row(&r, 8, "Bank", -1, NULL, "");
-    becomes(&r,
-            KEYS "8\"},\"TTL\":{\"N\":\"1709334307\"},\"Id\":{\"N\":\"8\"},\"Service\":{\"S\":\"Bank\"},\"Application\":{\"NULL\":true},"
-                 "\"At\":{\"S\":\"2024-02-29T23:05:07.008009\"},\"Success\":{\"BOOL\":false},\"Amount\":{\"NULL\":true},\"Body\":{\"S\":\"\"}," REST,
-            1);
+    becomes(
+        &r,
+        KEYS
+        "8\"},\"TTL\":{\"N\":\"1709334307\"},\"Id\":{\"N\":\"8\"},\"Service\":{\"S\":\"Bank\"},\"Application\":{\"NULL\":true},"
+        "\"At\":{\"S\":\"2024-02-29T23:05:07.008009\"},\"Success\":{\"BOOL\":false},\"Amount\":{\"NULL\":true},\"Body\":{\"S\":"
+        "\"\"}," REST,
+        1);
 }
 
 static void rejected_rows(void **state) {
@@ -163,7 +167,8 @@ static void sparse_attributes_and_constants(void **state) {
     memcpy(&l.attributes[2], extra, sizeof extra);
     l.spec.attribute_count = 2 + COUNT(extra);
     compile();
-#define CONSTANTS "\"b\":{\"B\":\"AP8=\"},\"n\":{\"N\":\"1.0\"},\"nil\":{\"NULL\":true},\"no\":{\"BOOL\":false},\"s\":{\"S\":\"a\\\"b\"}"
+#define CONSTANTS                                                                                                                \
+    "\"b\":{\"B\":\"AP8=\"},\"n\":{\"N\":\"1.0\"},\"nil\":{\"NULL\":true},\"no\":{\"BOOL\":false},\"s\":{\"S\":\"a\\\"b\"}"
     logs_row(&r, 1, "Bank", 3, "0.00", NULL);
     becomes(&r, KEYS "1\"}," CONSTANTS ",\"text\":{\"S\":\"0.00\"},\"w1\":{\"S\":\"OPEN#1\"},\"w2\":{\"B\":\"AAH+\"}}", 1);
     logs_row(&r, 2, "Bank", -1, NULL, NULL);
@@ -196,7 +201,8 @@ static void keys_of_every_type(void **state) {
 static void write_units(void **state) {
     (void)state;
     static const char *const include[] = {"Body"};
-    static const enum dynamodb_projection projections[] = {DYNAMODB_PROJECT_ALL, DYNAMODB_PROJECT_KEYS_ONLY, DYNAMODB_PROJECT_INCLUDE};
+    static const enum dynamodb_projection projections[] = {DYNAMODB_PROJECT_ALL, DYNAMODB_PROJECT_KEYS_ONLY,
+                                                           DYNAMODB_PROJECT_INCLUDE};
     char body[5001];
     memset(body, 'x', 5000);
     body[5000] = '\0';
@@ -243,19 +249,22 @@ static void random_rows(void **state) {
         struct row r;
         char service[40], amount[60], body[400];
         random_text(service, sizeof service, "abc\x01\n\"\\ \x7f");
-        snprintf(amount, sizeof amount, "%s%llu.%0*d", next_random() % 2 ? "-" : "", (unsigned long long)next_random(), (int)(next_random() % 20) + 1,
-                 (int)(next_random() % 1000));
+        snprintf(amount, sizeof amount, "%s%llu.%0*d", next_random() % 2 ? "-" : "", (unsigned long long)next_random(),
+                 (int)(next_random() % 20) + 1, (int)(next_random() % 1000));
         random_text(body, sizeof body, next_random() % 2 ? "[]" : "{}[]:,1\"\\");
         bool none = next_random() % 8 == 0;
-        logs_row(&r, (int64_t)(next_random() << 12), none ? NULL : service, (int64_t)(next_random() % 3) - 1, none ? NULL : amount, body);
+        logs_row(&r, (int64_t)(next_random() << 12), none ? NULL : service, (int64_t)(next_random() % 3) - 1,
+                 none ? NULL : amount, body);
         if (next_random() % 2) {
             int64_t bits = (int64_t)(next_random() << 12);
             memcpy(r.memory[SCORE], &bits, 8);
         }
         for (int k = 0; k < 3 && next_random() % 4 == 0; k++) { /* damage: lengths and bytes */
             int column = (int)(next_random() % COLUMN_COUNT);
-            if (r.fields[column].len > 0 && next_random() % 2) r.fields[column].len = (int32_t)(next_random() % (uint64_t)r.fields[column].len);
-            if (r.fields[column].len > 0) ((char *)r.memory[column])[next_random() % (uint64_t)r.fields[column].len] ^= (char)next_random();
+            if (r.fields[column].len > 0 && next_random() % 2)
+                r.fields[column].len = (int32_t)(next_random() % (uint64_t)r.fields[column].len);
+            if (r.fields[column].len > 0)
+                ((char *)r.memory[column])[next_random() % (uint64_t)r.fields[column].len] ^= (char)next_random();
         }
         enum map_result result = MAP_REJECT;
         for (int column = 0; column < COLUMN_COUNT; column++) { /* the server never sends bytes that are not UTF-8 */

@@ -19,7 +19,8 @@ static lua_State *state_with(const char *script) {
     assert_non_null(L);
     luaL_openlibs(L);
     assert_int_equal(luaL_dostring(L, "package.path = 'lua/?.lua;lua/?/init.lua;' .. package.path\n"
-                                      "arg = {[0] = 'dir/plan.lua'}"), LUA_OK);
+                                      "arg = {[0] = 'dir/plan.lua'}"),
+                     LUA_OK);
     if (luaL_loadbuffer(L, script, strlen(script), "@plan.lua") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) {
         fail_msg("%s", lua_tostring(L, -1));
     }
@@ -39,7 +40,8 @@ static const char whole[] =
     "      hlua.index { 'GSI1', partition_key = { G = '{g}' }, sort_key = { 'SK', 'Col' }, projection = { 'X', 'Y' },\n"
     "        provisioned = { read = 3, write = 4 } },\n"
     "    },\n"
-    "    local_secondary_indexes = { hlua.index { 'LSI1', sort_key = { L = hlua.B(hlua.column 'l') }, projection = 'KEYS_ONLY' } },\n"
+    "    local_secondary_indexes = { hlua.index { 'LSI1', sort_key = { L = hlua.B(hlua.column 'l') }, projection = 'KEYS_ONLY' } "
+    "},\n"
     "    attributes = { hlua.columns { except = { 'e' }, rename = { f = 'F' } },\n"
     "      Zero = hlua.B 'a\\0b', Flag = true, J = hlua.json('j', { invalid = 'absent' }),\n"
     "      W = hlua.when('w', hlua.column 'v') },\n"

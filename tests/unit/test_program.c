@@ -118,10 +118,17 @@ static void key_types(void **state) {
 
 static void keys_that_are_mapped_elsewhere(void **state) {
     (void)state;
-    l.indexes[1] = (struct dynamodb_index){
-        .name = "H", .partition = {{.name = "Amount"}, {.name = "Service"}}, .partition_count = 2, .sort = {{.name = "TTL"}}, .sort_count = 1};
-    l.indexes[2] = (struct dynamodb_index){.name = "L", .local = true, .partition = {{.name = "PK"}}, .partition_count = 1,
-                                           .sort = {{.name = "Score"}}, .sort_count = 1};
+    l.indexes[1] = (struct dynamodb_index){.name = "H",
+                                           .partition = {{.name = "Amount"}, {.name = "Service"}},
+                                           .partition_count = 2,
+                                           .sort = {{.name = "TTL"}},
+                                           .sort_count = 1};
+    l.indexes[2] = (struct dynamodb_index){.name = "L",
+                                           .local = true,
+                                           .partition = {{.name = "PK"}},
+                                           .partition_count = 1,
+                                           .sort = {{.name = "Score"}},
+                                           .sort_count = 1};
     l.schema.index_count = 3;
     const struct program *p = compiled();
     assert_int_equal(l.indexes[1].partition[0].type, DYNAMODB_N);
@@ -148,7 +155,8 @@ static void values_that_do_not_suit(void **state) {
         struct value_spec value;
         const char *text, *hint;
     } table[] = {
-        {{.kind = VALUE_COLUMN, .type = DYNAMODB_N, .text = "At", .len = 2}, "column \"At\" is timestamp without time zone and cannot be N",
+        {{.kind = VALUE_COLUMN, .type = DYNAMODB_N, .text = "At", .len = 2},
+         "column \"At\" is timestamp without time zone and cannot be N",
          "hlua.epoch"},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_N, .text = "Success", .len = 7}, "cannot be N", ""},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_B, .text = "Id", .len = 2}, "cannot be B", "bytea"},
@@ -244,9 +252,14 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(columns_in_use),          TEST(unknown_columns),    TEST(key_types),
-        TEST(keys_that_are_mapped_elsewhere), TEST(values_that_do_not_suit), TEST(names_that_collide),
-        TEST(equal_templates_are_shared), TEST(projections),
+        TEST(columns_in_use),
+        TEST(unknown_columns),
+        TEST(key_types),
+        TEST(keys_that_are_mapped_elsewhere),
+        TEST(values_that_do_not_suit),
+        TEST(names_that_collide),
+        TEST(equal_templates_are_shared),
+        TEST(projections),
     };
     return cmocka_run_group_tests_name("program", tests, NULL, NULL);
 }

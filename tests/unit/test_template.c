@@ -64,6 +64,7 @@ static struct template *compile(const char *source) {
     struct template_problem problem;
     struct template *t = template_compile(arena, source, strlen(source), columns, COUNT(columns), &problem);
     if (t == NULL) fail_msg("%s: %s", source, problem.message);
+    // cppcheck-suppress CastIntegerToAddressAtReturn ; it takes `struct template` for something of C++
     return t;
 }
 
@@ -109,7 +110,8 @@ static void syntax_errors(void **state) {
             fail_msg("%s: at %zu: %s (%s)", table[i].source, p.at, p.message, p.hint);
         assert_false(template_check(table[i].source, n, NULL));
     }
-    static const char *const fine[] = {"", "a", "{{}}", "{{{a}}}", "{a}", "{a b}", "{a:%d}", "{a:%Y%%}", "{a:upper}", "{a:shard(1000000)}",
+    static const char *const fine[] = {"",          "a",         "{{}}",     "{{{a}}}",   "{a}",
+                                       "{a b}",     "{a:%d}",    "{a:%Y%%}", "{a:upper}", "{a:shard(1000000)}",
                                        "{a:%.38f}", "{a:%300d}", "{a:%H:%M}"};
     for (size_t i = 0; i < COUNT(fine); i++) {
         struct template_problem p;
@@ -156,20 +158,23 @@ static const struct {
     const char *made[18];
 } formats[] = {
     /*          bool int2 int4 int8 float4 float8 numeric text bytea uuid date time timestamp timestamptz json jsonb inet list */
-    {"", {"true", "-7", "42", "9223372036854775807", "1.5", "-0.25", "1234.50", "Ab\xc3\x84z", NULL,
-          "123e4567-e89b-12d3-a456-426614174000", "2024-02-29", "01:02:03.000004", "2024-02-29T23:05:07.008009",
-          "2024-02-29T23:05:07.008009Z", "{\"a\": 1}", "[1, 2]", "10.0.0.1/8", "[1,2]"}},
-    {":upper", {"TRUE", "-7", "42", "9223372036854775807", "1.5", "-0.25", "1234.50", "AB\xc3\x84Z", NULL,
-                "123E4567-E89B-12D3-A456-426614174000", "2024-02-29", "01:02:03.000004", "2024-02-29T23:05:07.008009",
-                "2024-02-29T23:05:07.008009Z", "{\"A\": 1}", "[1, 2]", "10.0.0.1/8", "[1,2]"}},
-    {":lower", {"true", "-7", "42", "9223372036854775807", "1.5", "-0.25", "1234.50", "ab\xc3\x84z", NULL,
-                "123e4567-e89b-12d3-a456-426614174000", "2024-02-29", "01:02:03.000004", "2024-02-29t23:05:07.008009",
-                "2024-02-29t23:05:07.008009z", "{\"a\": 1}", "[1, 2]", "10.0.0.1/8", "[1,2]"}},
+    {"",
+     {"true", "-7", "42", "9223372036854775807", "1.5", "-0.25", "1234.50", "Ab\xc3\x84z", NULL,
+      "123e4567-e89b-12d3-a456-426614174000", "2024-02-29", "01:02:03.000004", "2024-02-29T23:05:07.008009",
+      "2024-02-29T23:05:07.008009Z", "{\"a\": 1}", "[1, 2]", "10.0.0.1/8", "[1,2]"}},
+    {":upper",
+     {"TRUE", "-7", "42", "9223372036854775807", "1.5", "-0.25", "1234.50", "AB\xc3\x84Z", NULL,
+      "123E4567-E89B-12D3-A456-426614174000", "2024-02-29", "01:02:03.000004", "2024-02-29T23:05:07.008009",
+      "2024-02-29T23:05:07.008009Z", "{\"A\": 1}", "[1, 2]", "10.0.0.1/8", "[1,2]"}},
+    {":lower",
+     {"true", "-7", "42", "9223372036854775807", "1.5", "-0.25", "1234.50", "ab\xc3\x84z", NULL,
+      "123e4567-e89b-12d3-a456-426614174000", "2024-02-29", "01:02:03.000004", "2024-02-29t23:05:07.008009",
+      "2024-02-29t23:05:07.008009z", "{\"a\": 1}", "[1, 2]", "10.0.0.1/8", "[1,2]"}},
     {":hex", {[7] = "4162c3847a", [8] = "00ff", [9] = "123e4567e89b12d3a456426614174000"}},
     {":shard(1)", {"0", "0", "0", "0", "0", "0", "0", "0", NULL, "0", "0", "0", "0", "0", "0", "0", "0", "0"}},
     {":%Y/%m/%d", {[10] = "2024/02/29", [12] = "2024/02/29", [13] = "2024/02/29"}},
-    {":%H%M%S.%L %f%%", {[10] = "000000.000 000000%", [11] = "010203.000 000004%", [12] = "230507.008 008009%",
-                          [13] = "230507.008 008009%"}},
+    {":%H%M%S.%L %f%%",
+     {[10] = "000000.000 000000%", [11] = "010203.000 000004%", [12] = "230507.008 008009%", [13] = "230507.008 008009%"}},
     {":%F %j", {[10] = "2024-02-29 060", [12] = "2024-02-29 060", [13] = "2024-02-29 060"}},
     {":%T", {[10] = "00:00:00", [11] = "01:02:03", [12] = "23:05:07", [13] = "23:05:07"}},
     {":%s", {[10] = "1709164800", [12] = "1709247907", [13] = "1709247907"}},
@@ -317,8 +322,14 @@ static void faults(void **state) {
 /* The longest texts that a value can have, in exactly the room that is asked for. */
 static void room(void **state) {
     (void)state;
-    static const char *const sources[] = {"{float8}", "{float8:%300d}", "{int8:%0300d}", "{int8:%.38f}", "{numeric:%.38f}", "{numeric}",
-                                          "{timestamptz:%F%F%F%F%F%F%s%s%s%s%T%T}", "{text:hex}{text:upper}{bytea:hex}{text:shard(1000000)}"};
+    static const char *const sources[] = {"{float8}",
+                                          "{float8:%300d}",
+                                          "{int8:%0300d}",
+                                          "{int8:%.38f}",
+                                          "{numeric:%.38f}",
+                                          "{numeric}",
+                                          "{timestamptz:%F%F%F%F%F%F%s%s%s%s%T%T}",
+                                          "{text:hex}{text:upper}{bytea:hex}{text:shard(1000000)}"};
     char out[2000];
     struct template_fault fault;
     struct template_problem p;
@@ -413,10 +424,11 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(syntax_errors),   cmocka_unit_test(truncated_anywhere), cmocka_unit_test(unknown_columns),
-        cmocka_unit_test(every_format_on_every_type), cmocka_unit_test(whole_templates),  cmocka_unit_test(names_of_columns),
-        cmocka_unit_test(faults),          cmocka_unit_test(room),               cmocka_unit_test(shard_vectors),
-        cmocka_unit_test(shards_of_types),
+        cmocka_unit_test(syntax_errors),   cmocka_unit_test(truncated_anywhere),
+        cmocka_unit_test(unknown_columns), cmocka_unit_test(every_format_on_every_type),
+        cmocka_unit_test(whole_templates), cmocka_unit_test(names_of_columns),
+        cmocka_unit_test(faults),          cmocka_unit_test(room),
+        cmocka_unit_test(shard_vectors),   cmocka_unit_test(shards_of_types),
     };
     return cmocka_run_group_tests_name("template", tests, set_up, tear_down);
 }
