@@ -87,7 +87,8 @@ bool narrow(struct worker *w, struct error *err) {
     chunk->ranges = s.good;
     chunk->range_count = s.good_count;
     chunk->kept_rejects = chunk->reject_count;
-    chunk->ended = chunk->range_count == 0;
+    chunk->came = chunk->kept_rejects;
+    chunk->ended = chunk->range_count == 0 || (w->job->limit > 0 && chunk->came >= w->job->limit);
     w->failed_chunk = -1;
     return true;
 }

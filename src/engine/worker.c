@@ -6,9 +6,6 @@
 #include "base/clock.h"
 #include "engine/worker_parts.h"
 
-/* Rows of the first FETCH of a table, before its rows' size is known: few, since rows may be half a megabyte each. */
-#define FIRST_FETCH 8
-
 /* --- the loop --- */
 
 /* One turn: everything that can go on does. False with the failure that ends the run. */
@@ -88,7 +85,6 @@ static bool prepare(struct worker *w, struct error *err) {
         int count;
         pg_source_selected(j->tables[i].source, &count);
         if (count > widest) widest = count;
-        w->fetch_rows[i] = FIRST_FETCH;
         w->mappers[i] = program_mapper(j->tables[i].program);
         if (w->mappers[i] == NULL) return error_memory(err, "starting a worker");
     }
@@ -121,7 +117,6 @@ static void free_worker(struct worker *w) {
     writer_free(w->writer);
     pg_reader_free(w->reader);
     free(w->mappers);
-    free(w->fetch_rows);
     free(w->delta);
     free(w->fields);
     mailbox_free(&w->mailbox);
@@ -141,14 +136,13 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->failed_chunk = -1;
     w->deferred_end = &w->deferred;
     w->mappers = calloc(tables, sizeof *w->mappers);
-    w->fetch_rows = calloc(tables, sizeof *w->fetch_rows);
     w->delta = calloc(tables, sizeof *w->delta);
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
     /* Near the end of a run no worker should sit on many chunks while another has none. */
     int share = chunks / (2 * job->workers) + 1;
     w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
-    if (w->mappers && w->fetch_rows && w->delta) {
+    if (w->mappers && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
         error_set(err, ERROR_LOCAL, "a worker's thread could not be started");
     } else {

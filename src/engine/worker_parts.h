@@ -17,6 +17,8 @@ struct open_chunk {
     struct pg_range *ranges;
     int range_count, range; /* `range`: the one being read */
     bool opened;            /* its cursor is open on the server */
+    int fetch_rows;         /* rows a FETCH, from its rows' own size */
+    int64_t came;           /* rows fetched, and those that cannot be: what counts against --limit */
     bool ended;             /* all rows were fetched */
     bool broken;            /* rows or items of it were given up: it cannot be done before it is read again */
     int fetched;            /* FETCHes whose rows are not all mapped */
@@ -53,7 +55,6 @@ struct worker {
     struct pg_reader *reader;
     struct writer *writer;
     struct row_mapper **mappers; /* by table */
-    int *fetch_rows;             /* by table: rows a FETCH, from the rows' own size */
     struct run_counts *delta;    /* by table: not yet added to the live counts */
     struct pg_field *fields;     /* of the row under way */
     struct open_chunk chunks[OPEN_CHUNKS_MAX];
