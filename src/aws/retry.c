@@ -58,6 +58,7 @@ enum retry_class retry_classify(int status, const char *type, const char *messag
         if (strcmp(type, TYPES[i].type) == 0) return TYPES[i].class;
     }
     if (strcmp(type, "InvalidSignatureException") == 0) return names_the_time(message) ? RETRY_CLOCK : RETRY_STOP;
+    if (status == 429) return RETRY_THROTTLE; /* a proxy or gateway in between */
     if (status == 500 || (status >= 502 && status <= 504)) return RETRY_TRANSIENT;
     return RETRY_STOP;
 }

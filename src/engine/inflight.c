@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* 2,048 buckets of one cache line: 128 KB, which stay in the cache. With the few hundred keys that are usually in flight a bucket is
- * never full; with the 3,200 that two workers can have at most, once in some thousand takes, which costs a short wait. */
-#define BUCKETS 2048
+/* A worker has at most 64 requests of 25 keys in flight, usually far fewer: 1,024 buckets of one cache line each for it (64 KB, which stay
+ * in the cache) are full once in some thousand takes at the worst, which costs a short wait. */
+#define BUCKETS_A_WORKER 1024
 #define SLOTS 8
 
 struct bucket {
@@ -13,13 +13,16 @@ struct bucket {
 };
 
 struct inflight {
-    struct bucket buckets[BUCKETS];
+    uint64_t count;
+    struct bucket buckets[];
 };
 
-struct inflight *inflight_new(void) {
-    struct inflight *t = aligned_alloc(64, sizeof *t);
+struct inflight *inflight_new(int workers) {
+    uint64_t count = (uint64_t)(workers > 0 ? workers : 1) * BUCKETS_A_WORKER;
+    struct inflight *t = aligned_alloc(64, sizeof *t + count * sizeof(struct bucket));
     if (t == NULL) return NULL;
-    for (int i = 0; i < BUCKETS; i++) {
+    t->count = count;
+    for (uint64_t i = 0; i < count; i++) {
         for (int k = 0; k < SLOTS; k++) atomic_init(&t->buckets[i].slots[k], 0);
     }
     return t;
@@ -33,7 +36,7 @@ void inflight_free(struct inflight *t) {
 #define OWNER UINT64_C(0xff)
 
 static struct bucket *bucket_of(struct inflight *t, uint64_t key) {
-    return &t->buckets[(key >> 8) % BUCKETS];
+    return &t->buckets[(key >> 8) % t->count];
 }
 
 /* Whether a slot other than `mine` holds the key. */

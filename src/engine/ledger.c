@@ -75,7 +75,9 @@ bool ledger_run_resumed(struct ledger *l, int64_t run, struct error *err) {
 }
 
 bool ledger_run_finish(struct ledger *l, int64_t run, struct error *err) {
-    static const char sql[] = "UPDATE run SET finished = 1, updated = ?2 WHERE id = ?1";
+    /* the last net: a run with a chunk that is not done is not finished, whatever the caller believes */
+    static const char sql[] = "UPDATE run SET finished = 1, updated = ?2 WHERE id = ?1 "
+                              "AND NOT EXISTS (SELECT 1 FROM chunk WHERE run = ?1 AND NOT done)";
     char time[ISO];
     int changed;
     bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(now(time))), &changed, err);

@@ -263,6 +263,14 @@ static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
     return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+/* Whether an item with this key waits already, before `end`: of the rows of one key the last one read is to be written last. */
+static bool waits_already(const struct worker *w, uint64_t key, const struct deferred *end) {
+    for (const struct deferred *d = w->deferred; d != end; d = d->next) {
+        if (inflight_key(d->table, d->item.key) == key) return true;
+    }
+    return false;
+}
+
 /* Puts an item aside whose key is in flight. Rare, so it may allocate. */
 static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
                   struct error *err) {
@@ -283,7 +291,8 @@ static bool put_item(struct worker *w, struct batch *batch, size_t mark, size_t 
     struct batch_item entry = {.key = mapped->key, .size = mapped->size, .units = mapped->units, .origin = f, .place = w->row};
     f->refs++;
     f->chunk->pending++;
-    if (!inflight_take(w->job->inflight, inflight_key(table, mapped->key), w->number)) {
+    uint64_t key = inflight_key(table, mapped->key);
+    if (waits_already(w, key, NULL) || !inflight_take(w->job->inflight, key, w->number)) {
         bool ok = defer(w, table, &entry, batch->body.data + start, batch->body.len - start, err);
         batch_cancel_item(batch, mark);
         return ok;
@@ -366,7 +375,8 @@ bool reading_deferred(struct worker *w, struct error *err) {
     while (*link) {
         struct deferred *d = *link;
         if (!writer_ready(w->writer)) return true;
-        if (!inflight_take(w->job->inflight, inflight_key(d->table, d->item.key), w->number)) {
+        uint64_t key = inflight_key(d->table, d->item.key);
+        if (waits_already(w, key, d) || !inflight_take(w->job->inflight, key, w->number)) {
             link = &d->next;
             continue;
         }

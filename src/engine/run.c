@@ -69,7 +69,7 @@ static bool open_job(struct session *s, const struct plan *plan, const struct ru
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
     pthread_mutex_init(&j->wait_lock, NULL);
     j->arena = s->summary->arena;
-    j->inflight = inflight_new();
+    j->inflight = inflight_new(j->workers);
     return j->inflight != NULL || error_memory(err, "starting a run");
 }
 
@@ -120,7 +120,7 @@ static bool ranges_of(struct session *s, struct job_table *t, struct pg_range **
     }
     *ranges = arena_array(s->job.arena, 1, sizeof **ranges);
     if (*ranges == NULL) return error_memory(err, "planning chunks");
-    (*ranges)->part = t->spec.from ? pg_source_name(t->source) : "";
+    (*ranges)->part = ""; /* all of it, whatever leaves it has */
     *count = 1;
     t->rows_estimated = (double)s->options->limit;
     return true;

@@ -109,7 +109,7 @@ struct run_reject {
     const char *key;    /* of the source row: LogId=17 */
     const char *reason; /* a stable word: key-empty, key-missing, number-range, item-size, source-value, target-refused, ... */
     const char *message;
-    const char *item; /* DynamoDB JSON as far as it got; may be empty */
+    const char *item; /* DynamoDB JSON as far as it got, its first 16 KB; may be empty */
     const char *at;   /* when, ISO UTC */
 };
 bool run_rejects(const struct plan *plan, const struct run_options *options,

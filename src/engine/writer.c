@@ -366,7 +366,9 @@ static bool start(struct writer *w, struct line *line, struct error *err) {
     w->busy++;
     w->bytes += r->batch.body.len;
     http_send(line->http, line->head.data, line->head.len, r->batch.body.data, r->batch.body.len);
-    return step_line(w, line, err);
+    line->woken = false;
+    line->due = 0; /* what http_send did at once, or failed to do, its deadline tells at the next poll */
+    return true;
 }
 
 static struct line *add_line(struct writer *w) {

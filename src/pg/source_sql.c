@@ -26,6 +26,10 @@ void source_add_from(struct sql *q, const struct pg_source *s, const char *part,
         add_query(q, s->spec->query, range);
         return;
     }
+    if (*part == '\0') {
+        sql_add(q, s->name);
+        return;
+    }
     bool is_leaf = strcmp(part, s->name) != 0;
     bool only = !s->whole && (s->kind == 'r' || (s->kind == 'p' && is_leaf));
     sql_printf(q, "%s%s", only ? "ONLY " : "", part);

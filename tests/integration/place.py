@@ -1,7 +1,6 @@
 """Where one test works: a folder, a database, a plan, a target, and hlua run on them."""
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -116,16 +115,13 @@ class Place:
             "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "") + ":exitcode=99",
         }
 
-    def close(self, keep=False):
+    def close(self):
         for child in self.children:
             if child.alive():
                 child.kill()
                 child.process.wait()
         if self._connection:
             self._connection.close()
-        if keep:
-            print(f"# kept: {self.folder}, database {self.database}")
-            return
         if self.made:
             with psycopg.connect(self._uri("postgres"), autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE {self.database} WITH (FORCE)")

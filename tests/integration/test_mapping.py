@@ -4,7 +4,8 @@ from expect import Index, Mapping, S
 from move import move
 from servers import Endpoint
 
-LOANS = """CREATE TABLE loans (id int PRIMARY KEY, customer int, open boolean, closed_at timestamp, note text, amount numeric(12,2));
+LOANS = """CREATE TABLE loans (id int PRIMARY KEY, customer int, open boolean, closed_at timestamp,
+        note text, amount numeric(12,2));
     INSERT INTO loans SELECT i, CASE WHEN i % 5 > 0 THEN i % 7 END, CASE i % 3 WHEN 0 THEN true WHEN 1 THEN false END,
         CASE WHEN i % 2 = 0 THEN '2024-01-15 10:30:00.75'::timestamp + i * interval '1 hour' END,
         CASE i % 4 WHEN 0 THEN '' WHEN 1 THEN 'n' || i END, i * 1.10 FROM generate_series(1, 200) i"""

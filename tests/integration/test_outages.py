@@ -8,7 +8,7 @@ import time
 import expect
 import servers
 from expect import Mapping
-from place import Skip, wait_until
+from place import wait_until
 from servers import Endpoint, OwnEngine
 from test_kill import MAPPING as LEAF_MAPPING
 from test_kill import PLAN as LEAF_PLAN

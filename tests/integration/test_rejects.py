@@ -132,7 +132,8 @@ def test_latin1_database(place):
 def test_items_that_the_target_refuses(place):
     """The guilty ones are found in their batches; the rest is written."""
     place.sql("""CREATE TABLE t (id int PRIMARY KEY, v text);
-        INSERT INTO t SELECT i, CASE WHEN i IN (7, 8, 333, 1000) THEN 'poison-' || i ELSE 'fine' END FROM generate_series(1, 1000) i""")
+        INSERT INTO t SELECT i, CASE WHEN i IN (7, 8, 333, 1000) THEN 'poison-' || i ELSE 'fine' END
+        FROM generate_series(1, 1000) i""")
     with Endpoint("--fault", "what=refuse,match=poison-") as endpoint:
         target = place.target(endpoint.url)
         place.plan("""from = "t", to = "Target", partition_key = { PK = "{id}" }, attributes = { hlua.columns {} },""")

@@ -9,8 +9,8 @@ KEYS = {
     "bigint_at_its_ends": ("id bigint", "unnest('{-9223372036854775808,-1,0,1,9223372036854775807}'::bigint[]) AS id", "(id)"),
     "uuid": ("id uuid", "md5(i::text)::uuid AS id FROM generate_series(1, 100) i", "(id)"),
     "numeric": ("id numeric", "i * 1.37 - 40 AS id FROM generate_series(1, 100) i", "(id)"),
-    "timestamp": ("id timestamptz", "'2024-01-01'::timestamptz + i * interval '1.000001 h' AS id FROM generate_series(1, 100) i",
-                  "(id)"),
+    "timestamp": ("id timestamptz",
+                  "'2024-01-01'::timestamptz + i * interval '1.000001 h' AS id FROM generate_series(1, 100) i", "(id)"),
     "date": ("id date", "'2024-01-01'::date + i AS id FROM generate_series(1, 100) i", "(id)"),
     "composite": ("a integer, \"B c\" text", "i / 10 AS a, chr(97 + i % 10) AS \"B c\" FROM generate_series(0, 99) i",
                   "(a, \"B c\")"),
@@ -178,7 +178,7 @@ def test_view_with_a_key(place):
          Mapping({"PK": "{twice}"}))
 
 
-def test_materialized_view_and_foreign_names(place):
+def test_materialized_view(place):
     place.sql("""CREATE MATERIALIZED VIEW m AS SELECT i AS id, 'x' AS v FROM generate_series(1, 200) i;
         CREATE UNIQUE INDEX ON m (id)""")
     move(place, "m", """key = { "id" }, partition_key = { PK = "{id}" }, attributes = { hlua.columns {} },""",

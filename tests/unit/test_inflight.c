@@ -83,7 +83,7 @@ static void a_full_part(void **state) {
 }
 
 int main(void) {
-    table = inflight_new();
+    table = inflight_new(4);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taking_and_giving),
         cmocka_unit_test(a_full_part),
