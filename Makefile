@@ -128,7 +128,7 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_SECONDS = 60
 FUZZ_CFLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -pthread
 FUZZ_OBJ = build/fuzz/obj
-FUZZ_SRC_OBJ := $(patsubst src/%.c,$(FUZZ_OBJ)/%.o,$(wildcard src/base/*.c src/pg/types*.c src/pg/numbers.c src/pg/times.c src/aws/*.c src/dynamodb/*.c src/mapping/*.c))
+FUZZ_SRC_OBJ := $(patsubst src/%.c,$(FUZZ_OBJ)/%.o,$(filter-out src/base/embedded.c,$(wildcard src/base/*.c src/pg/types*.c src/aws/*.c src/dynamodb/*.c src/mapping/*.c)))
 $(FUZZ_OBJ)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<)
@@ -139,6 +139,15 @@ build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC_OBJ)
 fuzz-programs: $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SOURCES))
 fuzz: fuzz-programs
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS)
+
+# The corpus as an ordinary test: any compiler, no libFuzzer.
+FUZZ_REPLAY := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-replay/%,$(FUZZ_SOURCES))
+$(BUILD)/fuzz-replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(OBJECTS) $(OBJ)/embedded.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ $(LIBS)
+fuzz-replay: $(FUZZ_REPLAY)
+	$(Q)tests/fuzz/run --replay $(FUZZ_REPLAY)
 
 # ---- installing
 install: all
@@ -152,7 +161,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/hlua
 
 clean:
-	rm -rf build/obj build/unit build/pg build/fuzz build/address-undefined build/thread build/hlua build/endpoint
+	rm -rf build/obj build/unit build/pg build/fuzz build/fuzz-replay build/address-undefined build/thread build/hlua build/endpoint
 
 opts:
 	@printf '%s\n' 'CC         $(CC)' 'OPTIMIZE   $(OPTIMIZE)' 'SANITIZE   $(SANITIZE)' 'CFLAGS     $(CFLAGS)' \
@@ -166,7 +175,7 @@ help:
 	  'make unit | pg-test | lua-test    parts of the tests; scripts/test runs them all' \
 	  'make lint | fuzz-replay           likewise' \
 	  'make test                         scripts/test' \
-	  'make bench                        measures; ROWS=1000000' \
+	  'make bench                        measures; ROWS=1000000 RUNS=3' \
 	  'make fuzz                         each parser for FUZZ_SECONDS (60)' \
 	  'make endpoint                     the DynamoDB-shaped server of the tests' \
 	  'make opts                         the settings in force' \

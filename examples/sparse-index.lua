@@ -16,7 +16,7 @@ return hlua.plan {
       -- only open orders; the index's own sort key is left out together with its partition key
       hlua.index {
         "Open",
-        partition_key = { OpenPK = hlua.when("is_open", "OPEN") },
+        partition_key = { OpenPK = hlua.when("is_open", "OPEN#{order_id:shard(4)}") },
         sort_key      = { OpenSK = "{placed_at}" },
         projection    = { "Total" },
       },

@@ -141,7 +141,7 @@ pg_start() {
 pg_psql() {
     local dir=$1
     shift
-    PGPASSWORD=$(cat "$dir/pg/password") "$(pg_bindir)/psql" -X -h 127.0.0.1 -p "$(cat "$dir/pg-port")" -U hlua -d loans "$@"
+    PGPASSWORD=$(cat "$dir/pg/password") "$(pg_bindir)/psql" -X -P pager=off -h 127.0.0.1 -p "$(cat "$dir/pg-port")" -U hlua -d loans "$@"
 }
 
 pg_restart() {

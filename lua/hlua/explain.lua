@@ -172,7 +172,7 @@ local function policy_text(t)
   parts[#parts + 1] = existing_text(t)
   if t.keep then parts[#parts + 1] = "of two rows with one key the one with the greater " .. t.keep .. " stays" end
   if #t.owns > 0 then parts[#parts + 1] = "partition keys begin with " .. words.quote_list(t.owns) end
-  parts[#parts + 1] = ("the run stops at %d rejected rows"):format(t.max_rejects)
+  parts[#parts + 1] = ("the run stops at more than %d rejected rows"):format(t.max_rejects)
   return table.concat(parts, "; ")
 end
 

@@ -97,7 +97,7 @@ local function check_key(definition, problems)
   local at, value = definition.at, definition.value
   local bare = bare_constant(definition.raw)
   if bare then
-    return problems:add(at, ("%s names no column: every item would have the same key"):format(problems.quote(bare)),
+    return problems:add(at, ("%s names no column: every item that has this key would have the same"):format(problems.quote(bare)),
       ("a column stands in braces; if a constant is meant: hlua.S %s"):format(problems.quote(bare)))
   end
   if not fits_key(at, values.type(value), problems) then return end

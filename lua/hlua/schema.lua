@@ -121,8 +121,8 @@ constructors.table = {
       'keep = hlua.greatest "UpdatedAt"', { kind = "greatest" }),
     field("owns", "strings", "The partition keys that are this plan's in a shared table, by how they begin.",
       'owns = { "CUST#", "ORDER#" }'),
-    field("max_rejects", "integer", "The run stops at this many rejected rows of this table.", "max_rejects = 50",
-      { min = 1, default = 1000 }),
+    field("max_rejects", "integer", "The run stops once more rows of this table than this are rejected.", "max_rejects = 50",
+      { min = 0, default = 1000 }),
   },
 }
 

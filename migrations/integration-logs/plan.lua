@@ -49,7 +49,7 @@ return hlua.plan {
 
     billing_mode           = "PAY_PER_REQUEST",
     point_in_time_recovery = true,
-    stream                 = "NEW_AND_OLD_IMAGES",
+    stream                 = os.getenv "LOGS_STREAM" ~= "off" and "NEW_AND_OLD_IMAGES" or nil,
     tags = {
       Environment = env,
       Application = "LoanApplication",

@@ -17,8 +17,7 @@ static const char *why(const struct settings_file *f) {
 /* Copies a part of the keys. What goes into a header must be printable ASCII: a line's end in it would begin a new header. */
 static bool take(char *out, size_t size, const char *text, size_t n, const char *what, const char *from, struct error *err) {
     bool printable = true;
-    for (size_t i = 0; i < n; i++)
-        printable &= text[i] > ' ' && text[i] <= '~';
+    for (size_t i = 0; i < n; i++) printable &= text[i] > ' ' && text[i] <= '~';
     if (n < size && printable) {
         memcpy(out, text, n);
         out[n] = '\0';
@@ -59,8 +58,7 @@ static enum outcome from_environment(const struct settings *s, struct aws_settin
     if (s->wish->profile) return ABSENT;
     static const char *const names[] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
     struct profile_slice parts[3];
-    for (size_t i = 0; i < 3; i++)
-        parts[i] = of_text(settings_env(names[i]));
+    for (size_t i = 0; i < 3; i++) parts[i] = of_text(settings_env(names[i]));
     return take_keys(out, names, parts, "environment", err);
 }
 
@@ -68,8 +66,7 @@ static enum outcome from_file(const struct settings *s, const struct settings_fi
                               struct error *err) {
     static const char *const names[] = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"};
     struct profile_slice parts[3];
-    for (size_t i = 0; i < 3; i++)
-        parts[i] = settings_get_in(s, f, names[i]);
+    for (size_t i = 0; i < 3; i++) parts[i] = settings_get_in(s, f, names[i]);
     char from[sizeof s->profile + sizeof f->shown + 16];
     snprintf(from, sizeof from, "profile %s in %s", s->profile, f->shown);
     return take_keys(out, names, parts, from, err);

@@ -28,8 +28,7 @@ static bool ignores_configured(const struct settings *s) {
 /* AWS_ENDPOINT_URL_<SERVICE>, the service's name in capitals. */
 static void service_variable(const char *service, char *out, size_t size) {
     snprintf(out, size, "AWS_ENDPOINT_URL_%s", service);
-    for (char *p = out; *p; p++)
-        *p = *p == '-' || *p == ' ' ? '_' : (char)toupper((unsigned char)*p);
+    for (char *p = out; *p; p++) *p = *p == '-' || *p == ' ' ? '_' : (char)toupper((unsigned char)*p);
 }
 
 /* Sets *found to the URL in the services section that the profile names; false when it names one that is not there. */

@@ -255,8 +255,7 @@ static enum moved write_direct(struct http_connection *c) {
     };
     struct msghdr m = {.msg_iov = in_head ? parts : parts + 1, .msg_iovlen = in_head && parts[1].iov_len ? 2 : 1};
     ssize_t n;
-    do
-        n = sendmsg(c->socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    do n = sendmsg(c->socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? MUST_WAIT : ENDED;
     c->sent += (size_t)n;
@@ -288,8 +287,7 @@ static bool receive_stage(struct http_connection *c);
 
 static bool send_stage(struct http_connection *c) {
     enum moved moved = MOVED;
-    while (moved == MOVED && c->sent < c->head_len + c->body_len)
-        moved = c->direct ? write_direct(c) : write_curl(c);
+    while (moved == MOVED && c->sent < c->head_len + c->body_len) moved = c->direct ? write_direct(c) : write_curl(c);
     if (moved == MOVED) {
         /* Nothing is read now: the answer is not there yet, and the try would be a system call. */
         c->stage = RECEIVING;
@@ -318,8 +316,7 @@ static enum moved read_some(struct http_connection *c, size_t room, size_t *n) {
         return code == CURLE_OK ? MOVED : code == CURLE_AGAIN ? MUST_WAIT : ENDED;
     }
     ssize_t got;
-    do
-        got = recv(c->socket, to, room, MSG_DONTWAIT);
+    do got = recv(c->socket, to, room, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? MUST_WAIT : ENDED;
     *n = (size_t)got;
@@ -374,8 +371,7 @@ static bool run_stage(struct http_connection *c) {
 }
 
 static void run(struct http_connection *c) {
-    while (c->state == HTTP_BUSY && run_stage(c))
-        continue;
+    while (c->state == HTTP_BUSY && run_stage(c)) continue;
     if (c->state != HTTP_BUSY || clock_now() < c->deadline) return;
     bool connecting = c->stage == CONNECTING;
     double seconds = (double)(connecting ? c->timeouts.connect_ns : c->timeouts.response_ns) / (double)CLOCK_SECOND;

@@ -52,8 +52,7 @@ static bool split_authority(const char *url, const char *text, size_t n, struct 
     if (host_end == NULL) host_end = end;
     size_t host_len = (size_t)(host_end - text);
     if (host_len >= sizeof out->host) return bad_url(err, url, "has a host name longer than 255 bytes");
-    for (size_t i = 0; i < host_len; i++)
-        out->host[i] = (char)tolower((unsigned char)text[i]);
+    for (size_t i = 0; i < host_len; i++) out->host[i] = (char)tolower((unsigned char)text[i]);
     out->host[host_len] = '\0';
     if (!valid_host(out->host)) return bad_url(err, url, "has no valid host name");
     if (host_end == end) return true;

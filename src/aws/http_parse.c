@@ -53,10 +53,8 @@ static bool list_has(const char *list, size_t n, const char *word) {
     while (list < end) {
         const char *comma = memchr(list, ',', (size_t)(end - list));
         const char *stop = comma ? comma : end, *last = stop;
-        while (list < last && (*list == ' ' || *list == '\t'))
-            list++;
-        while (last > list && (last[-1] == ' ' || last[-1] == '\t'))
-            last--;
+        while (list < last && (*list == ' ' || *list == '\t')) list++;
+        while (last > list && (last[-1] == ' ' || last[-1] == '\t')) last--;
         if (is_text(list, (size_t)(last - list), word)) return true;
         list = comma ? comma + 1 : end;
     }
@@ -66,8 +64,7 @@ static bool list_has(const char *list, size_t n, const char *word) {
 /* As much as fits, with bytes that are not printable ASCII made '?': the text goes into reports. */
 static void copy_text(char *out, size_t size, const char *value, size_t n) {
     if (n > size - 1) n = size - 1;
-    for (size_t i = 0; i < n; i++)
-        out[i] = value[i] >= ' ' && value[i] <= '~' ? value[i] : '?';
+    for (size_t i = 0; i < n; i++) out[i] = value[i] >= ' ' && value[i] <= '~' ? value[i] : '?';
     out[n] = '\0';
 }
 
@@ -140,10 +137,8 @@ static bool parse_header_line(struct http_parser *p, const char *line, size_t n)
     if (colon == NULL || !is_token(line, (size_t)(colon - line))) return refuse(p, "a header line without a name");
     if (memchr(line, '\0', n)) return refuse(p, "a zero byte in a header line");
     const char *value = colon + 1, *end = line + n;
-    while (value < end && (*value == ' ' || *value == '\t'))
-        value++;
-    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
+    while (value < end && (*value == ' ' || *value == '\t')) value++;
+    while (end > value && (end[-1] == ' ' || end[-1] == '\t')) end--;
     return p->state == TRAILER_LINE || take_header(p, line, (size_t)(colon - line), value, (size_t)(end - value));
 }
 
@@ -259,8 +254,7 @@ static bool advance(struct http_parser *p, char *data, size_t n) {
 }
 
 enum http_parsed http_parse(struct http_parser *p, char *data, size_t n) {
-    while (advance(p, data, n))
-        continue;
+    while (advance(p, data, n)) continue;
     p->wanted = p->state == BODY_LENGTH || p->state == CHUNK_DATA ? p->remaining : 0;
     if (p->state == REFUSED) return HTTP_PARSED_BAD;
     if (p->state != FINISHED) return HTTP_PARSED_MORE;

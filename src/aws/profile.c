@@ -14,10 +14,8 @@ static bool is_blank(char c) {
 }
 
 static struct profile_slice trim(struct profile_slice s) {
-    while (s.n && is_blank(s.text[0]))
-        s.text++, s.n--;
-    while (s.n && (is_blank(s.text[s.n - 1]) || s.text[s.n - 1] == '\r'))
-        s.n--;
+    while (s.n && is_blank(s.text[0])) s.text++, s.n--;
+    while (s.n && (is_blank(s.text[s.n - 1]) || s.text[s.n - 1] == '\r')) s.n--;
     return s;
 }
 
@@ -59,8 +57,7 @@ static enum profile_event read_section(struct profile_reader *r, struct profile_
     r->name = unquote(inside);
     if (r->is_config && !same(inside, "default")) {
         size_t n = 0;
-        while (n < inside.n && !is_blank(inside.text[n]))
-            n++;
+        while (n < inside.n && !is_blank(inside.text[n])) n++;
         r->kind = slice(inside.text, inside.text + n);
         r->name = unquote(trim(slice(inside.text + n, inside.text + inside.n)));
         /* "[NAME]" alone is no profile in this file: its kind is the name, which nobody asks for. */
@@ -118,8 +115,7 @@ bool profile_check(const struct profile_text *t, int *line, const char **problem
     struct profile_reader r;
     profile_init(&r, t);
     enum profile_event e;
-    do
-        e = profile_next(&r);
+    do e = profile_next(&r);
     while (e != PROFILE_END && e != PROFILE_BAD);
     *line = r.line;
     *problem = r.problem;

@@ -58,6 +58,7 @@ enum retry_class retry_classify(int status, const char *type, const char *messag
         if (strcmp(type, TYPES[i].type) == 0) return TYPES[i].class;
     }
     if (strcmp(type, "InvalidSignatureException") == 0) return names_the_time(message) ? RETRY_CLOCK : RETRY_STOP;
+    if (status == 429) return RETRY_THROTTLE; /* a proxy or gateway in between */
     if (status == 500 || (status >= 502 && status <= 504)) return RETRY_TRANSIENT;
     return RETRY_STOP;
 }
@@ -65,8 +66,7 @@ enum retry_class retry_classify(int status, const char *type, const char *messag
 int64_t retry_wait(enum retry_class class, int attempt, int64_t retry_after_ms, double jitter) {
     int64_t base = class == RETRY_THROTTLE ? THROTTLE_BASE : class == RETRY_TRANSIENT ? TRANSIENT_BASE : 0;
     int64_t most = base;
-    for (int i = 0; i < attempt && most > 0 && most < LONGEST_WAIT; i++)
-        most *= 2;
+    for (int i = 0; i < attempt && most > 0 && most < LONGEST_WAIT; i++) most *= 2;
     if (most > LONGEST_WAIT) most = LONGEST_WAIT;
     int64_t wait = (int64_t)(jitter * (double)most);
     int64_t least = retry_after_ms > 0 && retry_after_ms < INT64_MAX / CLOCK_MS ? retry_after_ms * CLOCK_MS : 0;

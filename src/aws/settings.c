@@ -89,8 +89,7 @@ static int list_profiles(const struct settings_file *f, char (*names)[64], int c
         if (!profile || count == NAMES_MAX || r.name.n >= sizeof *names) continue;
         snprintf(names[count], sizeof *names, "%.*s", (int)r.name.n, r.name.text);
         bool twice = false;
-        for (int i = 0; i < count; i++)
-            twice |= strcmp(names[i], names[count]) == 0;
+        for (int i = 0; i < count; i++) twice |= strcmp(names[i], names[count]) == 0;
         count += !twice;
     }
     return count;
@@ -100,8 +99,7 @@ static bool no_such_profile(const struct settings *s, struct error *err) {
     char names[NAMES_MAX][64];
     const char *list[NAMES_MAX];
     int count = list_profiles(&s->config, names, list_profiles(&s->credentials, names, 0));
-    for (int i = 0; i < count; i++)
-        list[i] = names[i];
+    for (int i = 0; i < count; i++) list[i] = names[i];
     error_set(err, ERROR_TARGET, "profile \"%s\" (named by %s) is in neither %s nor %s", s->profile, s->profile_from,
               s->credentials.shown, s->config.shown);
     char hint[400] = "";

@@ -62,8 +62,7 @@ static bool encode_again(struct buffer *out, const char *text, size_t n) {
 
 /* Takes the last segment off what was written after `start`, down to the slash before it. */
 static void drop_segment(struct buffer *out, size_t start) {
-    while (out->len > start && out->data[out->len - 1] != '/')
-        out->len--;
+    while (out->len > start && out->data[out->len - 1] != '/') out->len--;
     if (out->len > start) out->len--;
 }
 
@@ -136,8 +135,7 @@ static bool write_pairs(struct buffer *out, struct pair *pairs, size_t count, co
 
 bool sigv4_text_query(struct buffer *out, const char *query) {
     size_t most = 1, count = 0;
-    for (const char *p = query; *p; p++)
-        most += *p == '&';
+    for (const char *p = query; *p; p++) most += *p == '&';
     struct pair *pairs = calloc(most, sizeof *pairs);
     struct buffer scratch;
     buffer_init(&scratch, out->max);
@@ -168,8 +166,7 @@ static int compare_headers(const void *a, const void *b) {
 static bool append_lower(struct buffer *out, const char *text) {
     size_t n = strlen(text);
     if (!buffer_reserve(out, n)) return false;
-    for (size_t i = 0; i < n; i++)
-        out->data[out->len++] = (char)tolower((unsigned char)text[i]);
+    for (size_t i = 0; i < n; i++) out->data[out->len++] = (char)tolower((unsigned char)text[i]);
     return true;
 }
 
@@ -208,8 +205,7 @@ bool sigv4_text_headers(struct buffer *lines, struct buffer *names, const struct
     if (count <= 0) return true;
     const struct sigv4_header **sorted = calloc((size_t)count, sizeof *sorted);
     if (sorted == NULL) return false;
-    for (int i = 0; i < count; i++)
-        sorted[i] = &headers[i];
+    for (int i = 0; i < count; i++) sorted[i] = &headers[i];
     qsort(sorted, (size_t)count, sizeof *sorted, compare_headers);
     bool ok = write_headers(lines, names, sorted, count);
     free(sorted);

@@ -24,8 +24,7 @@ bool buffer_reserve(struct buffer *b, size_t extra) __attribute__((warn_unused_r
 /* Appends bytes; false as buffer_reserve. */
 bool buffer_append(struct buffer *b, const void *data, size_t n) __attribute__((warn_unused_result));
 bool buffer_append_text(struct buffer *b, const char *text) __attribute__((warn_unused_result));
-bool buffer_printf(struct buffer *b, const char *format, ...)
-    __attribute__((warn_unused_result, format(printf, 2, 3)));
+bool buffer_printf(struct buffer *b, const char *format, ...) __attribute__((warn_unused_result, format(printf, 2, 3)));
 
 /* Puts a NUL after the last byte, which len does not count. */
 bool buffer_terminate(struct buffer *b) __attribute__((warn_unused_result));

@@ -138,7 +138,8 @@ static enum json_token close_level(struct json *j) {
 
 static enum json_token read_value(struct json *j) {
     switch (*j->at) {
-    case '{': case '[': return open_level(j, (unsigned char)*j->at);
+    case '{':
+    case '[': return open_level(j, (unsigned char)*j->at);
     case '"': return read_string(j, JSON_STRING);
     case 't': return read_word(j, "true", JSON_TRUE);
     case 'f': return read_word(j, "false", JSON_FALSE);

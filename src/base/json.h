@@ -14,7 +14,7 @@ struct buffer;
 /* --- writing --- */
 
 /* The most bytes that `n` input bytes can become (a control character is \u00XX). */
-#define JSON_ESCAPED_MAX(n) ((size_t)(n) * 6)
+#define JSON_ESCAPED_MAX(n) ((size_t)(n)*6)
 
 /* Writes `n` bytes of UTF-8 to dst as the inside of a JSON string; dst must hold JSON_ESCAPED_MAX(n).
  * Returns the bytes written. Does not judge the UTF-8 (utf8_valid does). */

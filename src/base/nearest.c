@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_MAX_LETTERS                                                                                     \
-    160 /* PostgreSQL's names have up to 63 bytes; a schema, a dot and quotes come with them */
+#define NAME_MAX_LETTERS 160 /* PostgreSQL's names have up to 63 bytes; a schema, a dot and quotes come with them */
 #define LISTED_MAX 24
 
 /* The letters that count, in lower case. Returns how many. */
@@ -54,8 +53,7 @@ int nearest_find(const char *wanted, const char *const *names, int count) {
     return best;
 }
 
-void nearest_hint(const char *wanted, const char *const *names, int count, const char *what, char *out,
-                  size_t size) {
+void nearest_hint(const char *wanted, const char *const *names, int count, const char *what, char *out, size_t size) {
     if (size == 0) return;
     out[0] = '\0';
     int near = nearest_find(wanted, names, count);

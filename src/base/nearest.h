@@ -12,7 +12,6 @@ int nearest_find(const char *wanted, const char *const *names, int count);
 
 /* Writes a hint into out, cut at size: `did you mean "LogId"? (columns: LogId, UserId)`. `what` says what the
  * names are, in the plural; without a near name only the list is written, and a long list ends in "...". */
-void nearest_hint(const char *wanted, const char *const *names, int count, const char *what, char *out,
-                  size_t size);
+void nearest_hint(const char *wanted, const char *const *names, int count, const char *what, char *out, size_t size);
 
 #endif

@@ -20,8 +20,8 @@ struct batch_item {
     size_t item_at; /* of the item itself in the body */
     uint64_t key;   /* dynamodb_key_hash */
     uint32_t size, units;
-    void *origin;   /* the caller's: where the item comes from */
-    int64_t place;  /* the caller's: which row there */
+    void *origin;  /* the caller's: where the item comes from */
+    int64_t place; /* the caller's: which row there */
 };
 
 struct batch {

@@ -37,14 +37,12 @@ static bool keep_text(struct arena *a, const char *text, const char **out) {
     return text == NULL || *out != NULL;
 }
 
-static bool set_up(struct dynamodb_client *c, const struct aws_wish *wish, bool allow_http,
-                   struct error *err) {
+static bool set_up(struct dynamodb_client *c, const struct aws_wish *wish, bool allow_http, struct error *err) {
     buffer_init(&c->head, HEAD_MAX);
     dynamodb_client_set_patience(c, &(struct dynamodb_patience){.stop = NULL});
     c->arena = arena_new();
     if (c->arena == NULL || !keep_text(c->arena, wish->region, &c->wish.region) ||
-        !keep_text(c->arena, wish->endpoint, &c->wish.endpoint) ||
-        !keep_text(c->arena, wish->profile, &c->wish.profile)) {
+        !keep_text(c->arena, wish->endpoint, &c->wish.endpoint) || !keep_text(c->arena, wish->profile, &c->wish.profile)) {
         return error_memory(err, "setting up the DynamoDB client");
     }
     if (!aws_settle(&c->wish, SERVICE, &c->setting, err)) return false;
@@ -105,8 +103,7 @@ bool dynamodb_client_wait(const struct dynamodb_client *c, int64_t ns, const cha
         int64_t left = end - clock_now();
         if (left <= 0) return true;
         if (left > WAIT_SLICE_NS) left = WAIT_SLICE_NS;
-        nanosleep(&(struct timespec){.tv_sec = left / CLOCK_SECOND, .tv_nsec = (long)(left % CLOCK_SECOND)},
-                  NULL);
+        nanosleep(&(struct timespec){.tv_sec = left / CLOCK_SECOND, .tv_nsec = (long)(left % CLOCK_SECOND)}, NULL);
     }
 }
 
@@ -119,13 +116,11 @@ struct outcome {
 };
 
 /* Judges a response that came whole: 200 is success unless its checksum is wrong. Sets err otherwise. */
-static void judge(const struct http_response *r, const char *operation, struct outcome *out,
-                  struct error *err) {
+static void judge(const struct http_response *r, const char *operation, struct outcome *out, struct error *err) {
     out->retry_after_ms = r->retry_after_ms;
     if (r->has_crc32 && hash_crc32(r->body, r->body_len) != r->crc32) {
         out->class = RETRY_TRANSIENT;
-        error_set(err, ERROR_TARGET, "%s: the response's bytes do not have the checksum of x-amz-crc32",
-                  operation);
+        error_set(err, ERROR_TARGET, "%s: the response's bytes do not have the checksum of x-amz-crc32", operation);
         return;
     }
     if (r->status == 200) {
@@ -138,20 +133,19 @@ static void judge(const struct http_response *r, const char *operation, struct o
     if (out->class == RETRY_CLOCK) {
         out->offset_known = dynamodb_clock_offset(r->date, clock_unix(), &out->offset);
     }
-    error_set(err, ERROR_TARGET, "%s: %s%s%s%s%s%s", operation, failure.type, failure.type[0] ? ": " : "",
-              failure.message, failure.reasons[0] ? " (" : "", failure.reasons,
-              failure.reasons[0] ? ")" : "");
+    error_set(err, ERROR_TARGET, "%s: %s%s%s%s%s%s", operation, failure.type, failure.type[0] ? ": " : "", failure.message,
+              failure.reasons[0] ? " (" : "", failure.reasons, failure.reasons[0] ? ")" : "");
     error_code(err, failure.type);
 }
 
 /* Signs and sends once. False when there is no sense in trying again, whatever the class (a local failure, an
  * interrupt). */
-static bool send_once(struct dynamodb_client *c, const char *operation, const char *body, size_t n,
-                      struct outcome *out, struct error *err) {
+static bool send_once(struct dynamodb_client *c, const char *operation, const char *body, size_t n, struct outcome *out,
+                      struct error *err) {
     *out = (struct outcome){.class = RETRY_TRANSIENT, .retry_after_ms = -1};
     c->head.len = 0;
-    if (!sigv4_post(c->signer, &c->setting.keys, c->endpoint.host_header, c->endpoint.path, operation, body,
-                    n, clock_unix() + c->clock_offset, &c->head, err)) {
+    if (!sigv4_post(c->signer, &c->setting.keys, c->endpoint.host_header, c->endpoint.path, operation, body, n,
+                    clock_unix() + c->clock_offset, &c->head, err)) {
         return false;
     }
     c->attempts++;
@@ -190,23 +184,22 @@ static bool heal(struct dynamodb_client *c, const struct outcome *out, struct he
 }
 
 /* Waits before the next attempt; false when there is to be none: err then says why, its text kept. */
-static bool wait_again(const struct dynamodb_client *c, const struct outcome *out, int64_t begun,
-                       struct error *err) {
+static bool wait_again(const struct dynamodb_client *c, const struct outcome *out, int64_t begun, struct error *err) {
     if (out->class != RETRY_THROTTLE && out->class != RETRY_TRANSIENT) return false;
     err->retryable = true;
     int64_t wait = retry_wait(out->class, c->attempts, out->retry_after_ms, clock_jitter());
     int64_t waited = clock_now() - begun;
     if (waited + wait > c->patience.retry_ns) {
-        return error_hint(err, "given up after %d attempts in %.1f s; the same command tries again",
-                          c->attempts, (double)waited / CLOCK_SECOND);
+        return error_hint(err, "given up after %d attempts in %.1f s; the same command tries again", c->attempts,
+                          (double)waited / CLOCK_SECOND);
     }
     char text[sizeof err->text + 80];
     snprintf(text, sizeof text, "%s; trying again in %.1f s", err->text, (double)wait / CLOCK_SECOND);
     return dynamodb_client_wait(c, wait, text, err);
 }
 
-bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char *body, size_t n,
-                   struct buffer *response, struct error *err) {
+bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char *body, size_t n, struct buffer *response,
+                   struct error *err) {
     struct error own; /* the retries look into it */
     if (err == NULL) err = &own;
     struct healed healed = {.clock = false};

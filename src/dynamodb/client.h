@@ -42,8 +42,8 @@ const struct http_endpoint *dynamodb_client_endpoint(const struct dynamodb_clien
  * max should allow for 1 MB pages and their escapes. On failure: ERROR_TARGET with err->code the AWS type
  * (empty when there was no answer), err->retryable when time may heal it, text "Operation: Type: message";
  * ERROR_INTERRUPTED; ERROR_LOCAL. */
-bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char *body, size_t n,
-                   struct buffer *response, struct error *err);
+bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char *body, size_t n, struct buffer *response,
+                   struct error *err);
 
 /* How often the last call was sent: more than once means that an earlier one may have had its effect. */
 int dynamodb_client_attempts(const struct dynamodb_client *c);

@@ -124,8 +124,7 @@ struct differences {
     int count; /* may be above SHOWN_MAX */
 };
 
-static void differ(struct differences *d, const char *what, const char *name, struct side plan,
-                   struct side table) {
+static void differ(struct differences *d, const char *what, const char *name, struct side plan, struct side table) {
     if (d->count < SHOWN_MAX) {
         snprintf(d->lines[d->count].label, LABEL_MAX, "%s%s%s", what, name ? " " : "", name ? name : "");
         d->lines[d->count].plan = plan;
@@ -134,8 +133,7 @@ static void differ(struct differences *d, const char *what, const char *name, st
     d->count++;
 }
 
-static void find_differences(const struct dynamodb_schema *plan, const struct dynamodb_schema *table,
-                             struct differences *d) {
+static void find_differences(const struct dynamodb_schema *plan, const struct dynamodb_schema *table, struct differences *d) {
     if (!same_keys(&plan->partition, 1, &table->partition, 1)) {
         differ(d, "partition key", NULL, show_key(&plan->partition), show_key(&table->partition));
     }
@@ -145,8 +143,7 @@ static void find_differences(const struct dynamodb_schema *plan, const struct dy
     }
     for (int i = 0; i < plan->index_count; i++) {
         const struct dynamodb_index *x = &plan->indexes[i], *other = find_index(table, x->name);
-        if (other == NULL || !same_index(x, other))
-            differ(d, "index", x->name, show_index(x), show_index(other));
+        if (other == NULL || !same_index(x, other)) differ(d, "index", x->name, show_index(x), show_index(other));
     }
 }
 
@@ -161,8 +158,8 @@ static bool report(const struct differences *d, const char *name, struct error *
     int left = d->count;
     for (int i = 0; i < shown && err; i++) {
         char lines[2 * (LABEL_MAX + sizeof d->lines[i].plan.text + 16)];
-        snprintf(lines, sizeof lines, "\n  %-*s  plan   %s\n  %-*s  table  %s", width, d->lines[i].label,
-                 d->lines[i].plan.text, width, "", d->lines[i].table.text);
+        snprintf(lines, sizeof lines, "\n  %-*s  plan   %s\n  %-*s  table  %s", width, d->lines[i].label, d->lines[i].plan.text,
+                 width, "", d->lines[i].table.text);
         size_t used = strlen(err->text), n = strlen(lines);
         if (used + n + 40 > sizeof err->text) break; /* room for the count of what is left out */
         memcpy(err->text + used, lines, n + 1);
@@ -172,10 +169,8 @@ static bool report(const struct differences *d, const char *name, struct error *
         size_t used = strlen(err->text);
         snprintf(err->text + used, sizeof err->text - used, "\n  and %d more", left);
     }
-    return error_hint(
-        err,
-        "make the plan's keys and indexes those of the table, or let the plan write to a table of another "
-        "name");
+    return error_hint(err, "make the plan's keys and indexes those of the table, or let the plan write to a table of another "
+                           "name");
 }
 
 /* --- other settings: differences are notices --- */
@@ -188,12 +183,11 @@ struct noting {
 };
 
 static void note(struct noting *n, const char *setting, const char *plan, const char *table) {
-    n->ok = n->ok && dynamodb_notice(n->notices, "table %s, %s: the plan says %s, the table has %s", n->table,
-                                     setting, plan, table);
+    n->ok =
+        n->ok && dynamodb_notice(n->notices, "table %s, %s: the plan says %s, the table has %s", n->table, setting, plan, table);
 }
 
-static void note_texts(struct noting *n, const char *setting, const char *plan, const char *table,
-                       const char *neither) {
+static void note_texts(struct noting *n, const char *setting, const char *plan, const char *table, const char *neither) {
     if (!same_text(plan, table)) note(n, setting, plan ? plan : neither, table ? table : neither);
 }
 
@@ -203,8 +197,7 @@ static void note_flags(struct noting *n, const char *setting, bool plan, bool ta
 
 static void note_unknown(struct noting *n, const char *setting, bool wanted, const char *why) {
     if (!wanted) return;
-    n->ok = n->ok && dynamodb_notice(n->notices, "table %s, %s: cannot be compared with the plan: %s",
-                                     n->table, setting, why);
+    n->ok = n->ok && dynamodb_notice(n->notices, "table %s, %s: cannot be compared with the plan: %s", n->table, setting, why);
 }
 
 static struct side show_units(int64_t read, int64_t write) {
@@ -213,8 +206,7 @@ static struct side show_units(int64_t read, int64_t write) {
     return s;
 }
 
-static void note_capacity(struct noting *n, const struct dynamodb_schema *plan,
-                          const struct dynamodb_schema *table) {
+static void note_capacity(struct noting *n, const struct dynamodb_schema *plan, const struct dynamodb_schema *table) {
     static const char *const modes[] = {"PAY_PER_REQUEST", "PROVISIONED"};
     note_texts(n, "billing_mode", modes[plan->provisioned], modes[table->provisioned], "");
     if (!plan->provisioned || !table->provisioned) return;
@@ -226,16 +218,14 @@ static void note_capacity(struct noting *n, const struct dynamodb_schema *plan,
         if (x->local || other == NULL) continue;
         char setting[LABEL_MAX];
         snprintf(setting, sizeof setting, "provisioned of index %s", x->name);
-        mine = show_units(x->read_units ? x->read_units : plan->read_units,
-                          x->write_units ? x->write_units : plan->write_units);
+        mine = show_units(x->read_units ? x->read_units : plan->read_units, x->write_units ? x->write_units : plan->write_units);
         theirs = show_units(other->read_units, other->write_units);
         note_texts(n, setting, mine.text, theirs.text, "");
     }
 }
 
 /* Tags that others put on the table are theirs; the plan's own must be there. */
-static void note_tags(struct noting *n, const struct dynamodb_schema *plan,
-                      const struct dynamodb_schema *table) {
+static void note_tags(struct noting *n, const struct dynamodb_schema *plan, const struct dynamodb_schema *table) {
     for (int i = 0; i < plan->tag_count; i++) {
         const char *value = NULL;
         for (int k = 0; k < table->tag_count; k++) {
@@ -247,18 +237,15 @@ static void note_tags(struct noting *n, const struct dynamodb_schema *plan,
     }
 }
 
-static void note_indexes(struct noting *n, const struct dynamodb_schema *plan,
-                         const struct dynamodb_schema *table) {
+static void note_indexes(struct noting *n, const struct dynamodb_schema *plan, const struct dynamodb_schema *table) {
     for (int i = 0; i < table->index_count; i++) {
         const struct dynamodb_index *x = &table->indexes[i];
         if (find_index(plan, x->name)) continue;
         struct side s = show_index(x);
-        n->ok = n->ok &&
-                dynamodb_notice(
-                    n->notices,
-                    "table %s has an index that the plan does not: %s (%s); each item with its keys costs "
-                    "write units there too",
-                    n->table, x->name, s.text);
+        n->ok = n->ok && dynamodb_notice(n->notices,
+                                         "table %s has an index that the plan does not: %s (%s); each item with its keys costs "
+                                         "write units there too",
+                                         n->table, x->name, s.text);
     }
 }
 
@@ -271,8 +258,7 @@ static bool note_settings(const struct dynamodb_schema *plan, const struct dynam
     note_texts(&n, "stream", plan->stream, table->stream, "off");
     note_flags(&n, "deletion_protection", plan->deletion_protection, table->deletion_protection);
     if (plan->table_class) {
-        note_texts(&n, "table_class", plan->table_class, table->table_class ? table->table_class : "STANDARD",
-                   "");
+        note_texts(&n, "table_class", plan->table_class, table->table_class ? table->table_class : "STANDARD", "");
     }
     if (d->time_to_live_unknown) {
         note_unknown(&n, "time_to_live", plan->time_to_live != NULL, d->time_to_live_unknown);

@@ -45,16 +45,15 @@ static void put_key(struct writing *w, const char *name, const char *kind, bool 
 
 static void put_throughput(struct writing *w, int64_t read, int64_t write) {
     char text[120];
-    snprintf(text, sizeof text,
-             ",\"ProvisionedThroughput\":{\"ReadCapacityUnits\":%lld,\"WriteCapacityUnits\":%lld}",
+    snprintf(text, sizeof text, ",\"ProvisionedThroughput\":{\"ReadCapacityUnits\":%lld,\"WriteCapacityUnits\":%lld}",
              (long long)read, (long long)write);
     put(w, text);
 }
 
 /* Adds an attribute definition unless an earlier one has the name; false when that one has another type, or
  * none is known. */
-static bool define(struct writing *w, const struct dynamodb_key *key, const struct dynamodb_key **seen,
-                   int *count, struct error *err) {
+static bool define(struct writing *w, const struct dynamodb_key *key, const struct dynamodb_key **seen, int *count,
+                   struct error *err) {
     if (key->type != DYNAMODB_S && key->type != DYNAMODB_N && key->type != DYNAMODB_B) {
         return error_set(err, ERROR_PLAN, "key attribute %s has type %s, and a key is S, N or B", key->name,
                          dynamodb_type_name(key->type));
@@ -76,8 +75,7 @@ static bool define(struct writing *w, const struct dynamodb_key *key, const stru
     return true;
 }
 
-static bool put_definitions(struct writing *w, const struct dynamodb_schema *s, struct arena *arena,
-                            struct error *err) {
+static bool put_definitions(struct writing *w, const struct dynamodb_schema *s, struct arena *arena, struct error *err) {
     size_t most = 2 + (size_t)s->index_count * 2 * DYNAMODB_INDEX_KEYS_MAX;
     const struct dynamodb_key **seen = arena_array(arena, most, sizeof *seen);
     if (seen == NULL) return error_memory(err, "creating a table");
@@ -121,14 +119,12 @@ static void put_index(struct writing *w, const struct dynamodb_schema *s, const 
     put_string(w, x->name);
     put(w, ",\"KeySchema\":[");
     if (x->local) put_key(w, s->partition.name, "HASH", &first);
-    for (int k = 0; k < x->partition_count && !x->local; k++)
-        put_key(w, x->partition[k].name, "HASH", &first);
+    for (int k = 0; k < x->partition_count && !x->local; k++) put_key(w, x->partition[k].name, "HASH", &first);
     for (int k = 0; k < x->sort_count; k++) put_key(w, x->sort[k].name, "RANGE", &first);
     put(w, "]");
     put_projection(w, x);
     if (s->provisioned && !x->local) {
-        put_throughput(w, x->read_units ? x->read_units : s->read_units,
-                       x->write_units ? x->write_units : s->write_units);
+        put_throughput(w, x->read_units ? x->read_units : s->read_units, x->write_units ? x->write_units : s->write_units);
     }
     put(w, "}");
 }
@@ -216,8 +212,7 @@ struct making {
 /* A setting that the endpoint does not know is a notice: the table itself is right. */
 static bool tolerate(struct making *m, const char *operation, const char *effect, struct error *err) {
     if (strcmp(err->code, "UnknownOperationException") != 0) return false;
-    return dynamodb_notice(m->notices, "table %s: this endpoint does not know %s: %s", m->wanted.name,
-                           operation, effect) ||
+    return dynamodb_notice(m->notices, "table %s: this endpoint does not know %s: %s", m->wanted.name, operation, effect) ||
            error_memory(err, "creating a table");
 }
 
@@ -252,8 +247,7 @@ static bool set_recovery(struct making *m, struct error *err) {
             return tolerate(m, operation, "point-in-time recovery is not on", err);
         }
         if (clock_now() - begun > dynamodb_client_patience(m->client)->table_ns) return false;
-        if (!dynamodb_client_wait(m->client, BACKUPS_POLL_NS,
-                                  "backups are being made available for the table", err)) {
+        if (!dynamodb_client_wait(m->client, BACKUPS_POLL_NS, "backups are being made available for the table", err)) {
             return false;
         }
     }
@@ -264,8 +258,7 @@ static bool set_recovery(struct making *m, struct error *err) {
 static bool look(struct making *m, struct dynamodb_notices *found, struct error *err) {
     struct dynamodb_description made;
     if (!dynamodb_table_describe(m->client, m->wanted.name, &made, found->arena, err)) return false;
-    if (!made.exists)
-        return error_set(err, ERROR_TARGET, "table %s is gone right after it was made", m->wanted.name);
+    if (!made.exists) return error_set(err, ERROR_TARGET, "table %s is gone right after it was made", m->wanted.name);
     return dynamodb_table_compare(&m->wanted, &made, found, err);
 }
 
@@ -277,8 +270,7 @@ static bool confirm(struct making *m, struct error *err) {
     bool ok = look(m, &found, err);
     for (int again = 0; ok && found.count > 0 && again < CONFIRM_AGAIN; again++) {
         found.count = 0;
-        ok = dynamodb_client_wait(m->client, CONFIRM_POLL_NS, "settings of the table are not to be seen yet",
-                                  err) &&
+        ok = dynamodb_client_wait(m->client, CONFIRM_POLL_NS, "settings of the table are not to be seen yet", err) &&
              look(m, &found, err);
     }
     for (int i = 0; ok && i < found.count; i++) {
@@ -288,8 +280,8 @@ static bool confirm(struct making *m, struct error *err) {
     return ok;
 }
 
-bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema,
-                           struct dynamodb_notices *notices, struct error *err) {
+bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
+                           struct error *err) {
     struct error own; /* errors are looked into */
     if (err == NULL) err = &own;
     struct making m = {.client = c, .wanted = *schema, .notices = notices};

@@ -8,8 +8,7 @@
 
 #define RESPONSE_MAX (4 * 1024 * 1024)
 #define REQUEST_MAX (16 * 1024)
-#define TAG_PAGES_MAX                                                                                        \
-    100 /* a resource has at most 50 tags: more pages than this is an endpoint that turns in circles */
+#define TAG_PAGES_MAX 100 /* a resource has at most 50 tags: more pages than this is an endpoint that turns in circles */
 #define POLL_FIRST_NS (50 * CLOCK_MS)
 #define POLL_MOST_NS (5 * CLOCK_SECOND)
 /* DescribeTable is eventually consistent: a new table may be unknown for a moment. */
@@ -35,12 +34,11 @@ static bool finish(struct asking *a, bool ok) {
 }
 
 /* Calls with {"<field>":"<value>"<more>}; `more` is JSON that follows, or "". */
-static bool ask(struct asking *a, const char *operation, const char *field, const char *value,
-                const char *more, struct error *err) {
+static bool ask(struct asking *a, const char *operation, const char *field, const char *value, const char *more,
+                struct error *err) {
     struct buffer *b = &a->request;
     b->len = 0;
-    bool ok = buffer_printf(b, "{\"%s\":", field) && json_append_string(b, value, strlen(value)) &&
-              buffer_printf(b, "%s}", more);
+    bool ok = buffer_printf(b, "{\"%s\":", field) && json_append_string(b, value, strlen(value)) && buffer_printf(b, "%s}", more);
     if (!ok) return error_memory(err, "asking DynamoDB about a table");
     return dynamodb_call(a->client, operation, b->data, b->len, &a->response, err);
 }
@@ -108,33 +106,26 @@ static bool is_on(const char *status) {
 static bool unknown(struct asking *a, const char *operation, const char **why, struct error *err) {
     if (err->kind != ERROR_TARGET || err->retryable || err->code[0] == '\0') return false;
     bool strange = strcmp(err->code, "UnknownOperationException") == 0;
-    *why = strange ? arena_printf(a->arena, "this endpoint does not know %s", operation)
-                   : arena_text(a->arena, err->text);
+    *why = strange ? arena_printf(a->arena, "this endpoint does not know %s", operation) : arena_text(a->arena, err->text);
     return *why != NULL || error_memory(err, "describing a table");
 }
 
-static bool ask_time_to_live(struct asking *a, const char *name, struct dynamodb_description *out,
-                             struct error *err) {
+static bool ask_time_to_live(struct asking *a, const char *name, struct dynamodb_description *out, struct error *err) {
     const char *operation = "DescribeTimeToLive";
-    if (!ask(a, operation, "TableName", name, "", err))
-        return unknown(a, operation, &out->time_to_live_unknown, err);
+    if (!ask(a, operation, "TableName", name, "", err)) return unknown(a, operation, &out->time_to_live_unknown, err);
     struct time_to_live_answer answer = {0};
-    if (!dynamodb_read_fields(a->response.data, a->response.len, time_to_live_answer_fields, &answer,
-                              a->arena, operation, err)) {
+    if (!dynamodb_read_fields(a->response.data, a->response.len, time_to_live_answer_fields, &answer, a->arena, operation, err)) {
         return false;
     }
     if (is_on(answer.description.status)) out->schema.time_to_live = answer.description.attribute;
     return true;
 }
 
-static bool ask_recovery(struct asking *a, const char *name, struct dynamodb_description *out,
-                         struct error *err) {
+static bool ask_recovery(struct asking *a, const char *name, struct dynamodb_description *out, struct error *err) {
     const char *operation = "DescribeContinuousBackups";
-    if (!ask(a, operation, "TableName", name, "", err))
-        return unknown(a, operation, &out->point_in_time_unknown, err);
+    if (!ask(a, operation, "TableName", name, "", err)) return unknown(a, operation, &out->point_in_time_unknown, err);
     struct backups_answer answer = {0};
-    if (!dynamodb_read_fields(a->response.data, a->response.len, backups_answer_fields, &answer, a->arena,
-                              operation, err)) {
+    if (!dynamodb_read_fields(a->response.data, a->response.len, backups_answer_fields, &answer, a->arena, operation, err)) {
         return false;
     }
     out->schema.point_in_time_recovery = is_on(answer.backups.recovery.status);
@@ -144,14 +135,12 @@ static bool ask_recovery(struct asking *a, const char *name, struct dynamodb_des
 /* `,"NextToken":"..."`, or nothing. */
 static bool next_page(struct buffer *more, const char *token) {
     more->len = 0;
-    return (token == NULL || (buffer_append_text(more, ",\"NextToken\":") &&
-                              json_append_string(more, token, strlen(token)))) &&
+    return (token == NULL || (buffer_append_text(more, ",\"NextToken\":") && json_append_string(more, token, strlen(token)))) &&
            buffer_terminate(more);
 }
 
 /* Adds a page of tags to those of the pages before it; a tag without a key or value is none. */
-static bool add_tags(struct asking *a, const struct dynamodb_list *page, struct dynamodb_schema *schema,
-                     struct error *err) {
+static bool add_tags(struct asking *a, const struct dynamodb_list *page, struct dynamodb_schema *schema, struct error *err) {
     size_t count = (size_t)schema->tag_count + (size_t)page->count;
     struct dynamodb_tag *tags = arena_array(a->arena, count, sizeof *tags);
     if (tags == NULL) return error_memory(err, "describing a table");
@@ -164,16 +153,13 @@ static bool add_tags(struct asking *a, const struct dynamodb_list *page, struct 
     return true;
 }
 
-static bool ask_tags_by_page(struct asking *a, struct buffer *more, struct dynamodb_description *out,
-                             struct error *err) {
+static bool ask_tags_by_page(struct asking *a, struct buffer *more, struct dynamodb_description *out, struct error *err) {
     const char *operation = "ListTagsOfResource", *token = NULL;
     for (int page = 0; page < TAG_PAGES_MAX; page++) {
         struct tags_answer answer = {0};
         if (!next_page(more, token)) return error_memory(err, "describing a table");
-        if (!ask(a, operation, "ResourceArn", out->arn, more->data, err))
-            return unknown(a, operation, &out->tags_unknown, err);
-        if (!dynamodb_read_fields(a->response.data, a->response.len, tags_answer_fields, &answer, a->arena,
-                                  operation, err) ||
+        if (!ask(a, operation, "ResourceArn", out->arn, more->data, err)) return unknown(a, operation, &out->tags_unknown, err);
+        if (!dynamodb_read_fields(a->response.data, a->response.len, tags_answer_fields, &answer, a->arena, operation, err) ||
             !add_tags(a, &answer.tags, &out->schema, err)) {
             return false;
         }
@@ -198,31 +184,28 @@ static bool ask_tags(struct asking *a, struct dynamodb_description *out, struct 
 /* --- the table --- */
 
 /* DescribeTable alone. */
-static bool ask_table(struct asking *a, const char *name, struct dynamodb_description *out,
-                      struct error *err) {
+static bool ask_table(struct asking *a, const char *name, struct dynamodb_description *out, struct error *err) {
     *out = (struct dynamodb_description){.exists = false};
-    if (!ask(a, "DescribeTable", "TableName", name, "", err))
-        return strcmp(err->code, "ResourceNotFoundException") == 0;
+    if (!ask(a, "DescribeTable", "TableName", name, "", err)) return strcmp(err->code, "ResourceNotFoundException") == 0;
     return dynamodb_description_parse(a->response.data, a->response.len, out, a->arena, err);
 }
 
-bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct dynamodb_description *out,
-                             struct arena *arena, struct error *err) {
+bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct dynamodb_description *out, struct arena *arena,
+                             struct error *err) {
     struct error own; /* errors are looked into */
     if (err == NULL) err = &own;
     struct asking a;
     start(&a, c, arena);
-    bool ok = ask_table(&a, name, out, err) &&
-              (!out->exists || (ask_time_to_live(&a, name, out, err) && ask_recovery(&a, name, out, err) &&
-                                ask_tags(&a, out, err)));
+    bool ok =
+        ask_table(&a, name, out, err) &&
+        (!out->exists || (ask_time_to_live(&a, name, out, err) && ask_recovery(&a, name, out, err) && ask_tags(&a, out, err)));
     return finish(&a, ok);
 }
 
 /* --- waiting --- */
 
 /* The first thing that is not ACTIVE, as a text; NULL: all are. */
-static bool find_not_ready(struct arena *arena, const struct dynamodb_description *d, const char **state,
-                           struct error *err) {
+static bool find_not_ready(struct arena *arena, const struct dynamodb_description *d, const char **state, struct error *err) {
     *state = NULL;
     if (strcmp(d->status, "ACTIVE") != 0) {
         *state = arena_printf(arena, "table %s is %s", d->schema.name, d->status);
@@ -230,8 +213,7 @@ static bool find_not_ready(struct arena *arena, const struct dynamodb_descriptio
     }
     for (int i = 0; i < d->schema.index_count; i++) {
         if (strcmp(d->index_status[i], "ACTIVE") == 0) continue;
-        *state = arena_printf(arena, "index %s of table %s is %s", d->schema.indexes[i].name, d->schema.name,
-                              d->index_status[i]);
+        *state = arena_printf(arena, "index %s of table %s is %s", d->schema.indexes[i].name, d->schema.name, d->index_status[i]);
         return *state != NULL || error_memory(err, "waiting for a table");
     }
     return true;
@@ -297,9 +279,7 @@ bool dynamodb_table_is_empty(struct dynamodb_client *c, const char *name, bool *
     start(&a, c, arena_new());
     struct scan_answer answer = {.count = -1};
     bool ok = a.arena != NULL || error_memory(err, "looking into a table");
-    ok = ok &&
-         ask(&a, "Scan", "TableName", name, ",\"Limit\":1,\"ConsistentRead\":true,\"Select\":\"COUNT\"",
-             err) &&
+    ok = ok && ask(&a, "Scan", "TableName", name, ",\"Limit\":1,\"ConsistentRead\":true,\"Select\":\"COUNT\"", err) &&
          dynamodb_read_fields(a.response.data, a.response.len, fields, &answer, a.arena, "Scan", err);
     if (ok && answer.count < 0) ok = error_set(err, ERROR_TARGET, "Scan: the response has no Count");
     if (ok) *empty = answer.count == 0;

@@ -153,8 +153,8 @@ static enum dynamodb_type key_type(const struct raw_table *raw, const char *name
 
 /* Takes the attributes of one kind (HASH, RANGE) from a key schema, in order; how many, or -1 when they are
  * too many or without a known type. */
-static int take_keys(const struct building *b, const struct dynamodb_list *from, const char *kind,
-                     struct dynamodb_key *out, int most) {
+static int take_keys(const struct building *b, const struct dynamodb_list *from, const char *kind, struct dynamodb_key *out,
+                     int most) {
     const struct raw_key *keys = from->items;
     int count = 0;
     for (int i = 0; i < from->count; i++) {
@@ -167,8 +167,7 @@ static int take_keys(const struct building *b, const struct dynamodb_list *from,
     return count;
 }
 
-static bool build_index(struct building *b, const struct raw_index *raw, bool local,
-                        struct dynamodb_index *out) {
+static bool build_index(struct building *b, const struct raw_index *raw, bool local, struct dynamodb_index *out) {
     *out = (struct dynamodb_index){.name = raw->name, .local = local};
     out->partition_count = take_keys(b, &raw->keys, "HASH", out->partition, DYNAMODB_INDEX_KEYS_MAX);
     out->sort_count = take_keys(b, &raw->keys, "RANGE", out->sort, DYNAMODB_INDEX_KEYS_MAX);
@@ -243,12 +242,12 @@ static bool build(struct building *b, struct dynamodb_description *out) {
     s->stream = raw->stream.enabled ? raw->stream.view : NULL;
     s->deletion_protection = raw->deletion_protection;
     s->table_class = raw->class.name;
-    return take_keys(b, &raw->keys, "HASH", &s->partition, 1) == 1 &&
-           take_keys(b, &raw->keys, "RANGE", &s->sort, 1) >= 0 && build_indexes(b, out);
+    return take_keys(b, &raw->keys, "HASH", &s->partition, 1) == 1 && take_keys(b, &raw->keys, "RANGE", &s->sort, 1) >= 0 &&
+           build_indexes(b, out);
 }
 
-bool dynamodb_description_parse(const char *body, size_t n, struct dynamodb_description *out,
-                                struct arena *arena, struct error *err) {
+bool dynamodb_description_parse(const char *body, size_t n, struct dynamodb_description *out, struct arena *arena,
+                                struct error *err) {
     *out = (struct dynamodb_description){.exists = false};
     struct raw_answer answer = {0};
     if (!dynamodb_read_fields(body, n, answer_fields, &answer, arena, "DescribeTable", err)) return false;

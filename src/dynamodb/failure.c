@@ -102,8 +102,7 @@ static void make_message(const char *body, size_t n, struct dynamodb_failure *ou
     if (!utf8_valid(quoted, strlen(quoted))) {
         snprintf(out->message, sizeof out->message, "HTTP %d with a body that is not text", out->status);
     } else {
-        snprintf(out->message, sizeof out->message, "HTTP %d with a body that is no DynamoDB error: %s",
-                 out->status, quoted);
+        snprintf(out->message, sizeof out->message, "HTTP %d with a body that is no DynamoDB error: %s", out->status, quoted);
     }
 }
 
@@ -119,13 +118,13 @@ bool dynamodb_clock_offset(const char *date, int64_t now, int64_t *offset) {
     struct tm t = {0};
     char month[4] = "", zone[4] = "";
     int end = 0;
-    int read = sscanf(date, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d %3s%n", &t.tm_mday, month,
-                      &t.tm_year, &t.tm_hour, &t.tm_min, &t.tm_sec, zone, &end);
+    int read = sscanf(date, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d %3s%n", &t.tm_mday, month, &t.tm_year, &t.tm_hour,
+                      &t.tm_min, &t.tm_sec, zone, &end);
     if (read != 7 || date[end] != '\0' || strcmp(zone, "GMT") != 0 || strlen(month) != 3) return false;
     const char *found = strstr(months, month);
     if (found == NULL || (found - months) % 3 != 0) return false;
-    if (t.tm_year < 2000 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 ||
-        t.tm_min < 0 || t.tm_min > 59 || t.tm_sec < 0 || t.tm_sec > 60) {
+    if (t.tm_year < 2000 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 || t.tm_min < 0 || t.tm_min > 59 ||
+        t.tm_sec < 0 || t.tm_sec > 60) {
         return false;
     }
     t.tm_mon = (int)(found - months) / 3;

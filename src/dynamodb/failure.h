@@ -15,7 +15,7 @@
 /* Whose limit a throttle speaks of, by ThrottlingReasons[].reason: Table or Index, Read or Write, then
  * ProvisionedThroughput, AccountLimit, KeyRangeThroughput or MaxOnDemandThroughput, then Exceeded. */
 enum {
-    DYNAMODB_LIMIT_PARTITION = 1, /* KeyRangeThroughput: one hot partition; the rest of the table has room */
+    DYNAMODB_LIMIT_PARTITION = 1,   /* KeyRangeThroughput: one hot partition; the rest of the table has room */
     DYNAMODB_LIMIT_PROVISIONED = 2, /* the capacity that the table or index was given */
     DYNAMODB_LIMIT_ACCOUNT = 4,
     DYNAMODB_LIMIT_ON_DEMAND = 8, /* the most that the table's owner allows on demand */

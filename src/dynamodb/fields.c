@@ -69,8 +69,7 @@ static bool read_list(struct reading *r, const struct dynamodb_field *field, str
     }
 }
 
-static bool read_value(struct reading *r, const struct dynamodb_field *field, void *at,
-                       enum json_token token) {
+static bool read_value(struct reading *r, const struct dynamodb_field *field, void *at, enum json_token token) {
     switch (field->kind) {
     case DYNAMODB_FIELD_TEXT:
         if (token == JSON_STRING) return read_text(r, at);
@@ -101,22 +100,18 @@ static bool read_object(struct reading *r, const struct dynamodb_field *fields, 
         const struct dynamodb_field *field = fields;
         while (field->name && !json_is(&r->json, field->name)) field++;
         token = json_next(&r->json);
-        bool ok = field->name ? read_value(r, field, (char *)target + field->offset, token)
-                              : json_skip(&r->json, token);
+        bool ok = field->name ? read_value(r, field, (char *)target + field->offset, token) : json_skip(&r->json, token);
         if (!ok) return false;
     }
 }
 
-bool dynamodb_read_fields(const char *json, size_t n, const struct dynamodb_field *fields, void *target,
-                          struct arena *arena, const char *what, struct error *err) {
+bool dynamodb_read_fields(const char *json, size_t n, const struct dynamodb_field *fields, void *target, struct arena *arena,
+                          const char *what, struct error *err) {
     struct reading r = {.arena = arena};
     if (n == 0) return error_set(err, ERROR_TARGET, "%s: the response is empty", what);
     json_init(&r.json, json, n);
-    if (json_next(&r.json) == JSON_OBJECT && read_object(&r, fields, target) &&
-        json_next(&r.json) == JSON_END)
-        return true;
+    if (json_next(&r.json) == JSON_OBJECT && read_object(&r, fields, target) && json_next(&r.json) == JSON_END) return true;
     if (r.out_of_memory) return error_memory(err, "reading a response of DynamoDB");
-    return error_set(err, ERROR_TARGET, "%s: the response is not the JSON it should be: %s, at byte %zu",
-                     what, r.json.problem ? r.json.problem : "not one object",
-                     (size_t)(r.json.at - r.json.start));
+    return error_set(err, ERROR_TARGET, "%s: the response is not the JSON it should be: %s, at byte %zu", what,
+                     r.json.problem ? r.json.problem : "not one object", (size_t)(r.json.at - r.json.start));
 }

@@ -38,24 +38,24 @@ struct dynamodb_field {
 
 /* The lines of a table of fields: the JSON key, the struct (without the word), its member. FIELDS_END is the
  * last. */
-#define FIELD_TEXT(key, type, member)                                                                        \
+#define FIELD_TEXT(key, type, member)                                                                                            \
     { key, DYNAMODB_FIELD_TEXT, offsetof(struct type, member), 0, NULL }
-#define FIELD_INTEGER(key, type, member)                                                                     \
+#define FIELD_INTEGER(key, type, member)                                                                                         \
     { key, DYNAMODB_FIELD_INTEGER, offsetof(struct type, member), 0, NULL }
-#define FIELD_BOOL(key, type, member)                                                                        \
+#define FIELD_BOOL(key, type, member)                                                                                            \
     { key, DYNAMODB_FIELD_BOOL, offsetof(struct type, member), 0, NULL }
-#define FIELD_TEXTS(key, type, member)                                                                       \
+#define FIELD_TEXTS(key, type, member)                                                                                           \
     { key, DYNAMODB_FIELD_TEXTS, offsetof(struct type, member), 0, NULL }
-#define FIELD_OBJECT(key, type, member, fields)                                                              \
+#define FIELD_OBJECT(key, type, member, fields)                                                                                  \
     { key, DYNAMODB_FIELD_OBJECT, offsetof(struct type, member), 0, fields }
-#define FIELD_OBJECTS(key, type, member, element, fields)                                                    \
+#define FIELD_OBJECTS(key, type, member, element, fields)                                                                        \
     { key, DYNAMODB_FIELD_OBJECTS, offsetof(struct type, member), sizeof(struct element), fields }
-#define FIELDS_END                                                                                           \
+#define FIELDS_END                                                                                                               \
     { NULL, DYNAMODB_FIELD_TEXT, 0, 0, NULL }
 
 /* Reads a document that is one object into the zeroed struct at `target`. False with ERROR_TARGET when it is
  * not JSON or not an object (`what` names it), or ERROR_LOCAL when memory is out. */
-bool dynamodb_read_fields(const char *json, size_t n, const struct dynamodb_field *fields, void *target,
-                          struct arena *arena, const char *what, struct error *err);
+bool dynamodb_read_fields(const char *json, size_t n, const struct dynamodb_field *fields, void *target, struct arena *arena,
+                          const char *what, struct error *err);
 
 #endif

@@ -103,8 +103,7 @@ static bool add_map(struct sizing *s, int level, size_t *size) {
 
 static bool add_flag(struct sizing *s, bool null, size_t *size) {
     enum json_token token = json_next(&s->json);
-    if (token != JSON_TRUE && (null || token != JSON_FALSE))
-        return refuse(s, "a BOOL or NULL of another value");
+    if (token != JSON_TRUE && (null || token != JSON_FALSE)) return refuse(s, "a BOOL or NULL of another value");
     *size += null ? DYNAMODB_SIZE_NULL : DYNAMODB_SIZE_BOOL;
     return true;
 }

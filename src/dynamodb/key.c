@@ -74,8 +74,7 @@ static bool read_value(struct json *j, struct found_key *k) {
     return json_next(j) == JSON_OBJECT_END;
 }
 
-bool dynamodb_key_hash_item(const struct dynamodb_schema *schema, const char *json, size_t len,
-                            uint64_t *hash) {
+bool dynamodb_key_hash_item(const struct dynamodb_schema *schema, const char *json, size_t len, uint64_t *hash) {
     struct found_key keys[2] = {{.key = &schema->partition}, {.key = &schema->sort}};
     int count = schema->sort.name ? 2 : 1;
     struct json j;

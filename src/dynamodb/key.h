@@ -15,7 +15,6 @@
 uint64_t dynamodb_key_hash(uint64_t hash, enum dynamodb_type type, const char *text, size_t len);
 
 /* The hash of an item in DynamoDB JSON, by the schema's keys. False when a key is missing or malformed. */
-bool dynamodb_key_hash_item(const struct dynamodb_schema *schema, const char *json, size_t len,
-                            uint64_t *hash);
+bool dynamodb_key_hash_item(const struct dynamodb_schema *schema, const char *json, size_t len, uint64_t *hash);
 
 #endif

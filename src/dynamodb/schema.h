@@ -52,7 +52,7 @@ struct dynamodb_tag {
 struct dynamodb_schema {
     const char *name; /* of the table in DynamoDB */
     struct dynamodb_key partition;
-    struct dynamodb_key sort; /* name NULL: none */
+    struct dynamodb_key sort;       /* name NULL: none */
     struct dynamodb_index *indexes; /* global and local, in the plan's order */
     int index_count;
     bool provisioned; /* else PAY_PER_REQUEST */

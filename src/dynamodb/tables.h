@@ -23,8 +23,7 @@ struct dynamodb_notices {
 };
 
 /* Adds a line; false when memory is out. */
-bool dynamodb_notice(struct dynamodb_notices *notices, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+bool dynamodb_notice(struct dynamodb_notices *notices, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- describe.c --- */
 
@@ -42,12 +41,12 @@ struct dynamodb_description {
 };
 
 /* Describes a table with all its settings. A table that does not exist is an answer, not an error. */
-bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct dynamodb_description *out,
-                             struct arena *arena, struct error *err);
+bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct dynamodb_description *out, struct arena *arena,
+                             struct error *err);
 
 /* Reads the body of a DescribeTable response (no settings). ERROR_TARGET when it is not one. */
-bool dynamodb_description_parse(const char *body, size_t n, struct dynamodb_description *out,
-                                struct arena *arena, struct error *err);
+bool dynamodb_description_parse(const char *body, size_t n, struct dynamodb_description *out, struct arena *arena,
+                                struct error *err);
 
 /* Waits until the table and all its indexes are ACTIVE, for as long as the client's patience. ERROR_TARGET
  * when it does not exist (or ceases to: DELETING), or is not ready in time. */
@@ -65,8 +64,8 @@ bool dynamodb_table_create_body(const struct dynamodb_schema *schema, struct buf
 /* Creates a table, waits until it is ACTIVE, and sets what CreateTable cannot (time to live, point-in-time
  * recovery). What the endpoint does not know (local engines) becomes a notice; everything else that fails is
  * an error. */
-bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema,
-                           struct dynamodb_notices *notices, struct error *err);
+bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
+                           struct error *err);
 
 /* --- compare.c --- */
 

@@ -140,8 +140,7 @@ static int base64_padding(const char *src, size_t n) {
     int padding = n > 0 && src[n - 1] == '=' ? (src[n - 2] == '=' ? 2 : 1) : 0;
     for (size_t i = 0; i < n - (size_t)padding; i++) {
         char c = src[i];
-        bool known = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-                     c == '/';
+        bool known = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
         if (!known) return -1;
     }
     return padding;

@@ -21,11 +21,11 @@
 #define DYNAMODB_KEY_NAME_MAX 255       /* the name of a key attribute, of a table or an index */
 #define DYNAMODB_TABLE_NAME_MIN 3       /* a table's or an index's name: A-Z a-z 0-9 _ - . */
 #define DYNAMODB_TABLE_NAME_MAX 255
-#define DYNAMODB_NESTING_MAX 32          /* levels; an attribute's own value is the first */
-#define DYNAMODB_LOCAL_INDEXES_MAX 5     /* a table */
-#define DYNAMODB_GLOBAL_INDEXES_QUOTA 20 /* a table; can be raised, so a reason to warn and not to fail */
-#define DYNAMODB_INCLUDE_MAX 100         /* INCLUDE attributes, summed over a table's indexes */
-#define DYNAMODB_BATCH_ITEMS_MAX 25      /* operations in one BatchWriteItem */
+#define DYNAMODB_NESTING_MAX 32                     /* levels; an attribute's own value is the first */
+#define DYNAMODB_LOCAL_INDEXES_MAX 5                /* a table */
+#define DYNAMODB_GLOBAL_INDEXES_QUOTA 20            /* a table; can be raised, so a reason to warn and not to fail */
+#define DYNAMODB_INCLUDE_MAX 100                    /* INCLUDE attributes, summed over a table's indexes */
+#define DYNAMODB_BATCH_ITEMS_MAX 25                 /* operations in one BatchWriteItem */
 #define DYNAMODB_BATCH_BYTES_MAX (16 * 1024 * 1024) /* one BatchWriteItem request */
 #define DYNAMODB_NUMBER_DIGITS_MAX 38               /* significant digits */
 #define DYNAMODB_NUMBER_POWER_MIN (-130)            /* magnitudes from 1E-130 ... */
@@ -41,8 +41,7 @@
 /* Write units of one item of `size` bytes in one table or index. */
 #define DYNAMODB_WRITE_UNIT 1024
 static inline int64_t dynamodb_write_units(size_t size) {
-    return size <= DYNAMODB_WRITE_UNIT ? 1
-                                       : (int64_t)((size + DYNAMODB_WRITE_UNIT - 1) / DYNAMODB_WRITE_UNIT);
+    return size <= DYNAMODB_WRITE_UNIT ? 1 : (int64_t)((size + DYNAMODB_WRITE_UNIT - 1) / DYNAMODB_WRITE_UNIT);
 }
 
 /* --- numbers --- */

@@ -109,8 +109,8 @@ static bool add_difference(struct buffer *b, const char *line, size_t n, const c
         return buffer_printf(b, "\n  %.*s: was %.*s, is %.*s", (int)path, line, (int)(mine_len > 120 ? 120 : mine_len), mine,
                              (int)(len > 120 ? 120 : len), found);
     }
-    return buffer_printf(b, "\n  %.*s: %s %.*s", (int)path, line, was ? "is gone; was" : "is new:",
-                         (int)(mine_len > 120 ? 120 : mine_len), mine);
+    return buffer_printf(b, "\n  %.*s: %s %.*s", (int)path, line,
+                         was ? "is gone; was" : "is new:", (int)(mine_len > 120 ? 120 : mine_len), mine);
 }
 
 static bool add_differences(struct buffer *b, const char *lines, const char *other, bool was, int *count) {

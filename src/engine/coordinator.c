@@ -116,8 +116,8 @@ static bool record(struct coordinator *c, const struct chunk_result *r, struct e
     if (texts == NULL) return error_memory(err, "recording rejected rows");
     for (int i = 0; i < r->reject_count; i++) texts[i] = r->rejects[i].texts;
     int table = (int)(r->work.table - c->job->tables);
-    bool ok = r->done ? ledger_chunk_done(c->ledger, c->run, table, r->work.chunk->number, &r->counts, c->job->horizon, r->seconds,
-                                          texts, r->reject_count, err)
+    bool ok = r->done ? ledger_chunk_done(c->ledger, c->run, table, r->work.chunk->number, &r->counts, c->job->horizon,
+                                          r->seconds, texts, r->reject_count, err)
                       : ledger_chunk_rejects(c->ledger, c->run, table, r->work.chunk->number, texts, r->reject_count, err);
     free(texts);
     return ok;

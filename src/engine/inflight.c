@@ -3,8 +3,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* 8,192 buckets of one cache line. With the 4,000 keys that a few workers have in flight, a bucket is full about once in 10^8. */
-#define BUCKETS 8192
+/* A worker has at most 64 requests of 25 keys in flight, usually far fewer: 1,024 buckets of one cache line each for it (64 KB, which stay
+ * in the cache) are full once in some thousand takes at the worst, which costs a short wait. */
+#define BUCKETS_A_WORKER 1024
 #define SLOTS 8
 
 struct bucket {
@@ -12,13 +13,16 @@ struct bucket {
 };
 
 struct inflight {
-    struct bucket buckets[BUCKETS];
+    uint64_t count;
+    struct bucket buckets[];
 };
 
-struct inflight *inflight_new(void) {
-    struct inflight *t = aligned_alloc(64, sizeof *t);
+struct inflight *inflight_new(int workers) {
+    uint64_t count = (uint64_t)(workers > 0 ? workers : 1) * BUCKETS_A_WORKER;
+    struct inflight *t = aligned_alloc(64, sizeof *t + count * sizeof(struct bucket));
     if (t == NULL) return NULL;
-    for (int i = 0; i < BUCKETS; i++) {
+    t->count = count;
+    for (uint64_t i = 0; i < count; i++) {
         for (int k = 0; k < SLOTS; k++) atomic_init(&t->buckets[i].slots[k], 0);
     }
     return t;
@@ -32,7 +36,7 @@ void inflight_free(struct inflight *t) {
 #define OWNER UINT64_C(0xff)
 
 static struct bucket *bucket_of(struct inflight *t, uint64_t key) {
-    return &t->buckets[(key >> 8) % BUCKETS];
+    return &t->buckets[(key >> 8) % t->count];
 }
 
 /* Whether a slot other than `mine` holds the key. */

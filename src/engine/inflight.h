@@ -10,7 +10,8 @@
 
 struct inflight;
 
-struct inflight *inflight_new(void); /* NULL when memory is out */
+/* Sized for a number of workers. NULL when memory is out. */
+struct inflight *inflight_new(int workers);
 void inflight_free(struct inflight *t);
 
 /* Workers are numbered from 1. */

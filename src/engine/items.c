@@ -5,11 +5,8 @@
 
 #include "engine/worker_parts.h"
 
-void items_unref(struct fetched *f) {
-    if (--f->refs > 0) return;
-    pg_rowset_unref(f->rows);
-    free(f);
-}
+/* As much of a rejected row's item is kept as shows what it is: a thousand rejects of half a megabyte must not fill memory and ledger. */
+#define REJECT_ITEM_MAX (16 * 1024)
 
 static struct run_counts *delta_of(struct worker *w, const struct open_chunk *c) {
     return &w->delta[c->work.table - w->job->tables];
@@ -17,14 +14,18 @@ static struct run_counts *delta_of(struct worker *w, const struct open_chunk *c)
 
 /* --- rejects --- */
 
-bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
-                    size_t len, struct error *err) {
+bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
+                    const char *json, size_t len, struct error *err) {
     if (c->reject_count == c->reject_room) {
         int room = c->reject_room ? c->reject_room * 2 : 8;
         struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
         if (more == NULL) return error_memory(err, "recording a rejected row");
         c->rejects = more;
         c->reject_room = room;
+    }
+    if (len > REJECT_ITEM_MAX) {
+        len = REJECT_ITEM_MAX;
+        while (len && ((unsigned char)json[len] & 0xc0) == 0x80) len--; /* no character is cut in two */
     }
     size_t key_len = strlen(key) + 1, reason_len = strlen(reason) + 1, message_len = strlen(message) + 1;
     char *memory = malloc(key_len + reason_len + message_len + len + 1);
@@ -42,10 +43,12 @@ bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const
     struct job_table *table = c->work.table;
     c->counts.rows_rejected++;
     delta_of(w, c)->rows_rejected++;
-    int64_t all = table->live.rows_rejected + w->delta[table - w->job->tables].rows_rejected;
+    int64_t all = table->live.rows_rejected + delta_of(w, c)->rows_rejected;
     if (all <= table->plan->max_rejects) return true;
-    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name, (long long)table->plan->max_rejects);
-    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects", w->job->plan->file);
+    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name,
+              (long long)table->plan->max_rejects);
+    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects",
+                      w->job->plan->file);
 }
 
 /* Has fields of its own: another row may be half mapped while an item of this one is refused. */
@@ -99,6 +102,14 @@ static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
     return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+/* Whether an item with this key waits already, before `end`: of the rows of one key the last one read is to be written last. */
+static bool waits_already(const struct worker *w, uint64_t key, const struct deferred *end) {
+    for (const struct deferred *d = w->deferred; d != end; d = d->next) {
+        if (inflight_key(d->table, d->item.key) == key) return true;
+    }
+    return false;
+}
+
 /* Puts an item aside whose key is in flight. Rare, so it may allocate. */
 static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
                   struct error *err) {
@@ -146,7 +157,8 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
     f->refs++;
     f->chunk->pending++;
     if (s->track >= 0) w->tracks[s->track].pending++;
-    if (!inflight_take(w->job->inflight, inflight_key(s->table, mapped->key), w->number)) {
+    uint64_t key = inflight_key(s->table, mapped->key);
+    if (waits_already(w, key, NULL) || !inflight_take(w->job->inflight, key, w->number)) {
         bool ok = defer(w, s->table, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
         batch_cancel_item(s->batch, s->mark);
         return ok;
@@ -221,7 +233,8 @@ bool items_deferred(struct worker *w, struct error *err) {
     while (*link) {
         struct deferred *d = *link;
         if (!writer_ready(w->writer)) return true;
-        if (!inflight_take(w->job->inflight, inflight_key(d->table, d->item.key), w->number)) {
+        uint64_t key = inflight_key(d->table, d->item.key);
+        if (waits_already(w, key, d) || !inflight_take(w->job->inflight, key, w->number)) {
             link = &d->next;
             continue;
         }
@@ -276,5 +289,5 @@ void items_settled(void *context, struct job_table *table, const struct batch *b
     }
     if (track >= 0) release_track(w, track);
     c->pending--;
-    items_unref(f);
+    reading_unref(w, f);
 }

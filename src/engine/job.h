@@ -49,6 +49,7 @@ struct job {
     const struct plan *plan;
     struct arena *arena;
     const char *snapshot_id, *horizon;
+    int64_t started; /* hlua.started: microseconds since 1970, when the run began */
     int64_t limit; /* rows of each table; 0: all */
     bool dry_run;
     int workers;

@@ -75,7 +75,9 @@ bool ledger_run_resumed(struct ledger *l, int64_t run, struct error *err) {
 }
 
 bool ledger_run_finish(struct ledger *l, int64_t run, struct error *err) {
-    static const char sql[] = "UPDATE run SET finished = 1, updated = ?2 WHERE id = ?1";
+    /* the last net: a run with a chunk that is not done is not finished, whatever the caller believes */
+    static const char sql[] = "UPDATE run SET finished = 1, updated = ?2 WHERE id = ?1 "
+                              "AND NOT EXISTS (SELECT 1 FROM chunk WHERE run = ?1 AND NOT done)";
     char time[ISO];
     int changed;
     bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(now(time))), &changed, err);
@@ -114,8 +116,7 @@ bool ledger_table_plan(struct ledger *l, int64_t run, const struct ledger_table 
     char time[ISO];
     if (!ledger_begin(l, err)) return false;
     bool ok = touch_run(l, run, now(time), err) && insert_table(l, run, t, err);
-    for (int i = 0; ok && i < count; i++)
-        ok = insert_chunk(l, run, t->number, i, &ranges[i], err);
+    for (int i = 0; ok && i < count; i++) ok = insert_chunk(l, run, t->number, i, &ranges[i], err);
     return ledger_finish(l, ok, err);
 }
 
@@ -292,8 +293,7 @@ bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, c
     while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {
         const char *text[6];
         bool ok = true;
-        for (int i = 0; i < 6; i++)
-            ok = (text[i] = (const char *)sqlite3_column_text(s, i)) != NULL && ok;
+        for (int i = 0; i < 6; i++) ok = (text[i] = (const char *)sqlite3_column_text(s, i)) != NULL && ok;
         if (!ok) error_memory(err, "reading the ledger"); /* no column is NULL */
         struct run_reject r = {text[0], text[1], text[2], text[3], text[4], text[5]};
         if (ok && each(context, &r)) continue;

@@ -315,8 +315,7 @@ struct ledger *ledger_open(const char *path, enum ledger_mode mode, struct error
 
 void ledger_close(struct ledger *l) {
     if (l == NULL) return;
-    for (int i = 0; i < LEDGER_STATEMENTS; i++)
-        sqlite3_finalize(l->statements[i].handle);
+    for (int i = 0; i < LEDGER_STATEMENTS; i++) sqlite3_finalize(l->statements[i].handle);
     sqlite3_close(l->db);             /* its last checkpoint may fail: the log keeps what is saved */
     if (l->lock >= 0) close(l->lock); /* after the file, so that the next owner finds it at rest */
     free(l);

@@ -70,8 +70,7 @@ bool ledger_failed(struct ledger *l, struct error *err) {
 
 static struct sqlite3_stmt *prepared(struct ledger *l, const char *sql, struct error *err) {
     int i = 0;
-    while (i < LEDGER_STATEMENTS && l->statements[i].sql && l->statements[i].sql != sql)
-        i++;
+    while (i < LEDGER_STATEMENTS && l->statements[i].sql && l->statements[i].sql != sql) i++;
     assert(i < LEDGER_STATEMENTS);
     if (l->statements[i].handle) return l->statements[i].handle;
     if (sqlite3_prepare_v3(l->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->statements[i].handle, NULL) != SQLITE_OK) {

@@ -55,7 +55,8 @@ static bool search(struct search *s, const struct pg_range *range, struct error 
     if (!pg_reader_restart(w->reader, err)) return false;
     const char *middle;
     int64_t rows;
-    if (!pg_source_middle(pg_reader_connection(w->reader), s->chunk->work.table->source, range, a, &middle, &rows, err)) return false;
+    if (!pg_source_middle(pg_reader_connection(w->reader), s->chunk->work.table->source, range, a, &middle, &rows, err))
+        return false;
     if (middle == NULL && rows == 1) return reject_row(s, range, &why, err);
     if (middle == NULL) {
         *err = why;
@@ -72,7 +73,8 @@ bool narrow(struct worker *w, struct error *err) {
     struct open_chunk *chunk = &w->chunks[w->failed_chunk];
     if (pg_source_key_kind(chunk->work.table->source) == PG_KEY_NONE) {
         *err = w->row_error;
-        return error_hint(err, "this source has no key, so the row that causes it cannot be found: name a key, or mend the value");
+        return error_hint(err,
+                          "this source has no key, so the row that causes it cannot be found: name a key, or mend the value");
     }
     if (!pg_reader_restart(w->reader, err)) return false;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
@@ -85,7 +87,8 @@ bool narrow(struct worker *w, struct error *err) {
     chunk->ranges = s.good;
     chunk->range_count = s.good_count;
     chunk->kept_rejects = chunk->reject_count;
-    chunk->ended = chunk->range_count == 0;
+    chunk->came = chunk->kept_rejects;
+    chunk->ended = chunk->range_count == 0 || (w->job->limit > 0 && chunk->came >= w->job->limit);
     w->failed_chunk = -1;
     return true;
 }

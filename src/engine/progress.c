@@ -57,8 +57,12 @@ static void show_table(struct progress *p, int i, int64_t now) {
     struct history *h = &p->histories[i];
     struct run_table_progress *out = &p->tables[i];
     *out = (struct run_table_progress){
-        .table = {.name = t->plan->name, .from = t->plan->source.from, .to = t->schema.name, .rows_estimated = t->rows_estimated,
-                  .chunks = t->chunk_count, .chunks_done = t->chunks_done},
+        .table = {.name = t->plan->name,
+                  .from = t->plan->source.from,
+                  .to = t->schema.name,
+                  .rows_estimated = t->rows_estimated,
+                  .chunks = t->chunk_count,
+                  .chunks_done = t->chunks_done},
         .in_flight = t->live.in_flight,
         .retries = t->live.retries,
         .eta_seconds = -1,

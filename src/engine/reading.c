@@ -9,7 +9,14 @@
 /* Bytes of rows that one FETCH should bring. Measured: about 64 KB is best; larger results outgrow the cache, smaller ones cost
  * round trips. */
 #define FETCH_BYTES (64 * 1024)
-#define FETCH_ROWS_MAX 1000
+/* Rows of a chunk's first FETCH, before their size is known: few, since they may be half a megabyte each. */
+#define FETCH_ROWS_FIRST 8
+/* Rows of any FETCH: after a thousand small rows may come as many of half a megabyte, and libpq holds a FETCH whole. */
+#define FETCH_ROWS_MAX 128
+/* The bytes of all the workers' rows together. A row may be far larger than its item (a text of half a megabyte that is no JSON), so
+ * the budget of requests alone does not bound them. A worker has room for a few FETCHes in any case. */
+#define HELD_BYTES (16 * 1024 * 1024)
+#define HELD_LEAST (4 * FETCH_BYTES)
 
 /* --- chunks --- */
 
@@ -23,7 +30,7 @@ static struct open_chunk *free_chunk(struct worker *w) {
 static bool open_chunk(struct worker *w, const struct job_chunk *work, struct error *err) {
     struct open_chunk *c = free_chunk(w);
     struct arena *a = arena_new();
-    *c = (struct open_chunk){.taken = true, .work = *work, .arena = a, .began = clock_now()};
+    *c = (struct open_chunk){.taken = true, .work = *work, .arena = a, .fetch_rows = FETCH_ROWS_FIRST, .began = clock_now()};
     w->open_count++;
     if (a) c->ranges = arena_array(a, 1, sizeof *c->ranges);
     if (a == NULL || c->ranges == NULL) return error_memory(err, "opening a chunk");
@@ -55,6 +62,7 @@ void reading_reset(struct open_chunk *c) {
     c->counts = (struct run_counts){.rows_read = c->kept_rejects, .rows_rejected = c->kept_rejects};
     job_live_add(live, &c->counts, 1);
     c->range = 0;
+    c->came = c->kept_rejects;
     c->opened = c->broken = false;
     c->ended = c->range_count == 0;
 }
@@ -89,34 +97,36 @@ void reading_end_chunks(struct worker *w) {
 
 /* --- fetching --- */
 
-static int fetch_rows(const struct worker *w, const struct open_chunk *c) {
-    return w->fetch_rows[c->work.table - w->job->tables];
-}
-
 /* Learns from a FETCH how many rows make FETCH_BYTES. */
-static void learn(struct worker *w, const struct open_chunk *c, const struct pg_rowset *rows) {
+static void learn(struct open_chunk *c, const struct pg_rowset *rows) {
     int count = pg_rowset_count(rows);
     if (count == 0) return;
     int64_t each = pg_rowset_bytes(rows) / count + 1;
     int64_t best = FETCH_BYTES / each;
-    int *now = &w->fetch_rows[c->work.table - w->job->tables];
+    int *now = &c->fetch_rows;
     if (best > (int64_t)*now * 4) best = (int64_t)*now * 4; /* a few small rows promise nothing of the next ones */
     *now = best < 1 ? 1 : best > FETCH_ROWS_MAX ? FETCH_ROWS_MAX : (int)best;
 }
 
 static bool send_fetch(struct worker *w, int i, struct error *err) {
     struct open_chunk *c = &w->chunks[i];
-    if (c->opened) return pg_reader_fetch(w->reader, i, fetch_rows(w, c), err);
-    int64_t limit = w->job->limit > 0 ? w->job->limit : -1;
+    if (c->opened) return pg_reader_fetch(w->reader, i, c->fetch_rows, err);
+    int64_t limit = w->job->limit > 0 ? w->job->limit - c->came : -1;
     char *sql = pg_source_sql(c->work.table->source, &c->ranges[c->range], limit, c->arena);
     if (sql == NULL) return error_memory(err, "making a chunk's SQL");
     c->opened = true;
-    return pg_reader_open(w->reader, i, sql, fetch_rows(w, c), err);
+    return pg_reader_open(w->reader, i, sql, c->fetch_rows, err);
+}
+
+static bool holds_enough(const struct worker *w) {
+    int64_t budget = HELD_BYTES / w->job->workers;
+    return w->held > (budget > HELD_LEAST ? budget : HELD_LEAST);
 }
 
 /* Sends the FETCH of the next chunk in turn, if the connection is free and its rows would have a place. */
 static bool fetch_next(struct worker *w, struct error *err) {
     if (w->next || w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
+    if (holds_enough(w)) return true;
     for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
         int i = (w->turn + k) % OPEN_CHUNKS_MAX;
         if (!w->chunks[i].taken || w->chunks[i].ended) continue;
@@ -133,15 +143,24 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
         pg_rowset_unref(rows);
         return error_memory(err, "taking rows");
     }
-    *f = (struct fetched){.rows = rows, .chunk = c, .refs = 1};
+    *f = (struct fetched){.rows = rows, .chunk = c, .bytes = pg_rowset_bytes(rows), .refs = 1};
+    w->held += f->bytes;
     c->fetched++;
-    learn(w, c, rows);
+    c->came += pg_rowset_count(rows);
+    learn(c, rows);
     if (end) {
         c->opened = false;
-        c->ended = ++c->range >= c->range_count;
+        c->ended = ++c->range >= c->range_count || (w->job->limit > 0 && c->came >= w->job->limit);
     }
     w->next = f;
     return true;
+}
+
+void reading_unref(struct worker *w, struct fetched *f) {
+    if (--f->refs > 0) return;
+    w->held -= f->bytes;
+    pg_rowset_unref(f->rows);
+    free(f);
 }
 
 bool reading_step(struct worker *w, struct error *err) {
@@ -176,13 +195,14 @@ void reading_drop(struct worker *w) {
         if (both[i] == NULL) continue;
         both[i]->chunk->fetched--;
         both[i]->chunk->broken = true;
-        items_unref(both[i]);
+        reading_unref(w, both[i]);
     }
     w->current = w->next = NULL;
 }
 
 bool reading_dry(const struct worker *w) {
     if (w->current || w->next || !pg_reader_idle(w->reader)) return false;
+    if (holds_enough(w)) return true;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
         if (w->chunks[i].taken && !w->chunks[i].ended) return w->failed_chunk >= 0 || atomic_load(&w->job->stop);
     }
@@ -204,7 +224,7 @@ bool reading_map(struct worker *w, struct error *err) {
         if (!items_map_row(w, mapper, &row, err)) return false;
     }
     f->chunk->fetched--;
-    items_unref(f);
+    reading_unref(w, f);
     w->current = NULL;
     return true;
 }

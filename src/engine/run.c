@@ -31,7 +31,7 @@ struct session {
     const struct run_options *options;
     const struct run_listener *listener;
     struct run_summary *summary;
-    struct ledger *ledger; /* NULL: a dry run */
+    struct ledger *ledger;        /* NULL: a dry run */
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;
@@ -69,7 +69,7 @@ static bool open_job(struct session *s, const struct plan *plan, const struct ru
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
     pthread_mutex_init(&j->wait_lock, NULL);
     j->arena = s->summary->arena;
-    j->inflight = inflight_new();
+    j->inflight = inflight_new(j->workers);
     return j->inflight != NULL || error_memory(err, "starting a run");
 }
 
@@ -120,7 +120,7 @@ static bool ranges_of(struct session *s, struct job_table *t, struct pg_range **
     }
     *ranges = arena_array(s->job.arena, 1, sizeof **ranges);
     if (*ranges == NULL) return error_memory(err, "planning chunks");
-    (*ranges)->part = t->spec.from ? pg_source_name(t->source) : "";
+    (*ranges)->part = ""; /* all of it, whatever leaves it has */
     *count = 1;
     t->rows_estimated = (double)s->options->limit;
     return true;
@@ -140,8 +140,12 @@ static bool plan_chunks(struct session *s, int number, struct error *err) {
     struct pg_range *ranges;
     int count;
     if (!ranges_of(s, t, &ranges, &count, err)) return false;
-    struct ledger_table row = {.number = number, .name = t->plan->name, .from = t->spec.from, .to = t->schema.name,
-                               .rows_estimated = t->rows_estimated, .resumable = t->resumable};
+    struct ledger_table row = {.number = number,
+                               .name = t->plan->name,
+                               .from = t->spec.from,
+                               .to = t->schema.name,
+                               .rows_estimated = t->rows_estimated,
+                               .resumable = t->resumable};
     if (!t->resumable) {
         notice(s, "%s has no key: if this run is interrupted, the table is read again from the beginning", t->plan->name);
     }
@@ -254,8 +258,11 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
 
 static bool close_table(struct session *s, int i, struct run_table *out, struct error *err) {
     struct job_table *t = &s->job.tables[i];
-    *out = (struct run_table){.name = t->plan->name, .from = t->plan->source.from, .to = t->schema.name,
-                              .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND, .rows_estimated = t->rows_estimated};
+    *out = (struct run_table){.name = t->plan->name,
+                              .from = t->plan->source.from,
+                              .to = t->schema.name,
+                              .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
+                              .rows_estimated = t->rows_estimated};
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);
         out->chunks = t->chunk_count;

@@ -9,12 +9,12 @@
 #include "engine/plan.h"
 
 struct run_options {
-    const char *ledger;  /* a file; NULL: .hlua/<plan name>.db beside the plan */
-    const char *where;   /* an SQL condition that narrows every table: a run of its own; or NULL */
-    int64_t limit;       /* rows of each table: a run of its own; 0: all */
-    int jobs;            /* workers; 0: as many as processors */
-    bool restart;        /* forget the chunks of an earlier run of this plan and begin again */
-    bool dry_run;        /* read and map everything, write nothing, keep nothing in the ledger */
+    const char *ledger; /* a file; NULL: .hlua/<plan name>.db beside the plan */
+    const char *where;  /* an SQL condition that narrows every table: a run of its own; or NULL */
+    int64_t limit;      /* rows of each table: a run of its own; 0: all */
+    int jobs;           /* workers; 0: as many as processors */
+    bool restart;       /* forget the chunks of an earlier run of this plan and begin again */
+    bool dry_run;       /* read and map everything, write nothing, keep nothing in the ledger */
 };
 
 /* Counts of one table over all resumes of the run (seconds: of this process). In rows:
@@ -37,17 +37,17 @@ struct run_table {
 
 /* What is shown while a run goes on. Rates are of the last seconds. */
 struct run_table_progress {
-    struct run_table table;   /* counts include the chunks under way */
-    double done;              /* 0..1 */
+    struct run_table table; /* counts include the chunks under way */
+    double done;            /* 0..1 */
     double items_per_second, units_per_second;
-    double eta_seconds;       /* negative: unknown */
-    int64_t in_flight;        /* items sent and not yet answered */
-    int64_t retries;          /* items or requests sent again */
+    double eta_seconds; /* negative: unknown */
+    int64_t in_flight;  /* items sent and not yet answered */
+    int64_t retries;    /* items or requests sent again */
 };
 
 struct run_progress {
-    const char *state;       /* one word or two: preparing, reading, writing, throttled, waiting for the target, stopping, done */
-    const char *detail;      /* e.g. the last error that is being retried and for how long; may be empty */
+    const char *state;  /* one word or two: preparing, reading, writing, throttled, waiting for the target, stopping, done */
+    const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
     double elapsed_seconds;
     double snapshot_age_seconds;
     const struct run_table_progress *tables;
@@ -57,7 +57,7 @@ struct run_progress {
 /* What the caller wants to hear, on the thread that called. Each may be NULL. */
 struct run_listener {
     void *context;
-    void (*notice)(void *context, const char *text); /* a warning, or a fact worth a line */
+    void (*notice)(void *context, const char *text);               /* a warning, or a fact worth a line */
     void (*progress)(void *context, const struct run_progress *p); /* about four times a second */
 };
 
@@ -71,9 +71,9 @@ struct run_summary {
     enum run_outcome outcome;
     struct run_table *tables; /* in the plan's order; in the arena */
     int table_count;
-    int64_t rejects;          /* rows that `rejects` lists; those of chunks that are not done among them */
-    int resumes;              /* how often the run was taken up again before */
-    bool sum_holds;           /* every table's sum adds up */
+    int64_t rejects; /* rows that `rejects` lists; those of chunks that are not done among them */
+    int resumes;     /* how often the run was taken up again before */
+    bool sum_holds;  /* every table's sum adds up */
     struct arena *arena;
 };
 
@@ -93,8 +93,8 @@ extern volatile int run_stopping;
 
 /* What the ledger says of a run, also while another process runs it. */
 struct run_status {
-    bool found;          /* there is a ledger and a run in it */
-    bool running;        /* a live process holds it */
+    bool found;   /* there is a ledger and a run in it */
+    bool running; /* a live process holds it */
     long owner_pid;
     char owner_host[128];
     char started[32], updated[32]; /* ISO, UTC */
@@ -109,10 +109,10 @@ struct run_reject {
     const char *key;    /* of the source row: LogId=17 */
     const char *reason; /* a stable word: key-empty, key-missing, number-range, item-size, source-value, target-refused, ... */
     const char *message;
-    const char *item; /* DynamoDB JSON as far as it got; may be empty */
+    const char *item; /* DynamoDB JSON as far as it got, its first 16 KB; may be empty */
     const char *at;   /* when, ISO UTC */
 };
-bool run_rejects(const struct plan *plan, const struct run_options *options, bool (*each)(void *context, const struct run_reject *r),
-                 void *context, struct error *err);
+bool run_rejects(const struct plan *plan, const struct run_options *options,
+                 bool (*each)(void *context, const struct run_reject *r), void *context, struct error *err);
 
 #endif

@@ -16,8 +16,8 @@ bool ledger_path(const struct plan *plan, const char *given, char *out, size_t s
 }
 
 /* Opens the ledger for reading and finds the run; *l NULL when there is no ledger or no run. */
-static bool find(const struct plan *plan, const struct run_options *options, struct arena *a, struct ledger **l, struct ledger_run *run,
-                 struct error *err) {
+static bool find(const struct plan *plan, const struct run_options *options, struct arena *a, struct ledger **l,
+                 struct ledger_run *run, struct error *err) {
     char path[4096];
     bool found = false;
     *l = NULL;
@@ -47,12 +47,17 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, struct r
         struct ledger_totals totals;
         struct run_table *t = &out->tables[out->table_count++];
         if (!ledger_totals(l, run->id, tables[i].number, &totals, err)) return false;
-        *t = (struct run_table){.name = tables[i].name, .from = tables[i].from, .to = tables[i].to, .counts = totals.counts,
-                                .rows_estimated = tables[i].rows_estimated, .chunks = totals.chunks,
-                                .chunks_done = totals.chunks_done, .snapshots = totals.snapshots};
+        *t = (struct run_table){.name = tables[i].name,
+                                .from = tables[i].from,
+                                .to = tables[i].to,
+                                .counts = totals.counts,
+                                .rows_estimated = tables[i].rows_estimated,
+                                .chunks = totals.chunks,
+                                .chunks_done = totals.chunks_done,
+                                .snapshots = totals.snapshots};
         const struct run_counts *c = &t->counts;
-        out->sum_holds = out->sum_holds &&
-                         c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
+        out->sum_holds =
+            out->sum_holds && c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
     }
     out->outcome = run->finished ? RUN_DONE : RUN_STOPPED;
     return true;
@@ -83,8 +88,8 @@ bool run_status_read(const struct plan *plan, const struct run_options *options,
     return ok;
 }
 
-bool run_rejects(const struct plan *plan, const struct run_options *options, bool (*each)(void *context, const struct run_reject *r),
-                 void *context, struct error *err) {
+bool run_rejects(const struct plan *plan, const struct run_options *options,
+                 bool (*each)(void *context, const struct run_reject *r), void *context, struct error *err) {
     struct arena *a = arena_new();
     struct ledger *l = NULL;
     struct ledger_run run;

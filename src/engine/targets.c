@@ -28,8 +28,8 @@ static void notify(const struct run_listener *l, const struct dynamodb_notices *
 
 /* Whether the ledger knows this very table: endpoint, region, name, and DynamoDB's own id of it (NULL: it is not there). When chunks were
  * done in it already, another id means that they are lost. */
-static bool check_ours(const struct job *job, const struct job_table *t, struct ledger *ledger, const char *id, bool fresh, bool *ours,
-                       const char *target, struct error *err) {
+static bool check_ours(const struct job *job, const struct job_table *t, struct ledger *ledger, const char *id, bool fresh,
+                       bool *ours, const char *target, struct error *err) {
     const char *known;
     *ours = false;
     if (!ledger_target_find(ledger, target, job->arena, &known, err)) return false;

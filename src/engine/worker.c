@@ -6,9 +6,6 @@
 #include "base/clock.h"
 #include "engine/worker_parts.h"
 
-/* Rows of the first FETCH of a table, before its rows' size is known: few, since rows may be half a megabyte each. */
-#define FIRST_FETCH 8
-
 /* --- the loop --- */
 
 /* One turn: everything that can go on does. False with the failure that ends the run. */
@@ -64,7 +61,7 @@ static void wind_down(struct worker *w) {
         w->deferred = d->next;
         f->chunk->pending--;
         f->chunk->broken = true;
-        items_unref(f);
+        reading_unref(w, f);
         free(d);
     }
     w->deferred_end = &w->deferred;
@@ -79,18 +76,22 @@ static void wind_down(struct worker *w) {
     reading_end_chunks(w);
 }
 
-/* The mapper of a table; the plan's functions are opened for the first that calls one. */
+/* The mapper of a table; the plan's functions are opened for the first that calls one, and know every table, since an item may go to
+ * another one's target. */
 static bool open_mapper(struct worker *w, int i, struct error *err) {
     struct job *j = w->job;
     const struct function_source *source = &j->plan->functions;
-    struct job_table *t = &j->tables[i];
-    if (program_calls_functions(t->program)) {
-        int count;
-        const struct pg_column *columns = pg_source_selected(t->source, &count);
-        if (w->functions == NULL) w->functions = source->open(source->context, 0, err);
-        if (w->functions == NULL || !w->functions->bind(w->functions, i, columns, t->mapped_columns, &t->schema, err)) return false;
+    if (program_calls_functions(j->tables[i].program) && w->functions == NULL) {
+        w->functions = source->open(source->context, j->started, err);
+        if (w->functions == NULL) return false;
+        for (int k = 0; k < j->table_count; k++) {
+            struct job_table *t = &j->tables[k];
+            int count;
+            const struct pg_column *columns = pg_source_selected(t->source, &count);
+            if (!w->functions->bind(w->functions, k, columns, t->mapped_columns, &t->schema, err)) return false;
+        }
     }
-    w->mappers[i] = program_mapper(t->program, w->functions);
+    w->mappers[i] = program_mapper(j->tables[i].program, w->functions);
     return w->mappers[i] != NULL || error_memory(err, "starting a worker");
 }
 
@@ -103,7 +104,6 @@ static bool prepare(struct worker *w, struct error *err) {
         int count;
         pg_source_selected(j->tables[i].source, &count);
         if (count > widest) widest = count;
-        w->fetch_rows[i] = FIRST_FETCH;
         if (!open_mapper(w, i, err)) return false;
     }
     w->fields = calloc((size_t)widest, sizeof *w->fields);
@@ -139,7 +139,6 @@ static void free_worker(struct worker *w) {
     free(w->tracks);
     free(w->key_fields);
     free(w->mappers);
-    free(w->fetch_rows);
     free(w->delta);
     free(w->fields);
     mailbox_free(&w->mailbox);
@@ -160,14 +159,13 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->deferred_end = &w->deferred;
     items_prepare(w);
     w->mappers = calloc(tables, sizeof *w->mappers);
-    w->fetch_rows = calloc(tables, sizeof *w->fetch_rows);
     w->delta = calloc(tables, sizeof *w->delta);
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
     /* Near the end of a run no worker should sit on many chunks while another has none. */
     int share = chunks / (2 * job->workers) + 1;
     w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
-    if (w->mappers && w->fetch_rows && w->delta) {
+    if (w->mappers && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
         error_set(err, ERROR_LOCAL, "a worker's thread could not be started");
     } else {

@@ -13,14 +13,16 @@
 struct open_chunk {
     bool taken;
     struct job_chunk work;
-    struct arena *arena;      /* ranges and their SQL */
+    struct arena *arena; /* ranges and their SQL */
     struct pg_range *ranges;
-    int range_count, range;   /* `range`: the one being read */
-    bool opened;              /* its cursor is open on the server */
-    bool ended;               /* all rows were fetched */
-    bool broken;              /* rows or items of it were given up: it cannot be done before it is read again */
-    int fetched;              /* FETCHes whose rows are not all mapped */
-    int64_t pending;          /* items that are not settled */
+    int range_count, range; /* `range`: the one being read */
+    bool opened;            /* its cursor is open on the server */
+    int fetch_rows;         /* rows a FETCH, from its rows' own size */
+    int64_t came;           /* rows fetched, and those that cannot be: what counts against --limit */
+    bool ended;             /* all rows were fetched */
+    bool broken;            /* rows or items of it were given up: it cannot be done before it is read again */
+    int fetched;            /* FETCHes whose rows are not all mapped */
+    int64_t pending;        /* items that are not settled */
     struct run_counts counts;
     struct chunk_reject *rejects;
     int reject_count, reject_room, kept_rejects; /* kept: rows that the server cannot give; they outlive a reset */
@@ -31,8 +33,8 @@ struct open_chunk {
 struct fetched {
     struct pg_rowset *rows;
     struct open_chunk *chunk;
-    int refs; /* items not settled, and one while it is being mapped */
-    bool last;
+    int64_t bytes; /* memory of the rows, which all stay while one of them is needed */
+    int refs;      /* items not settled, and one while it is being mapped */
 };
 
 /* A row that may become other than one item: it is counted once, when the last of its items is settled. */
@@ -79,7 +81,6 @@ struct worker {
     struct worker_sink sink;
     struct row_track *tracks;
     int track_count, track_free; /* track_free: the first free one; -1 */
-    int *fetch_rows;             /* by table: rows a FETCH, from the rows' own size */
     struct run_counts *delta;    /* by table: not yet added to the live counts */
     struct pg_field *fields;     /* of the row under way */
     struct pg_field *key_fields; /* of a row whose key is told */
@@ -88,6 +89,7 @@ struct worker {
     bool no_more;
     struct fetched *current, *next; /* being mapped; fetched meanwhile */
     int row;                        /* of current */
+    int64_t held;                   /* bytes of all rows in memory */
     struct deferred *deferred, **deferred_end;
     int deferred_count;
     int failed_chunk;       /* whose rows the server could not give; -1 */
@@ -102,12 +104,14 @@ bool reading_take(struct worker *w, struct error *err);
 bool reading_step(struct worker *w, struct error *err);
 /* Maps rows until they run out or the writer is full. */
 bool reading_map(struct worker *w, struct error *err);
-/* Nothing can be read until something else happens (no chunk has rows left to fetch). */
+/* Nothing can be read until something else happens: no chunk has rows left to fetch, or too many rows are in memory. */
 bool reading_dry(const struct worker *w);
 /* Ends the chunks all of whose items are settled. */
 void reading_end_chunks(struct worker *w);
 /* Begins an open chunk again from its ranges: counts and items so far are forgotten. */
 void reading_reset(struct open_chunk *c);
+/* Lets go of rows for one item that is settled, or given up. */
+void reading_unref(struct worker *w, struct fetched *f);
 /* Gives up the rows that were fetched and not mapped. */
 void reading_drop(struct worker *w);
 /* Adds what was counted since the last time to the live counts. */
@@ -122,12 +126,11 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
 /* Tries again to write the items whose keys were in flight. */
 bool items_deferred(struct worker *w, struct error *err);
 /* The writer's callback. */
-void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message);
+void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+                   const char *message);
 /* Records a rejected row of a chunk. json may be NULL. */
-bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message, const char *json,
-                    size_t len, struct error *err);
-/* One use less of a FETCH's rows. */
-void items_unref(struct fetched *f);
+bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
+                    const char *json, size_t len, struct error *err);
 
 /* --- narrow.c --- */
 

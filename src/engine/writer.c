@@ -22,9 +22,9 @@ struct request {
     struct request *next;
     struct job_table *table;
     struct batch batch;
-    int attempt;      /* how often it was sent again */
-    int64_t due;      /* while waiting: when to send it again */
-    int64_t failed;   /* when it first failed; 0: it has not */
+    int attempt;    /* how often it was sent again */
+    int64_t due;    /* while waiting: when to send it again */
+    int64_t failed; /* when it first failed; 0: it has not */
     bool throttled;
     bool clock_tried; /* the clock was set by an answer's date once */
 };
@@ -366,7 +366,9 @@ static bool start(struct writer *w, struct line *line, struct error *err) {
     w->busy++;
     w->bytes += r->batch.body.len;
     http_send(line->http, line->head.data, line->head.len, r->batch.body.data, r->batch.body.len);
-    return step_line(w, line, err);
+    line->woken = false;
+    line->due = 0; /* what http_send did at once, or failed to do, its deadline tells at the next poll */
+    return true;
 }
 
 static struct line *add_line(struct writer *w) {

@@ -59,7 +59,8 @@ static bool parse_decimal(const char *text, size_t len, struct format *out) {
 }
 
 /* A text with %-parts of times. `d` alone is a number's format as well: the type decides. */
-static bool parse_time(const char *text, size_t len, const enum pg_type *type, struct format *out, struct format_problem *problem) {
+static bool parse_time(const char *text, size_t len, const enum pg_type *type, struct format *out,
+                       struct format_problem *problem) {
     const char *parts = type && *type == PG_TIME ? CLOCK_PARTS : TIME_PARTS;
     for (size_t i = 0; i < len; i++) {
         if (text[i] != '%') continue;
@@ -100,8 +101,8 @@ static bool parse_name(const char *text, size_t len, struct format *out, struct 
         out->shards = n;
         return true;
     }
-    return refuse(problem, 0, "a format is strftime (%Y-%m-%d), printf (%012d), lower, upper, hex or shard(n)", "unknown format", text,
-                  len);
+    return refuse(problem, 0, "a format is strftime (%Y-%m-%d), printf (%012d), lower, upper, hex or shard(n)", "unknown format",
+                  text, len);
 }
 
 static bool suits(const struct format *f, const char *text, size_t len, struct format_problem *problem) {
@@ -315,10 +316,11 @@ static bool run_plain(enum pg_type type, struct pg_field field, char *out, size_
         *len = truth ? 4 : 5;
         memcpy(out, truth ? "true" : "false", *len);
         return true;
-    case PG_UUID:
-        *len = PG_UUID_TEXT;
-        return pg_uuid_text(field, out);
-    case PG_DATE: case PG_TIME: case PG_TIMESTAMP: case PG_TIMESTAMPTZ: {
+    case PG_UUID: *len = PG_UUID_TEXT; return pg_uuid_text(field, out);
+    case PG_DATE:
+    case PG_TIME:
+    case PG_TIMESTAMP:
+    case PG_TIMESTAMPTZ: {
         enum pg_moment m = pg_moment(type, field, &t);
         if (m != PG_MOMENT_OK) {
             *why = moment_problem(m);
@@ -327,11 +329,15 @@ static bool run_plain(enum pg_type type, struct pg_field field, char *out, size_
         *len = pg_time_iso(type, &t, out);
         return true;
     }
-    case PG_JSON: case PG_JSONB: case PG_SERVER_JSON:
+    case PG_JSON:
+    case PG_JSONB:
+    case PG_SERVER_JSON:
         if (!pg_json(type, field, &json)) return false;
         field = json;
         break;
-    case PG_TEXT: case PG_SERVER_TEXT: case PG_BYTEA: break;
+    case PG_TEXT:
+    case PG_SERVER_TEXT:
+    case PG_BYTEA: break;
     default: {
         enum pg_number n = pg_number_text(type, field, out, len);
         if (n != PG_NUMBER_OK) *why = number_problem(n);

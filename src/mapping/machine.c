@@ -113,6 +113,7 @@ static enum map_result machine_map(struct row_mapper *self, const struct pg_row 
     enum map_result all = MAP_FILTERED;
     m->row = row;
     m->reject = reject;
+    if (m->functions) m->functions->begin(m->functions);
     if (p->map >= 0) return m->functions->map(m->functions, p->table, p->map, row, sink, reject);
     for (int i = 0; i < p->item_count; i++) {
         const struct item_program *item = &p->items[i];

@@ -23,7 +23,7 @@ static bool bind_key(struct compiler *c, struct item_program *p, const struct it
     int i = find_op(p, key->name);
     *place = i;
     if (i < 0) {
-        if (!needed) return true;
+        if (!needed || key->type != DYNAMODB_ANY) return true; /* declared by its type alone: other items have it */
         snprintf(text, sizeof text, "%s is the attribute \"%s\", which the plan does not map", what, key->name);
         return program_wrong(c->err, &spec->place, text);
     }

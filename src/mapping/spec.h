@@ -58,8 +58,8 @@ enum attribute_role { ROLE_PLAIN, ROLE_TABLE_KEY, ROLE_INDEX_KEY, ROLE_TTL };
 struct attribute_spec {
     const char *name;
     enum attribute_role role;
-    int index;      /* ROLE_INDEX_KEY: place in the schema's indexes; else -1 */
-    bool sort;      /* ROLE_INDEX_KEY: a sort key */
+    int index; /* ROLE_INDEX_KEY: place in the schema's indexes; else -1 */
+    bool sort; /* ROLE_INDEX_KEY: a sort key */
     struct value_spec value;
 };
 

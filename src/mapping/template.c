@@ -22,10 +22,11 @@ struct scan {
     const char *source, *at, *end;
 };
 
-static bool problem_set(struct template_problem *p, const struct scan *s, const char *at, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+static bool problem_set(struct template_problem *p, const struct scan *s, const char *at, const char *hint, const char *format,
+                        ...) __attribute__((format(printf, 5, 6)));
 
-static bool problem_set(struct template_problem *p, const struct scan *s, const char *at, const char *hint, const char *format, ...) {
+static bool problem_set(struct template_problem *p, const struct scan *s, const char *at, const char *hint, const char *format,
+                        ...) {
     if (p == NULL) return false;
     p->at = (size_t)(at - s->source);
     va_list args;
@@ -39,16 +40,19 @@ static bool problem_set(struct template_problem *p, const struct scan *s, const 
 static bool scan_column(struct scan *s, struct piece *piece, struct template_problem *problem) {
     const char *open = s->at, *name = open + 1;
     const char *close = memchr(name, '}', (size_t)(s->end - name));
-    if (close == NULL) return problem_set(problem, s, open, "close it with }, or write {{ for a brace", "an open brace is not closed");
+    if (close == NULL)
+        return problem_set(problem, s, open, "close it with }, or write {{ for a brace", "an open brace is not closed");
     const char *colon = memchr(name, ':', (size_t)(close - name));
     *piece = (struct piece){.column = true, .text = name, .len = (size_t)((colon ? colon : close) - name)};
     if (piece->len == 0) return problem_set(problem, s, open, "write {Column} or {Column:format}", "a column's name is missing");
     const char *inner = memchr(name, '{', (size_t)(close - name));
-    if (inner) return problem_set(problem, s, inner, "close the first one with }, or write {{ for a brace", "a brace inside a brace");
+    if (inner)
+        return problem_set(problem, s, inner, "close the first one with }, or write {{ for a brace", "a brace inside a brace");
     if (colon) {
         piece->format = colon + 1;
         piece->format_len = (size_t)(close - colon - 1);
-        if (piece->format_len == 0) return problem_set(problem, s, colon, "leave the colon out, or say a format", "an empty format");
+        if (piece->format_len == 0)
+            return problem_set(problem, s, colon, "leave the colon out, or say a format", "an empty format");
     }
     s->at = close + 1;
     return true;

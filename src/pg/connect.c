@@ -48,8 +48,7 @@ static bool ports_are_sound(const PQconninfoOption *options) {
 }
 
 static bool check_uri(const char *uri, struct error *err) {
-    if (uri == NULL || (!is_uri(uri) && strchr(uri, '=') == NULL))
-        return true; /* a database's name, to libpq */
+    if (uri == NULL || (!is_uri(uri) && strchr(uri, '=') == NULL)) return true; /* a database's name, to libpq */
     PQconninfoOption *options = PQconninfoParse(uri, NULL);
     bool sound = options && ports_are_sound(options) && !(is_uri(uri) && has_stray_at(uri));
     PQconninfoFree(options);
@@ -58,9 +57,8 @@ static bool check_uri(const char *uri, struct error *err) {
               "the connection string of the source cannot be read (it is not shown, since it may "
               "hold a password)");
     error_code(err, "08001");
-    return error_hint(
-        err, "write postgresql://user@host:5432/database or \"host=... dbname=... user=...\"; in a URI, "
-             "write @ : / ? %% of a user or password as %%40 %%3A %%2F %%3F %%25");
+    return error_hint(err, "write postgresql://user@host:5432/database or \"host=... dbname=... user=...\"; in a URI, "
+                           "write @ : / ? %% of a user or password as %%40 %%3A %%2F %%3F %%25");
 }
 
 /* --- connecting --- */
@@ -87,8 +85,7 @@ static bool set_session(struct pg_connection *c, struct error *err) {
  * apart. */
 static bool read_identity(struct pg_connection *c, struct error *err) {
     struct error denied;
-    c->identity =
-        pg_execute(c, "SELECT system_identifier::text, current_database() FROM pg_control_system()", &denied);
+    c->identity = pg_execute(c, "SELECT system_identifier::text, current_database() FROM pg_control_system()", &denied);
     if (c->identity == NULL && strcmp(denied.code, "42501") == 0)
         c->identity = pg_execute(c, "SELECT 'unknown', current_database()", &denied);
     if (c->identity == NULL || PQntuples(c->identity) != 1) {
@@ -103,8 +100,7 @@ static bool read_identity(struct pg_connection *c, struct error *err) {
 /* What a server that answered says of itself when it will take connections again. Messages may be translated:
  * then the failure counts as lasting, and the user starts the run again. */
 static bool is_passing(const char *message) {
-    static const char *const signs[] = {"starting up", "shutting down", "recovery", "too many",
-                                        "connection slots"};
+    static const char *const signs[] = {"starting up", "shutting down", "recovery", "too many", "connection slots"};
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         if (strstr(message, signs[i])) return true;
     }
@@ -117,9 +113,8 @@ static bool refused(const struct pg_connection *c, struct error *err) {
     if (err == NULL || strstr(err->text, "FATAL") == NULL || is_passing(err->text)) return false;
     error_code(err, "28000");
     err->retryable = false;
-    return error_hint(
-        err, "check the user, the database and the password: they come from the connection string, PGUSER, "
-             "PGDATABASE, PGPASSWORD, ~/.pgpass or a service file");
+    return error_hint(err, "check the user, the database and the password: they come from the connection string, PGUSER, "
+                           "PGDATABASE, PGPASSWORD, ~/.pgpass or a service file");
 }
 
 static bool open_session(struct pg_connection *c, const char *uri, struct error *err) {
@@ -131,14 +126,12 @@ static bool open_session(struct pg_connection *c, const char *uri, struct error 
     if (PQstatus(c->pg) != CONNECTION_OK) return refused(c, err);
     c->server.version = PQserverVersion(c->pg);
     if (c->server.version < 120000) {
-        error_set(err, ERROR_SOURCE, "the server is PostgreSQL %d.%d", c->server.version / 10000,
-                  c->server.version % 10000);
+        error_set(err, ERROR_SOURCE, "the server is PostgreSQL %d.%d", c->server.version / 10000, c->server.version % 10000);
         return error_hint(err, "hlua reads from PostgreSQL 12 and newer");
     }
     const char *encoding = PQparameterStatus(c->pg, "server_encoding");
     c->server.utf8 = encoding == NULL || strcmp(encoding, "SQL_ASCII") != 0;
-    if (PQsetClientEncoding(c->pg, c->server.utf8 ? "UTF8" : "SQL_ASCII") != 0)
-        return pg_error_connection(err, c->pg);
+    if (PQsetClientEncoding(c->pg, c->server.utf8 ? "UTF8" : "SQL_ASCII") != 0) return pg_error_connection(err, c->pg);
     return set_session(c, err) && read_identity(c, err);
 }
 
@@ -234,9 +227,8 @@ void pg_result_free(struct pg_result *r) {
 /* --- the shared snapshot --- */
 
 bool pg_snapshot_export(struct pg_connection *c, struct pg_snapshot *out, struct error *err) {
-    const char *sql = c->server.version >= 130000
-                          ? "SELECT pg_export_snapshot(), pg_current_snapshot()::text"
-                          : "SELECT pg_export_snapshot(), txid_current_snapshot()::text";
+    const char *sql = c->server.version >= 130000 ? "SELECT pg_export_snapshot(), pg_current_snapshot()::text"
+                                                  : "SELECT pg_export_snapshot(), txid_current_snapshot()::text";
     if (!pg_run(c, err, PG_BEGIN)) return error_context(err, "beginning the snapshot");
     PGresult *res = pg_execute(c, sql, err);
     if (res == NULL) return error_context(err, "exporting the snapshot");

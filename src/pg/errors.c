@@ -31,9 +31,8 @@ bool pg_error_connection(struct error *err, const PGconn *pg) {
     error_set(err, ERROR_SOURCE, "%s", message);
     error_code(err, "08006");
     if (err) err->retryable = true;
-    return error_hint(
-        err, "see whether the server runs and can be reached; a run that had begun goes on when it is "
-             "started again");
+    return error_hint(err, "see whether the server runs and can be reached; a run that had begun goes on when it is "
+                           "started again");
 }
 
 static bool starts(const char *code, const char *class) {
@@ -48,14 +47,10 @@ static bool retryable(const char *code) {
 
 static void add_hint(struct error *err, const char *code, const char *text, const char *servers) {
     if (strcmp(code, "42501") == 0 && strstr(text, "row-level security")) {
-        error_hint(
-            err,
-            "row_security is off, so that no row is left out in silence: connect as the owner or as a role "
-            "with BYPASSRLS");
+        error_hint(err, "row_security is off, so that no row is left out in silence: connect as the owner or as a role "
+                        "with BYPASSRLS");
     } else if (strcmp(code, "42501") == 0) {
-        error_hint(
-            err,
-            "grant the role what it lacks (SELECT on the table, USAGE on its schema), or connect as another");
+        error_hint(err, "grant the role what it lacks (SELECT on the table, USAGE on its schema), or connect as another");
     } else if (servers) {
         error_hint(err, "%s", servers);
     } else if (starts(code, "40")) {
@@ -85,8 +80,7 @@ bool pg_error(struct error *err, const PGconn *pg, const PGresult *res) {
 
 bool pg_error_is_statement(const struct error *err) {
     if (strcmp(err->code, "42501") == 0) return false; /* insufficient_privilege is not the plan's fault */
-    return starts(err->code, "42") || starts(err->code, "22") || starts(err->code, "0A") ||
-           starts(err->code, "3F");
+    return starts(err->code, "42") || starts(err->code, "22") || starts(err->code, "0A") || starts(err->code, "3F");
 }
 
 bool pg_error_is_data(const struct error *err) {

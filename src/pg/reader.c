@@ -35,16 +35,15 @@ struct pg_reader {
 static bool begin(struct pg_reader *r, struct error *err) {
     r->statement.len = 0;
     char *id = PQescapeLiteral(pg_handle(r->c), r->snapshot, strlen(r->snapshot));
-    bool made = id && buffer_printf(&r->statement, PG_BEGIN "; SET TRANSACTION SNAPSHOT %s", id) &&
-                buffer_terminate(&r->statement);
+    bool made =
+        id && buffer_printf(&r->statement, PG_BEGIN "; SET TRANSACTION SNAPSHOT %s", id) && buffer_terminate(&r->statement);
     PQfreemem(id);
     if (!made) return error_memory(err, "importing the snapshot");
     if (!pg_run(r->c, err, r->statement.data)) {
         error_context(err, "importing the run's snapshot");
-        return err && err->hint[0]
-                   ? false
-                   : error_hint(err, "the snapshot lives as long as the connection that exported it; "
-                                     "start the run again to take a new one");
+        return err && err->hint[0] ? false
+                                   : error_hint(err, "the snapshot lives as long as the connection that exported it; "
+                                                     "start the run again to take a new one");
     }
     r->dead = false;
     return true;
@@ -69,8 +68,10 @@ struct pg_reader *pg_reader_new(const char *uri, const char *snapshot_id, struct
         r->uri = copy_text(uri);
         r->snapshot = copy_text(snapshot_id);
     }
-    if (r == NULL || (uri && r->uri == NULL) || r->snapshot == NULL) error_memory(err, "making a reader");
-    else if (connect_reader(r, err)) return r;
+    if (r == NULL || (uri && r->uri == NULL) || r->snapshot == NULL)
+        error_memory(err, "making a reader");
+    else if (connect_reader(r, err))
+        return r;
     pg_reader_free(r);
     return NULL;
 }
@@ -115,19 +116,16 @@ static bool flush(struct pg_reader *r, struct error *err) {
 static bool start_statement(struct pg_reader *r, int cursor, int rows, bool open, struct error *err) {
     if (cursor < 0 || cursor >= CURSORS_MAX || rows < 1 || r->is_open[cursor] != open || r->busy)
         return error_set(err, ERROR_LOCAL, "cursor %d is used out of turn", cursor);
-    if (r->dead)
-        return error_set(err, ERROR_SOURCE, "the reader's transaction has failed and was not restarted");
+    if (r->dead) return error_set(err, ERROR_SOURCE, "the reader's transaction has failed and was not restarted");
     r->statement.len = 0;
     for (int i = 0; i < r->closing_count; i++) {
-        if (!buffer_printf(&r->statement, "CLOSE c%d;", r->closing[i]))
-            return error_memory(err, "closing cursors");
+        if (!buffer_printf(&r->statement, "CLOSE c%d;", r->closing[i])) return error_memory(err, "closing cursors");
     }
     return true;
 }
 
 static bool send_fetch(struct pg_reader *r, int cursor, int rows, struct error *err) {
-    if (!buffer_printf(&r->statement, "FETCH FORWARD %d FROM c%d", rows, cursor) ||
-        !buffer_terminate(&r->statement))
+    if (!buffer_printf(&r->statement, "FETCH FORWARD %d FROM c%d", rows, cursor) || !buffer_terminate(&r->statement))
         return error_memory(err, "asking for rows");
     if (!PQsendQuery(pg_handle(r->c), r->statement.data)) {
         r->dead = true;
@@ -195,8 +193,7 @@ static enum pg_reader_state fail(struct pg_reader *r, struct error *err) {
     return PG_READER_FAILED;
 }
 
-static enum pg_reader_state deliver(struct pg_reader *r, struct pg_rowset **out, bool *end,
-                                    struct error *err) {
+static enum pg_reader_state deliver(struct pg_reader *r, struct pg_rowset **out, bool *end, struct error *err) {
     if (!r->failed && r->rows == NULL) {
         r->failed = true;
         error_set(&r->failure, ERROR_SOURCE, "the server answered a FETCH without rows");
@@ -214,8 +211,7 @@ static enum pg_reader_state deliver(struct pg_reader *r, struct pg_rowset **out,
     return PG_READER_ROWS;
 }
 
-enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end,
-                                    struct error *err) {
+enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err) {
     PGconn *pg = pg_handle(r->c);
     if (!r->busy) return PG_READER_WAIT;
     *cursor = r->cursor;

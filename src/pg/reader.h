@@ -34,8 +34,8 @@ bool pg_reader_wants_write(const struct pg_reader *r); /* poll for POLLOUT as we
 bool pg_reader_idle(const struct pg_reader *r);        /* nothing is under way */
 
 enum pg_reader_state {
-    PG_READER_WAIT, /* poll the fd and call again */
-    PG_READER_ROWS, /* *out holds the rows of *cursor; *end: it gave fewer than asked, and it has been closed on the server */
+    PG_READER_WAIT,   /* poll the fd and call again */
+    PG_READER_ROWS,   /* *out holds the rows of *cursor; *end: it gave fewer than asked, and it has been closed on the server */
     PG_READER_FAILED, /* err; code 22xxx: narrow down and restart; anything else is the source's failure. *cursor is set */
 };
 /* Takes what has arrived. Never blocks. *end with 0 rows is possible. Memory for one whole FETCH is libpq's. */

@@ -9,9 +9,7 @@ struct pg_rowset {
 
 struct pg_rowset *pg_rowset_new(PGresult *res) {
     struct pg_rowset *s = malloc(sizeof *s);
-    if (s)
-        *s = (struct pg_rowset){
-            .res = res, .references = 1, .rows = PQntuples(res), .columns = PQnfields(res)};
+    if (s) *s = (struct pg_rowset){.res = res, .references = 1, .rows = PQntuples(res), .columns = PQnfields(res)};
     return s;
 }
 

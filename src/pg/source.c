@@ -60,15 +60,12 @@ bool source_plan_error(struct pg_connection *c, const struct pg_source *s, struc
 /* --- the relation --- */
 
 static bool wrong_kind(const struct pg_source *s, struct error *err) {
-    const char *what = s->kind == 'i' || s->kind == 'I' ? "an index"
-                       : s->kind == 'S'                 ? "a sequence"
-                                                        : "not a relation of rows";
+    const char *what = s->kind == 'i' || s->kind == 'I' ? "an index" : s->kind == 'S' ? "a sequence" : "not a relation of rows";
     error_set(err, ERROR_PLAN, "%s is %s", s->spec->from, what);
     return error_hint(err, "from names a table, a view, a materialized view or a foreign table");
 }
 
-static bool take_relation(struct pg_connection *c, struct pg_source *s, const PGresult *res,
-                          struct error *err) {
+static bool take_relation(struct pg_connection *c, struct pg_source *s, const PGresult *res, struct error *err) {
     if (PQntuples(res) == 0) {
         error_set(err, ERROR_PLAN, "the source has no relation %s", s->spec->from);
         error_code(err, "42P01");
@@ -109,8 +106,7 @@ static bool find_relation(struct pg_connection *c, struct pg_source *s, struct e
 
 /* --- the plan's SQL --- */
 
-static bool read_columns(struct pg_connection *c, struct pg_source *s, struct source_columns *out,
-                         struct error *err) {
+static bool read_columns(struct pg_connection *c, struct pg_source *s, struct source_columns *out, struct error *err) {
     struct sql q;
     sql_init(&q);
     source_add_from(&q, s, s->oid ? s->name : "", "true");
@@ -173,9 +169,8 @@ static bool check_range(struct pg_connection *c, struct pg_source *s, struct err
         source_plan_error(c, s, err);
         error_context(err, "the key at {range} of the query");
         if (err && err->kind == ERROR_PLAN)
-            error_hint(
-                err, "the key's names must be plain there; without {range} the query is wrapped and the key "
-                     "is that of its result");
+            error_hint(err, "the key's names must be plain there; without {range} the query is wrapped and the key "
+                            "is that of its result");
     }
     bool ok = res != NULL;
     PQclear(res);
@@ -195,19 +190,18 @@ static bool describe(struct pg_connection *c, struct pg_source *s, struct error 
     if (s->spec->from && !find_relation(c, s, err)) return false;
     if (!read_columns(c, s, &s->base, err)) return s->oid ? false : wrong_query(s, err);
     if (s->base.count == 0) return error_set(err, ERROR_PLAN, "%s has no columns", s->name);
-    return apply_expressions(c, s, err) && check_where(c, s, err) && source_find_parts(c, s, err) &&
-           source_find_key(c, s, err) && check_range(c, s, err);
+    return apply_expressions(c, s, err) && check_where(c, s, err) && source_find_parts(c, s, err) && source_find_key(c, s, err) &&
+           check_range(c, s, err);
 }
 
-struct pg_source *pg_source_describe(struct pg_connection *c, const struct pg_source_spec *spec,
-                                     struct arena *a, struct error *err) {
+struct pg_source *pg_source_describe(struct pg_connection *c, const struct pg_source_spec *spec, struct arena *a,
+                                     struct error *err) {
     struct pg_source *s = arena_alloc(a, sizeof *s);
     if (s == NULL) {
         error_memory(err, "describing a source");
         return NULL;
     }
-    *s = (struct pg_source){
-        .arena = a, .spec = spec, .name = "query", .ctid_ranges = pg_server(c)->version >= 140000};
+    *s = (struct pg_source){.arena = a, .spec = spec, .name = "query", .ctid_ranges = pg_server(c)->version >= 140000};
     if ((spec->from == NULL) == (spec->query == NULL)) {
         error_set(err, ERROR_PLAN, "a table reads either from a relation or from a query");
         return NULL;

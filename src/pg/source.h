@@ -53,7 +53,7 @@ const int *pg_source_key(const struct pg_source *s, int *count);
 
 /* A half-open range of the key within one part (leaf) of the source. */
 struct pg_range {
-    const char *part;  /* the leaf relation, quoted for SQL; empty for a query */
+    const char *part;  /* the leaf relation, quoted for SQL; empty for a query, or for a relation with all its leaves */
     const char *lower; /* JSON array of the key columns' texts, e.g. ["50001"]; NULL: from the beginning */
     const char *upper; /* exclusive; NULL: to the end */
     bool lower_exclusive;

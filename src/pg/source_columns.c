@@ -43,8 +43,7 @@ static const char catalog_sql[] =
     " JOIN pg_catalog.pg_type t ON t.oid = w.type LEFT JOIN pg_catalog.pg_class c ON c.oid = w.tab"
     " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = w.tab AND a.attnum = w.num ORDER BY place";
 
-static PGresult *read_catalog(struct pg_connection *c, Oid relation, const PGresult *described,
-                              struct error *err) {
+static PGresult *read_catalog(struct pg_connection *c, Oid relation, const PGresult *described, struct error *err) {
     struct sql list[4], q;
     for (int i = 0; i < 4; i++) sql_init(&list[i]);
     for (int i = 0; i < PQnfields(described); i++) {
@@ -61,16 +60,17 @@ static PGresult *read_catalog(struct pg_connection *c, Oid relation, const PGres
     if (ok) sql_printf(&q, catalog_sql, relation, l[0], l[1], l[2], l[3]);
     const char *text = ok ? sql_text(&q) : NULL;
     PGresult *res = NULL;
-    if (text == NULL) error_memory(err, "describing columns");
-    else res = pg_execute(c, text, err);
+    if (text == NULL)
+        error_memory(err, "describing columns");
+    else
+        res = pg_execute(c, text, err);
     for (int i = 0; i < 4; i++) sql_free(&list[i]);
     sql_free(&q);
     return res;
 }
 
 /* How a value of a type is read: `value` as it is, or wrapped. */
-static bool set_reading(struct source_columns *columns, int at, Oid type, const PGresult *catalog, int row,
-                        struct arena *a) {
+static bool set_reading(struct source_columns *columns, int at, Oid type, const PGresult *catalog, int row, struct arena *a) {
     struct pg_column *column = &columns->shown[at];
     const char *value = columns->value[at];
     bool is_enum = PQgetvalue(catalog, row, 2)[0] == 't', is_tree = PQgetvalue(catalog, row, 3)[0] == 't';
@@ -101,8 +101,7 @@ static bool allocate(struct source_columns *columns, int room, struct arena *a) 
     columns->cast = arena_array(a, n, sizeof *columns->cast);
     columns->table = arena_array(a, n, sizeof *columns->table);
     columns->number = arena_array(a, n, sizeof *columns->number);
-    return columns->shown && columns->value && columns->read && columns->cast && columns->table &&
-           columns->number;
+    return columns->shown && columns->value && columns->read && columns->cast && columns->table && columns->number;
 }
 
 static char *quoted_name(const char *name, struct arena *a) {
@@ -112,8 +111,8 @@ static char *quoted_name(const char *name, struct arena *a) {
     return sql_take(&q, a);
 }
 
-static bool fill(struct source_columns *out, const PGresult *described, const PGresult *catalog,
-                 struct arena *a, struct error *err) {
+static bool fill(struct source_columns *out, const PGresult *described, const PGresult *catalog, struct arena *a,
+                 struct error *err) {
     for (int i = 0; i < PQnfields(described); i++) {
         const char *name = arena_text(a, PQfname(described, i));
         if (name == NULL) return error_memory(err, "describing columns");
@@ -126,38 +125,40 @@ static bool fill(struct source_columns *out, const PGresult *described, const PG
         out->value[i] = quoted_name(name, a);
         out->table[i] = PQftable(described, i);
         out->number[i] = PQftablecol(described, i);
-        if (!set_reading(out, i, PQftype(described, i), catalog, i, a))
-            return error_memory(err, "describing columns");
+        if (!set_reading(out, i, PQftype(described, i), catalog, i, a)) return error_memory(err, "describing columns");
         out->count++;
     }
     return true;
 }
 
-bool source_columns_read(struct pg_connection *c, const struct pg_source *s, const char *from,
-                         struct source_columns *out, struct error *err) {
+bool source_columns_read(struct pg_connection *c, const struct pg_source *s, const char *from, struct source_columns *out,
+                         struct error *err) {
     struct sql q;
     sql_init(&q);
     sql_printf(&q, "SELECT * FROM %s", from);
     const char *text = sql_text(&q);
     PGresult *described = NULL, *catalog = NULL;
     bool ok = false;
-    if (text == NULL) error_memory(err, "describing columns");
-    else if ((described = pg_describe(c, text, err)) == NULL) source_plan_error(c, s, err);
+    if (text == NULL)
+        error_memory(err, "describing columns");
+    else if ((described = pg_describe(c, text, err)) == NULL)
+        source_plan_error(c, s, err);
     else if ((catalog = read_catalog(c, s->oid, described, err)) == NULL)
         error_context(err, "describing columns");
     else if (PQntuples(catalog) != PQnfields(described))
         error_set(err, ERROR_SOURCE, "a column's type is not in the catalog");
     else if (!allocate(out, PQnfields(described) + s->spec->expression_count, s->arena))
         error_memory(err, "describing columns");
-    else ok = fill(out, described, catalog, s->arena, err);
+    else
+        ok = fill(out, described, catalog, s->arena, err);
     PQclear(described);
     PQclear(catalog);
     sql_free(&q);
     return ok;
 }
 
-bool source_columns_express(struct pg_connection *c, const struct pg_source *s, const struct pg_expression *e,
-                            int at, struct source_columns *out, struct error *err) {
+bool source_columns_express(struct pg_connection *c, const struct pg_source *s, const struct pg_expression *e, int at,
+                            struct source_columns *out, struct error *err) {
     struct sql q;
     sql_init(&q);
     sql_printf(&q, "SELECT (%s\n) FROM ", e->sql); /* the line feed ends a comment, should it end with one */
@@ -175,8 +176,10 @@ bool source_columns_express(struct pg_connection *c, const struct pg_source *s, 
         out->value[at] = arena_printf(s->arena, "(%s\n)", e->sql);
         out->table[at] = 0;
         ok = set_reading(out, at, PQftype(described, 0), catalog, 0, s->arena);
-        if (!ok) error_memory(err, "describing an expression");
-        else if (at == out->count) out->count++;
+        if (!ok)
+            error_memory(err, "describing an expression");
+        else if (at == out->count)
+            out->count++;
     } else if (catalog) {
         error_set(err, ERROR_PLAN, "the expression of column \"%s\" is not one value", e->name);
     }

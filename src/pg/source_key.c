@@ -9,8 +9,10 @@
 static PGresult *ask(struct pg_connection *c, struct error *err, struct sql *q) {
     const char *text = sql_text(q);
     PGresult *res = NULL;
-    if (text == NULL) error_memory(err, "looking up a key");
-    else res = pg_execute(c, text, err);
+    if (text == NULL)
+        error_memory(err, "looking up a key");
+    else
+        res = pg_execute(c, text, err);
     sql_free(q);
     return res;
 }
@@ -67,8 +69,10 @@ bool source_find_parts(struct pg_connection *c, struct pg_source *s, struct erro
     if (s->kind != 'p' && s->kind != 'r') return one_part(s, err);
     struct sql q;
     sql_init(&q);
-    if (s->kind == 'p') sql_printf(&q, leaves_sql, s->oid);
-    else sql_printf(&q, children_sql, s->oid, s->oid);
+    if (s->kind == 'p')
+        sql_printf(&q, leaves_sql, s->oid);
+    else
+        sql_printf(&q, children_sql, s->oid, s->oid);
     PGresult *res = ask(c, err, &q);
     if (res == NULL) return error_context(err, "listing the parts of %s", s->name);
     bool ok = take_parts(s, res, err);
@@ -109,19 +113,17 @@ static bool set_ctid(struct pg_source *s, struct error *err) {
 /* Unique, immediate, whole, valid indexes over plain columns that are NOT NULL; `extra` narrows. The best one
  * first: the primary key, else the fewest columns. */
 static void add_unique_indexes(struct sql *q, const char *relation, const char *extra) {
-    sql_printf(
-        q,
-        " FROM pg_catalog.pg_index i WHERE i.indrelid = %s AND i.indisunique AND i.indimmediate AND "
-        "i.indisvalid"
-        " AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
-        " WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT "
-        "a.attnotnull)%s",
-        relation, extra);
+    sql_printf(q,
+               " FROM pg_catalog.pg_index i WHERE i.indrelid = %s AND i.indisunique AND i.indimmediate AND "
+               "i.indisvalid"
+               " AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
+               " WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT "
+               "a.attnotnull)%s",
+               relation, extra);
 }
 
 /* Whether every part has an index that makes the key unique there: inheritance does not hand indexes down. */
-static bool unique_in_parts(struct pg_connection *c, const struct pg_source *s, bool *out,
-                            struct error *err) {
+static bool unique_in_parts(struct pg_connection *c, const struct pg_source *s, bool *out, struct error *err) {
     *out = true;
     if (s->kind != 'r' || s->part_count < 2) return true;
     struct sql q;
@@ -129,10 +131,9 @@ static bool unique_in_parts(struct pg_connection *c, const struct pg_source *s, 
     sql_add(&q, "SELECT count(*) FROM unnest('{");
     for (int i = 0; i < s->part_count; i++) sql_printf(&q, "%s%u", i ? "," : "", s->parts[i].oid);
     sql_add(&q, "}'::oid[]) AS p(part) WHERE NOT EXISTS (SELECT");
-    add_unique_indexes(
-        &q, "p.part",
-        " AND (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a WHERE"
-        " a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) <@ ARRAY[");
+    add_unique_indexes(&q, "p.part",
+                       " AND (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a WHERE"
+                       " a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) <@ ARRAY[");
     for (int i = 0; i < s->key_count; i++) {
         if (i) sql_add(&q, ", ");
         sql_literal(&q, s->key[i].shown.name);
@@ -179,8 +180,7 @@ static bool find_own_key(struct pg_connection *c, struct pg_source *s, struct er
     bool ok = true, unique = count > 0;
     s->key = arena_array(s->arena, (size_t)count + 1, sizeof *s->key);
     if (s->key == NULL) ok = error_memory(err, "describing a source");
-    for (int i = 0; ok && i < count; i++)
-        ok = set_key(s, i, source_columns_find(&s->base, PQgetvalue(res, i, 0)), err);
+    for (int i = 0; ok && i < count; i++) ok = set_key(s, i, source_columns_find(&s->base, PQgetvalue(res, i, 0)), err);
     PQclear(res);
     s->key_count = count;
     s->key_kind = PG_KEY_COLUMNS;
@@ -203,8 +203,7 @@ static bool check_plan_key(struct pg_connection *c, struct pg_source *s, struct 
     sql_init(&q);
     sql_add(&q, "SELECT 1");
     add_unique_indexes(&q, oid, " AND i.indkey[0:i.indnkeyatts - 1] <@ ARRAY[");
-    for (int i = 0; i < s->key_count; i++)
-        sql_printf(&q, "%s%d", i ? ", " : "", s->base.number[s->key[i].base]);
+    for (int i = 0; i < s->key_count; i++) sql_printf(&q, "%s%d", i ? ", " : "", s->base.number[s->key[i].base]);
     sql_add(&q, "]::int2[] LIMIT 1");
     PGresult *res = ask(c, err, &q);
     if (res == NULL) return error_context(err, "checking the key of %s", s->name);
@@ -213,8 +212,7 @@ static bool check_plan_key(struct pg_connection *c, struct pg_source *s, struct 
     if (unique && !unique_in_parts(c, s, &unique, err)) return false;
     if (unique) return true;
     error_set(err, ERROR_PLAN, "the key of %s is not unique: no unique index covers it", s->name);
-    return error_hint(err,
-                      "name the columns of a unique index, or leave key out to use the relation's own key");
+    return error_hint(err, "name the columns of a unique index, or leave key out to use the relation's own key");
 }
 
 static bool take_plan_key(struct pg_connection *c, struct pg_source *s, struct error *err) {

@@ -24,8 +24,8 @@ static char *middle_sql(const struct pg_source *s, const struct pg_range *r, str
     return sql_take(&q, a);
 }
 
-bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r,
-                      struct arena *a, const char **middle, int64_t *rows, struct error *err) {
+bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
+                      const char **middle, int64_t *rows, struct error *err) {
     *middle = NULL;
     *rows = 0;
     if (s->key_kind == PG_KEY_NONE) {
@@ -45,12 +45,11 @@ bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const 
     if (found) *middle = source_boundary(s, res, 0, a);
     PQclear(res);
     if (!found || *middle) return true;
-    return error_set(err, ERROR_SOURCE, "a key of %s is no text in UTF-8: the row that fails cannot be found",
-                     s->name);
+    return error_set(err, ERROR_SOURCE, "a key of %s is no text in UTF-8: the row that fails cannot be found", s->name);
 }
 
-bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r,
-                         struct arena *a, const char **key, struct error *err) {
+bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
+                         const char **key, struct error *err) {
     struct sql q;
     *key = NULL;
     sql_init(&q);

@@ -42,12 +42,11 @@ struct source_part {
 struct pg_source {
     struct arena *arena;
     const struct pg_source_spec *spec;
-    const char *name; /* pg_source_name */
-    const char
-        *alias; /* a relation's own name, quoted: leaves are read under it, so that expressions may use it */
-    Oid oid;    /* 0: a query */
-    char kind;  /* relkind; 0: a query */
-    bool whole; /* read through the relation itself: its leaves may not be read, or it has none */
+    const char *name;              /* pg_source_name */
+    const char *alias;             /* a relation's own name, quoted: leaves are read under it, so that expressions may use it */
+    Oid oid;                       /* 0: a query */
+    char kind;                     /* relkind; 0: a query */
+    bool whole;                    /* read through the relation itself: its leaves may not be read, or it has none */
     struct source_columns base;    /* as the relation or query has them */
     struct source_columns columns; /* after the plan's expressions */
     enum pg_key_kind key_kind;
@@ -66,12 +65,12 @@ struct pg_source {
 };
 
 /* source_columns.c. The columns of `SELECT * FROM from`; names are unique, else ERROR_PLAN. */
-bool source_columns_read(struct pg_connection *c, const struct pg_source *s, const char *from,
-                         struct source_columns *out, struct error *err);
+bool source_columns_read(struct pg_connection *c, const struct pg_source *s, const char *from, struct source_columns *out,
+                         struct error *err);
 /* Replaces a column by an expression, or appends it, in place `at` (== out->count: appends; there is room).
  */
-bool source_columns_express(struct pg_connection *c, const struct pg_source *s, const struct pg_expression *e,
-                            int at, struct source_columns *out, struct error *err);
+bool source_columns_express(struct pg_connection *c, const struct pg_source *s, const struct pg_expression *e, int at,
+                            struct source_columns *out, struct error *err);
 /* The place of a name; -1. */
 int source_columns_find(const struct source_columns *columns, const char *name);
 /* Writes the hint for a column that is not there. Returns false. */
@@ -110,10 +109,9 @@ struct source_size {
     double width; /* bytes a row */
     double pages; /* 0: not a heap */
 };
-bool source_size_part(struct pg_connection *c, const struct pg_source *s, const struct source_part *part,
-                      struct source_size *out, struct error *err);
-bool source_size_query(struct pg_connection *c, const struct pg_source *s, struct source_size *out,
-                       struct error *err);
+bool source_size_part(struct pg_connection *c, const struct pg_source *s, const struct source_part *part, struct source_size *out,
+                      struct error *err);
+bool source_size_query(struct pg_connection *c, const struct pg_source *s, struct source_size *out, struct error *err);
 
 struct source_boundaries {
     const char **texts; /* ascending, all different */
@@ -122,8 +120,8 @@ struct source_boundaries {
 };
 /* Boundaries about `rows` rows apart in one part (the query: a part named ""). */
 bool source_sample(struct pg_connection *c, const struct pg_source *s, const struct source_part *part,
-                   const struct source_size *size, double rows, struct arena *a,
-                   struct source_boundaries *out, struct error *err);
+                   const struct source_size *size, double rows, struct arena *a, struct source_boundaries *out,
+                   struct error *err);
 /* Runs a SELECT that may fail with class 22 without ending c's transaction: then true with *out NULL. */
 bool source_try(struct pg_connection *c, const char *sql, PGresult **out, struct error *err);
 

@@ -59,15 +59,15 @@ static bool is_integer_key(const struct pg_source *s) {
     return s->key_count == 1 && (type == PG_INT2 || type == PG_INT4 || type == PG_INT8);
 }
 
-static bool read_span(struct cutter *k, const struct source_part *part, int64_t *least, int64_t *most,
-                      bool *found) {
+static bool read_span(struct cutter *k, const struct source_part *part, int64_t *least, int64_t *most, bool *found) {
     struct sql q;
     sql_init(&q);
     sql_printf(&q, "SELECT min(%s), max(%s) FROM ", k->s->key[0].sql, k->s->key[0].sql);
     source_add_from(&q, k->s, part->name, "true");
     const char *text = sql_text(&q);
     PGresult *res = NULL;
-    if (text == NULL) error_memory(k->err, "cutting the source into ranges");
+    if (text == NULL)
+        error_memory(k->err, "cutting the source into ranges");
     else if ((res = pg_execute(k->c, text, k->err)) == NULL)
         error_context(k->err, "reading the key of %s", part->name);
     bool ok = res != NULL;
@@ -82,8 +82,7 @@ static bool read_span(struct cutter *k, const struct source_part *part, int64_t 
 }
 
 /* Evenly filled: boundaries at equal distances. *done says whether it was. */
-static bool cut_integers(struct cutter *k, const struct source_part *part, const struct source_size *size,
-                         bool *done) {
+static bool cut_integers(struct cutter *k, const struct source_part *part, const struct source_size *size, bool *done) {
     int64_t least = 0, most = 0;
     bool found;
     *done = false;
@@ -123,12 +122,9 @@ static bool cut_sample(struct cutter *k, const struct source_part *part, const s
     struct source_boundaries sample = {.rows = -1};
     struct source_size filtered = *size;
     double apart = rows_a_range(k, size);
-    if (size->rows > apart && !source_sample(k->c, k->s, part, size, apart, k->arena, &sample, k->err))
-        return false;
+    if (size->rows > apart && !source_sample(k->c, k->s, part, size, apart, k->arena, &sample, k->err)) return false;
     /* Not sampled, or too few rows: with `where` the planner's guess is nearer than the size of the whole. */
-    if (sample.rows < 0 && k->s->spec->where && k->s->oid &&
-        !source_size_query(k->c, k->s, &filtered, k->err))
-        return false;
+    if (sample.rows < 0 && k->s->spec->where && k->s->oid && !source_size_query(k->c, k->s, &filtered, k->err)) return false;
     k->s->estimate += sample.rows >= 0 ? sample.rows : fmin(filtered.rows, size->rows);
     return sample.count ? add_between(k, part->name, sample.texts, sample.count) : add_whole(k, part->name);
 }
@@ -142,8 +138,7 @@ static bool cut_part(struct cutter *k, const struct source_part *part) {
         k->s->estimate += size.rows;
         return add_whole(k, part->name);
     }
-    bool even = is_integer_key(k->s) && size.pages > 0 && k->s->spec->where == NULL &&
-                size.rows > rows_a_range(k, &size);
+    bool even = is_integer_key(k->s) && size.pages > 0 && k->s->spec->where == NULL && size.rows > rows_a_range(k, &size);
     if (even && !cut_integers(k, part, &size, &done)) return false;
     return done || cut_sample(k, part, &size);
 }
@@ -180,8 +175,8 @@ static bool check_nulls(struct cutter *k, bool *split) {
     return ok;
 }
 
-bool pg_source_ranges(struct pg_connection *c, struct pg_source *s, int64_t rows, int64_t bytes,
-                      struct arena *a, struct pg_range **out, int *count, struct error *err) {
+bool pg_source_ranges(struct pg_connection *c, struct pg_source *s, int64_t rows, int64_t bytes, struct arena *a,
+                      struct pg_range **out, int *count, struct error *err) {
     struct cutter k = {.c = c, .s = s, .rows = (double)rows, .bytes = (double)bytes, .arena = a, .err = err};
     bool split;
     s->estimate = 0;

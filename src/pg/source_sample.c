@@ -13,7 +13,8 @@
 #define PAGES_A_RANGE 20.0  /* rows of one page are often neighbours, so pages count, not rows */
 #define PAGES_MIN 300.0
 #define ROWS_A_RANGE 20.0
-#define COUNTED_PAGES 4096.0 /* a table without statistics is counted up to here (32 MB), beyond it sampled  \
+#define COUNTED_PAGES                                                                                                            \
+    4096.0 /* a table without statistics is counted up to here (32 MB), beyond it sampled  \
                               */
 
 static double larger(double a, double b) {
@@ -27,8 +28,10 @@ static double number(const PGresult *res, int row, int column) {
 static PGresult *ask(struct pg_connection *c, struct sql *q, struct error *err) {
     const char *text = sql_text(q);
     PGresult *res = NULL;
-    if (text == NULL) error_memory(err, "sampling the source");
-    else res = pg_execute(c, text, err);
+    if (text == NULL)
+        error_memory(err, "sampling the source");
+    else
+        res = pg_execute(c, text, err);
     sql_free(q);
     return res;
 }
@@ -50,8 +53,8 @@ bool source_try(struct pg_connection *c, const char *sql, PGresult **out, struct
 /* --- sizes --- */
 
 /* The planner's guess: "... (cost=0.00..18.50 rows=850 width=68)". */
-static bool explain(struct pg_connection *c, const struct pg_source *s, const char *part,
-                    struct source_size *out, struct error *err) {
+static bool explain(struct pg_connection *c, const struct pg_source *s, const char *part, struct source_size *out,
+                    struct error *err) {
     struct sql q;
     struct pg_range all = {.part = part};
     sql_init(&q);
@@ -69,14 +72,12 @@ static bool explain(struct pg_connection *c, const struct pg_source *s, const ch
     return true;
 }
 
-bool source_size_query(struct pg_connection *c, const struct pg_source *s, struct source_size *out,
-                       struct error *err) {
+bool source_size_query(struct pg_connection *c, const struct pg_source *s, struct source_size *out, struct error *err) {
     return explain(c, s, s->oid ? s->name : "", out, err);
 }
 
 /* Rows of a table that was never analyzed. */
-static bool count_rows(struct pg_connection *c, const struct source_part *part, struct source_size *size,
-                       struct error *err) {
+static bool count_rows(struct pg_connection *c, const struct source_part *part, struct source_size *size, struct error *err) {
     double fraction = size->pages > COUNTED_PAGES ? PAGES_MIN / size->pages : 1;
     struct sql q;
     sql_init(&q);
@@ -90,8 +91,7 @@ static bool count_rows(struct pg_connection *c, const struct source_part *part, 
 }
 
 /* A heap's rows: the density of the last analyze on the pages of now. */
-static bool size_heap(struct pg_connection *c, const struct source_part *part, struct source_size *out,
-                      struct error *err) {
+static bool size_heap(struct pg_connection *c, const struct source_part *part, struct source_size *out, struct error *err) {
     struct sql q;
     sql_init(&q);
     sql_printf(&q,
@@ -101,14 +101,15 @@ static bool size_heap(struct pg_connection *c, const struct source_part *part, s
     PGresult *res = ask(c, &q, err);
     if (res == NULL || PQntuples(res) == 0) {
         PQclear(res);
-        return res ? error_set(err, ERROR_SOURCE, "%s is gone", part->name)
-                   : error_context(err, "measuring %s", part->name);
+        return res ? error_set(err, ERROR_SOURCE, "%s is gone", part->name) : error_context(err, "measuring %s", part->name);
     }
     double tuples = number(res, 0, 0), pages = number(res, 0, 1), bytes = number(res, 0, 3);
     *out = (struct source_size){.pages = number(res, 0, 2)};
     PQclear(res);
-    if (tuples > 0 && pages > 0) out->rows = tuples / pages * out->pages;
-    else if (out->pages > 0 && !count_rows(c, part, out, err)) return false;
+    if (tuples > 0 && pages > 0)
+        out->rows = tuples / pages * out->pages;
+    else if (out->pages > 0 && !count_rows(c, part, out, err))
+        return false;
     out->width = out->rows >= 1 ? larger(bytes / out->rows, 1) : 1;
     return true;
 }
@@ -117,8 +118,8 @@ static bool is_heap(const struct pg_source *s, const struct source_part *part) {
     return !s->whole && (part->kind == 'r' || part->kind == 'm');
 }
 
-bool source_size_part(struct pg_connection *c, const struct pg_source *s, const struct source_part *part,
-                      struct source_size *out, struct error *err) {
+bool source_size_part(struct pg_connection *c, const struct pg_source *s, const struct source_part *part, struct source_size *out,
+                      struct error *err) {
     return is_heap(s, part) ? size_heap(c, part, out, err) : explain(c, s, part->name, out, err);
 }
 
@@ -126,8 +127,7 @@ bool source_size_part(struct pg_connection *c, const struct pg_source *s, const 
 
 /* SELECT of every step-th key, in order, and the sample's size. `keys` is "x AS k1, y AS k2", `source` what
  * follows it. */
-static void add_picks(struct sql *q, const struct pg_source *s, const char *keys, const char *source,
-                      double step) {
+static void add_picks(struct sql *q, const struct pg_source *s, const char *keys, const char *source, double step) {
     sql_add(q, "SELECT ");
     source_add_key_texts(q, s);
     sql_add(q, ", total FROM (SELECT r.*, row_number() OVER (ORDER BY ");
@@ -139,8 +139,7 @@ static void add_picks(struct sql *q, const struct pg_source *s, const char *keys
 static bool take_boundaries(const struct pg_source *s, const PGresult *res, double fraction, struct arena *a,
                             struct source_boundaries *out, struct error *err) {
     int rows = PQntuples(res);
-    *out =
-        (struct source_boundaries){.texts = arena_array(a, (size_t)rows + 1, sizeof *out->texts), .rows = -1};
+    *out = (struct source_boundaries){.texts = arena_array(a, (size_t)rows + 1, sizeof *out->texts), .rows = -1};
     if (out->texts == NULL) return error_memory(err, "sampling the source");
     for (int i = 0; i < rows; i++) {
         const char *text = source_boundary(s, res, i, a);
@@ -151,9 +150,8 @@ static bool take_boundaries(const struct pg_source *s, const PGresult *res, doub
     return true;
 }
 
-static bool pick(struct pg_connection *c, const struct pg_source *s, const char *keys, struct sql *source,
-                 double fraction, double rows, struct arena *a, struct source_boundaries *out, bool *failed,
-                 struct error *err) {
+static bool pick(struct pg_connection *c, const struct pg_source *s, const char *keys, struct sql *source, double fraction,
+                 double rows, struct arena *a, struct source_boundaries *out, bool *failed, struct error *err) {
     struct sql q;
     sql_init(&q);
     const char *text = sql_text(source);
@@ -185,8 +183,8 @@ static char *aliased_keys(const struct pg_source *s, struct arena *a) {
 
 /* Pages of a heap, or a share of a view's, query's or foreign table's rows. */
 static bool sample_part(struct pg_connection *c, const struct pg_source *s, const struct source_part *part,
-                        const struct source_size *size, double rows, bool where, struct arena *a,
-                        struct source_boundaries *out, bool *failed, struct error *err) {
+                        const struct source_size *size, double rows, bool where, struct arena *a, struct source_boundaries *out,
+                        bool *failed, struct error *err) {
     struct sql q;
     struct pg_range all = {.part = part->name};
     double fraction = 1;
@@ -209,8 +207,8 @@ static bool sample_part(struct pg_connection *c, const struct pg_source *s, cons
 /* --- a query whose key is one table's --- */
 
 /* The table, and its columns under the key's aliases; *keys NULL when the key comes from elsewhere. */
-static bool find_key_table(struct pg_connection *c, const struct pg_source *s, struct source_part *table,
-                           char **keys, struct arena *a, struct error *err) {
+static bool find_key_table(struct pg_connection *c, const struct pg_source *s, struct source_part *table, char **keys,
+                           struct arena *a, struct error *err) {
     *keys = NULL;
     Oid oid = s->base.table[s->key[0].base];
     for (int i = 0; i < s->key_count; i++) {
@@ -219,23 +217,20 @@ static bool find_key_table(struct pg_connection *c, const struct pg_source *s, s
     if (oid == 0) return true;
     struct sql q, columns;
     sql_init(&q);
-    sql_printf(
-        &q,
-        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %u AND c.relkind IN ('r', "
-        "'m')"
-        " AND NOT c.relhassubclass",
-        oid);
+    sql_printf(&q,
+               "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind FROM pg_catalog.pg_class c"
+               " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %u AND c.relkind IN ('r', "
+               "'m')"
+               " AND NOT c.relhassubclass",
+               oid);
     PGresult *res = ask(c, &q, err);
     if (res == NULL) return error_context(err, "looking up the key's table");
     sql_init(&columns);
     if (PQntuples(res) == 1) {
-        *table = (struct source_part){
-            .name = arena_text(a, PQgetvalue(res, 0, 0)), .oid = oid, .kind = PQgetvalue(res, 0, 1)[0]};
+        *table = (struct source_part){.name = arena_text(a, PQgetvalue(res, 0, 0)), .oid = oid, .kind = PQgetvalue(res, 0, 1)[0]};
         sql_init(&q);
         sql_printf(&q, "SELECT quote_ident(attname) FROM unnest('{");
-        for (int i = 0; i < s->key_count; i++)
-            sql_printf(&q, "%s%d", i ? "," : "", s->base.number[s->key[i].base]);
+        for (int i = 0; i < s->key_count; i++) sql_printf(&q, "%s%d", i ? "," : "", s->base.number[s->key[i].base]);
         sql_printf(&q,
                    "}'::int[]) WITH ORDINALITY AS k(number, place) JOIN pg_catalog.pg_attribute"
                    " ON attrelid = %u AND attnum = number ORDER BY place",
@@ -243,8 +238,7 @@ static bool find_key_table(struct pg_connection *c, const struct pg_source *s, s
         PQclear(res);
         res = ask(c, &q, err);
         if (res == NULL) return error_context(err, "looking up the key's table");
-        for (int i = 0; i < PQntuples(res); i++)
-            sql_printf(&columns, "%s%s AS k%d", i ? ", " : "", PQgetvalue(res, i, 0), i + 1);
+        for (int i = 0; i < PQntuples(res); i++) sql_printf(&columns, "%s%s AS k%d", i ? ", " : "", PQgetvalue(res, i, 0), i + 1);
         if (PQntuples(res) == s->key_count && table->name) *keys = sql_take(&columns, a);
     }
     PQclear(res);
@@ -252,9 +246,8 @@ static bool find_key_table(struct pg_connection *c, const struct pg_source *s, s
     return true;
 }
 
-static bool sample_key_table(struct pg_connection *c, const struct pg_source *s,
-                             const struct source_size *size, double rows, struct arena *a,
-                             struct source_boundaries *out, bool *failed, struct error *err) {
+static bool sample_key_table(struct pg_connection *c, const struct pg_source *s, const struct source_size *size, double rows,
+                             struct arena *a, struct source_boundaries *out, bool *failed, struct error *err) {
     struct source_part table;
     struct source_size base;
     char *keys;
@@ -275,16 +268,15 @@ static bool sample_key_table(struct pg_connection *c, const struct pg_source *s,
 }
 
 bool source_sample(struct pg_connection *c, const struct pg_source *s, const struct source_part *part,
-                   const struct source_size *size, double rows, struct arena *a,
-                   struct source_boundaries *out, struct error *err) {
+                   const struct source_size *size, double rows, struct arena *a, struct source_boundaries *out,
+                   struct error *err) {
     bool failed = true;
     *out = (struct source_boundaries){.rows = -1};
     if (s->oid == 0 && !sample_key_table(c, s, size, rows, a, out, &failed, err)) goto failure;
     if (failed && !sample_part(c, s, part, size, rows, true, a, out, &failed, err)) goto failure;
     /* A row on which `where` itself fails must not end the run: it will be found, and rejected, while
      * reading. */
-    if (failed && s->spec->where && !sample_part(c, s, part, size, rows, false, a, out, &failed, err))
-        goto failure;
+    if (failed && s->spec->where && !sample_part(c, s, part, size, rows, false, a, out, &failed, err)) goto failure;
     return true;
 failure:
     return error_context(err, "sampling the key of %s", s->name);

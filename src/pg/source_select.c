@@ -25,8 +25,7 @@ bool pg_source_select(struct pg_source *s, const bool *used, struct error *err) 
     s->selected = arena_array(s->arena, room, sizeof *s->selected);
     s->selected_read = arena_array(s->arena, room, sizeof *s->selected_read);
     s->key_places = arena_array(s->arena, (size_t)s->key_count + 1, sizeof *s->key_places);
-    if (s->selected == NULL || s->selected_read == NULL || s->key_places == NULL)
-        return error_memory(err, "choosing columns");
+    if (s->selected == NULL || s->selected_read == NULL || s->key_places == NULL) return error_memory(err, "choosing columns");
     s->selected_count = 0;
     for (int i = 0; i < s->columns.count; i++) {
         if (used[i]) add_selected(s, s->columns.shown[i], s->columns.read[i]);
@@ -129,8 +128,10 @@ void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, cha
         append(&l, s->key[i].shown.name, strlen(s->key[i].shown.name));
         append(&l, "=", 1);
         struct pg_field f = row->fields[place];
-        if (f.len < 0) append(&l, "NULL", 4);
-        else append_value(&l, s->key[i].shown.type, f);
+        if (f.len < 0)
+            append(&l, "NULL", 4);
+        else
+            append_value(&l, s->key[i].shown.type, f);
     }
     l.out[l.used] = '\0';
 }

@@ -26,6 +26,10 @@ void source_add_from(struct sql *q, const struct pg_source *s, const char *part,
         add_query(q, s->spec->query, range);
         return;
     }
+    if (*part == '\0') {
+        sql_add(q, s->name);
+        return;
+    }
     bool is_leaf = strcmp(part, s->name) != 0;
     bool only = !s->whole && (s->kind == 'r' || (s->kind == 'p' && is_leaf));
     sql_printf(q, "%s%s", only ? "ONLY " : "", part);
@@ -34,8 +38,10 @@ void source_add_from(struct sql *q, const struct pg_source *s, const char *part,
 
 void source_add_key(struct sql *q, const struct pg_source *s, bool aliased) {
     for (int i = 0; i < s->key_count; i++) {
-        if (aliased) sql_printf(q, "%sk%d", i ? ", " : "", i + 1);
-        else sql_printf(q, "%s%s", i ? ", " : "", s->key[i].sql);
+        if (aliased)
+            sql_printf(q, "%sk%d", i ? ", " : "", i + 1);
+        else
+            sql_printf(q, "%s%s", i ? ", " : "", s->key[i].sql);
     }
 }
 

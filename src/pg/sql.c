@@ -36,8 +36,7 @@ void sql_printf(struct sql *s, const char *format, ...) {
 static void add_quoted(struct sql *s, const char *text, char quote) {
     char pair[3] = {quote, quote, '\0'};
     bool ok = buffer_append(&s->text, &quote, 1);
-    for (; ok && *text; text++)
-        ok = *text == quote ? buffer_append_text(&s->text, pair) : buffer_append(&s->text, text, 1);
+    for (; ok && *text; text++) ok = *text == quote ? buffer_append_text(&s->text, pair) : buffer_append(&s->text, text, 1);
     if (!ok || !buffer_append(&s->text, &quote, 1)) s->failed = true;
 }
 

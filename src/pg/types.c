@@ -13,10 +13,14 @@ bool pg_bool(struct pg_field f, bool *out) {
 }
 
 bool pg_integer(enum pg_type type, struct pg_field f, int64_t *out) {
-    if (type == PG_INT8 && f.len == 8) *out = read_int64(f.data);
-    else if (type == PG_INT4 && f.len == 4) *out = read_int32(f.data);
-    else if (type == PG_INT2 && f.len == 2) *out = read_int16(f.data);
-    else return false;
+    if (type == PG_INT8 && f.len == 8)
+        *out = read_int64(f.data);
+    else if (type == PG_INT4 && f.len == 4)
+        *out = read_int32(f.data);
+    else if (type == PG_INT2 && f.len == 2)
+        *out = read_int16(f.data);
+    else
+        return false;
     return true;
 }
 

@@ -140,8 +140,7 @@ static bool uses(const struct catalog_key *key, int position) {
 static bool check_all_used(const struct catalog_table *t, struct error *err) {
     for (int i = 0; i < t->attribute_count; i++) {
         bool used = uses(&t->key, i);
-        for (int k = 0; k < t->index_count && !used; k++)
-            used = uses(&t->indexes[k].key, i);
+        for (int k = 0; k < t->index_count && !used; k++) used = uses(&t->indexes[k].key, i);
         if (!used)
             return refuse_value(err,
                                 "One or more parameter values were invalid: Some AttributeDefinitions are not "
@@ -179,8 +178,7 @@ static bool add_tags(struct catalog_table *t, struct slice body, struct error *e
             !doc_get_text(element, "Value", tag.value, sizeof tag.value))
             return refuse_value(err, "a tag needs a Key and a Value");
         int at = 0;
-        while (at < t->tag_count && strcmp(t->tags[at].key, tag.key) != 0)
-            at++;
+        while (at < t->tag_count && strcmp(t->tags[at].key, tag.key) != 0) at++;
         if (at == CATALOG_TAGS_MAX) return refuse_value(err, "Too many tags");
         t->tags[at] = tag;
         if (at == t->tag_count) t->tag_count++;
@@ -206,8 +204,7 @@ static bool create(struct catalog *c, struct slice body, struct buffer *out, str
     if (t == NULL) return error_memory(err, "creating a table");
     bool ok = define(t, body, err);
     struct catalog_table **link = &c->first;
-    while (ok && *link && strcmp((*link)->name, t->name) < 0)
-        link = &(*link)->next;
+    while (ok && *link && strcmp((*link)->name, t->name) < 0) link = &(*link)->next;
     if (ok && *link && strcmp((*link)->name, t->name) == 0)
         ok = refuse(err, "ResourceInUseException", "Table already exists: %s", t->name);
     if (!ok) {
@@ -225,8 +222,7 @@ static bool drop(struct catalog *c, struct catalog_table *t, struct buffer *out,
                                  "Disable deletion protection first.");
     bool ok = describe_table(t, "TableDescription", "DELETING", out, err);
     struct catalog_table **link = &c->first;
-    while (*link != t)
-        link = &(*link)->next;
+    while (*link != t) link = &(*link)->next;
     *link = t->next;
     table_free(t);
     return ok;

@@ -85,8 +85,7 @@ bool describe_list(const struct catalog *c, struct slice body, struct buffer *ou
     doc_get_integer(body, "Limit", &limit);
     const struct catalog_table *t = c->first, *last = NULL;
     bool ok = buffer_append_text(out, "{\"TableNames\":[");
-    while (t && strcmp(t->name, after) <= 0)
-        t = t->next;
+    while (t && strcmp(t->name, after) <= 0) t = t->next;
     for (; ok && t && count < limit; t = t->next, count++) {
         ok = buffer_printf(out, "%s\"%s\"", count ? "," : "", t->name);
         last = t;

@@ -11,13 +11,11 @@ static bool in_word(char c) {
 
 /* Finds the word at or after `at`: a name with its # or :, one of <= >= <>, or a single mark. */
 static void find_word(struct expression *e, const char *at) {
-    while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')
-        at++;
+    while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r') at++;
     const char *end = at;
     if (*end == '#' || *end == ':' || in_word(*end)) {
         end++;
-        while (in_word(*end))
-            end++;
+        while (in_word(*end)) end++;
     } else if ((*end == '<' || *end == '>') && (end[1] == '=' || end[1] == '>')) {
         end += 2;
     } else if (*end) {

@@ -143,8 +143,7 @@ static bool exchange(struct forward *f, const struct request *r, struct slice bo
     if (head.close) disconnect(f);
     if (head.words[1].len != 3) return unreachable(f, "its status is not a number", err);
     *status = 0;
-    for (int i = 0; i < 3; i++)
-        *status = *status * 10 + (head.words[1].data[i] - '0');
+    for (int i = 0; i < 3; i++) *status = *status * 10 + (head.words[1].data[i] - '0');
     if (*status < 100 || *status > 999) return unreachable(f, "its status is not a number", err);
     *text = (struct slice){f->in.data + head.bytes, head.content_length};
     return true;

@@ -3,10 +3,8 @@
 #include <string.h>
 
 static struct slice trimmed(const char *from, const char *to) {
-    while (from < to && (*from == ' ' || *from == '\t'))
-        from++;
-    while (from < to && (to[-1] == ' ' || to[-1] == '\t'))
-        to--;
+    while (from < to && (*from == ' ' || *from == '\t')) from++;
+    while (from < to && (to[-1] == ' ' || to[-1] == '\t')) to--;
     return (struct slice){from, (size_t)(to - from)};
 }
 

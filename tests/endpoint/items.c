@@ -54,8 +54,7 @@ static size_t bucket_of(const struct items *items, uint64_t hash) {
 /* The link to the first item in its chain that is not before the place. */
 static struct item **place(const struct items *items, uint64_t hash, struct item_key key) {
     struct item **link = &items->buckets[bucket_of(items, hash)];
-    while (*link && compare_place(*link, hash, key) < 0)
-        link = &(*link)->next;
+    while (*link && compare_place(*link, hash, key) < 0) link = &(*link)->next;
     return link;
 }
 
@@ -134,8 +133,7 @@ static const struct item *first_from_bucket(const struct items *items, size_t bu
 const struct item *items_from(const struct items *items, uint64_t hash) {
     if (items->bits == 0) return NULL;
     const struct item *item = first_from_bucket(items, bucket_of(items, hash));
-    while (item && item->hash < hash)
-        item = items_next(items, item);
+    while (item && item->hash < hash) item = items_next(items, item);
     return item;
 }
 

@@ -142,10 +142,8 @@ static bool print_last(struct page *p, const struct item *last, struct error *er
     if (!view_read(p->table, item_json(last), &v, err)) return false;
     bool ok = buffer_append_text(p->out, ",\"LastEvaluatedKey\":{");
     for (int k = 0; k < 2 && keys[k]; k++) {
-        for (int i = 0; i < keys[k]->partitions; i++)
-            ok = ok && print_key(p, &v, printed, keys[k]->partition[i], &any);
-        for (int i = 0; i < keys[k]->sorts; i++)
-            ok = ok && print_key(p, &v, printed, keys[k]->sort[i], &any);
+        for (int i = 0; i < keys[k]->partitions; i++) ok = ok && print_key(p, &v, printed, keys[k]->partition[i], &any);
+        for (int i = 0; i < keys[k]->sorts; i++) ok = ok && print_key(p, &v, printed, keys[k]->sort[i], &any);
     }
     return (ok && buffer_append_text(p->out, "}")) || error_memory(err, "answering");
 }

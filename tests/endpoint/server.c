@@ -109,8 +109,7 @@ static bool receive(struct connection *c, size_t want, bool *over) {
     if (*over) return false;
     ssize_t n;
     char *dst = c->in.data + c->in.len;
-    do
-        n = c->session ? tls_session_read(c->session, dst, room) : recv(c->fd, dst, room, 0);
+    do n = c->session ? tls_session_read(c->session, dst, room) : recv(c->fd, dst, room, 0);
     while (n < 0 && errno == EINTR);
     if (n <= 0) {
         *over = n == 0 || errno != EAGAIN;
@@ -364,8 +363,7 @@ struct server *server_new(int port, struct tls *tls, const struct server_handler
 
 void server_free(struct server *s) {
     if (s == NULL) return;
-    while (s->connections)
-        connection_close(s, s->connections);
+    while (s->connections) connection_close(s, s->connections);
     if (s->listener >= 0) close(s->listener);
     if (s->epoll >= 0) close(s->epoll);
     free(s);

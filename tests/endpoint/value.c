@@ -76,8 +76,7 @@ static size_t number_bytes(const struct number *n, unsigned char *out) {
     memcpy(out + len, n->digits, n->count);
     len += n->count;
     if (!n->negative) return len;
-    for (size_t i = 0; i < len; i++)
-        out[i] = (unsigned char)~out[i];
+    for (size_t i = 0; i < len; i++) out[i] = (unsigned char)~out[i];
     out[len++] = 0xff;
     return len;
 }
@@ -95,8 +94,7 @@ static int base64_value(char c) {
 static long base64_decode(struct slice text, unsigned char *dst) {
     if (text.len % 4 != 0) return -1;
     size_t pad = 0;
-    while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=')
-        pad++;
+    while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=') pad++;
     long len = 0;
     for (size_t i = 0; i < text.len; i += 4) {
         unsigned bits = 0;

@@ -18,8 +18,7 @@ bool view_read(const struct catalog_table *t, struct slice item, struct view *v,
     struct json j;
     enum json_token token;
     v->count = v->size = 0;
-    for (int i = 0; i < t->attribute_count; i++)
-        v->keys[i].type[0] = '\0';
+    for (int i = 0; i < t->attribute_count; i++) v->keys[i].type[0] = '\0';
     json_init(&j, item.data, item.len);
     if (json_next(&j) != JSON_OBJECT) return refuse(err, "SerializationException", "an item is not a map");
     while ((token = json_next(&j)) == JSON_KEY) {
@@ -133,8 +132,7 @@ bool view_has(const struct view *v, const struct catalog_key *key) {
 /* With several attributes each is closed by 00 01, and a 00 within becomes 00 FF, so that no value runs into the next. */
 static bool close_part(struct buffer *out, size_t start) {
     size_t zeros = 0;
-    for (size_t i = start; i < out->len; i++)
-        zeros += out->data[i] == '\0';
+    for (size_t i = start; i < out->len; i++) zeros += out->data[i] == '\0';
     if (!buffer_reserve(out, zeros + 2)) return false;
     size_t from = out->len, to = out->len + zeros;
     out->len = to;

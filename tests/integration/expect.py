@@ -8,6 +8,7 @@ import binascii
 import datetime
 import json
 import re
+import struct
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
@@ -140,12 +141,22 @@ def natural(f):
     if f.type in NUMBERS:
         if not re.fullmatch(r"[-+.0-9eE]+", f.text):
             raise Reject("value")
-        return N(f.text)
+        return N(shortest(f) if f.type in ("float4", "float8") else f.text)
     if f.type in TIMES:
         return S(iso(f))
     if f.type == "bytea":
         return B(bytes.fromhex(f.text[2:]))
     return tree(parse(f.text)) if f.tree else S(f.text)
+
+
+def shortest(f):
+    """A float's shortest text that reads back the same. (The server's own may be a digit longer, at a tie.)"""
+    value = float(f.text)
+    if f.type == "float8":
+        return repr(value)
+    single = struct.pack("f", value)
+    texts = (f"{struct.unpack('f', single)[0]:.{digits}e}" for digits in range(9))
+    return next(t for t in texts if float(t) < 3.5e38 and struct.pack("f", float(t)) == single)
 
 
 def formatted(f, how):
@@ -334,7 +345,7 @@ def number_size(text):
     """1 + half the significant digits left of the point + half of those right of it + 1 for a sign."""
     value = Decimal(text).normalize(EXACT)
     if not value:
-        return 1 + 1
+        return 1
     sign, digits, exponent = value.as_tuple()
     left = max(0, min(len(digits), len(digits) + exponent))
     right = len(digits) - left

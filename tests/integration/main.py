@@ -1,7 +1,6 @@
 """Runs the tests of this folder one after another and prints TAP: see run, which calls it."""
 import importlib
 import inspect
-import os
 import pathlib
 import signal
 import sys
@@ -52,7 +51,7 @@ def run(stage, number, label, test):
         problem = traceback.format_exc()
     finally:
         if place:
-            place.close(keep=bool(problem) and bool(os.environ.get("KEEP")))
+            place.close()
     took = time.monotonic() - begin
     print(f"{'not ok' if problem else 'ok'} {number} - {label} ({took:.1f} s){note}")
     if problem:

@@ -1,7 +1,6 @@
 """Where one test works: a folder, a database, a plan, a target, and hlua run on them."""
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -51,7 +50,7 @@ class Result:
                 raise AssertionError(f"standard error lacks {text!r}:\n{self.error}")
 
     def __str__(self):
-        return f"exit code {self.code}\n{self.error[-3000:]}\n{self.output[-1000:]}"
+        return f"exit code {self.code}\n{self.error[-3000:]}\n{self.output[-1500:]}"
 
 
 class Running:
@@ -116,16 +115,13 @@ class Place:
             "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "") + ":exitcode=99",
         }
 
-    def close(self, keep=False):
+    def close(self):
         for child in self.children:
             if child.alive():
                 child.kill()
                 child.process.wait()
         if self._connection:
             self._connection.close()
-        if keep:
-            print(f"# kept: {self.folder}, database {self.database}")
-            return
         if self.made:
             with psycopg.connect(self._uri("postgres"), autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
@@ -188,9 +184,10 @@ class Place:
         """A table name of this test alone, for engines that tests share."""
         return f"{name}-{self.number}"
 
-    def start(self, *arguments, plan="plan.lua", environment=(), json=True, prefix=(), **popen):
-        command = [*prefix, servers.HLUA, str(plan), *arguments, *(["--json"] if json else [])]
-        running = Running(command, {**self.environment, **dict(environment)}, self.folder, **popen)
+    def start(self, *arguments, plan="plan.lua", json=True, program=servers.HLUA, **popen):
+        """Starts hlua in the test's folder; `popen` are subprocess.Popen's."""
+        command = [program, plan, *arguments, *(["--json"] if json else [])]
+        running = Running(command, self.environment, self.folder, **popen)
         self.children.append(running)
         return running
 

@@ -1,5 +1,6 @@
 """The servers that the tests share, and those they start for themselves: thin callers of scripts/servers.sh, and the
 endpoint. All listen on the loopback, on free ports, and are stopped by their own process ids."""
+import json
 import os
 import pathlib
 import shutil
@@ -112,3 +113,10 @@ class Endpoint(client.Endpoint):
         """How many BatchWriteItem and PutItem requests came so far."""
         done = self.counts()["operations"]
         return sum(done.get(name, {}).get("requests", 0) for name in ("BatchWriteItem", "PutItem"))
+
+    def logged(self):
+        """hlua's requests so far, as the log has them; those of boto3 and of the tests' own operations left out."""
+        with open(self.log) as file:
+            lines = [json.loads(line) for line in file if line.endswith("\n")]
+        agent = lambda line: next((v for k, v in line["headers"] if k.lower() == "user-agent"), "")
+        return [line for line in lines if line["op"] not in (None, "Faults", "Counts") and "Boto3" not in agent(line)]

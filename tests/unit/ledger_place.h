@@ -51,7 +51,7 @@ static inline int tear_down(void **state) {
     return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static const char *beside(const char *suffix) {
+static inline const char *beside(const char *suffix) {
     static char name[256];
     snprintf(name, sizeof name, "%s%s", path, suffix);
     return name;
@@ -66,8 +66,7 @@ static inline int files_in(const char *name) {
     DIR *d = opendir(name);
     if (d == NULL) return -1;
     int n = 0;
-    while (readdir(d))
-        n++;
+    while (readdir(d)) n++;
     closedir(d);
     return n - 2;
 }
@@ -115,8 +114,7 @@ static inline struct run_counts counts_of(int i, int rejected) {
 
 static inline bool plan_run(struct ledger *l, int chunks, int64_t *run) {
     struct pg_range ranges[64] = {{0}};
-    for (int i = 0; i < chunks; i++)
-        ranges[i].part = "dbo.\"Logs\"";
+    for (int i = 0; i < chunks; i++) ranges[i].part = "dbo.\"Logs\"";
     return ledger_run_create(l, "", "plan", "identity", 1, run, &e) && ledger_table_plan(l, *run, &logs, ranges, chunks, &e);
 }
 

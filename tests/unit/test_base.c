@@ -176,7 +176,9 @@ static void clock_tells_time(void **state) {
     static const struct {
         int64_t seconds;
         const char *text;
-    } table[] = {{0, "1970-01-01T00:00:00Z"}, {951782400, "2000-02-29T00:00:00Z"}, {-1, "1969-12-31T23:59:59Z"},
+    } table[] = {{0, "1970-01-01T00:00:00Z"},
+                 {951782400, "2000-02-29T00:00:00Z"},
+                 {-1, "1969-12-31T23:59:59Z"},
                  {253402300799, "9999-12-31T23:59:59Z"}};
     char out[21];
     for (size_t i = 0; i < 4; i++) {
@@ -206,8 +208,9 @@ static void nearest_names(void **state) {
     static const struct {
         const char *wanted;
         int found;
-    } table[] = {{"logid", 0}, {"LogID", 0}, {"Log_Id", 0}, {"LogTimestmp", 1}, {"Servicename", 2}, {"Usrid", 3},
-                 {"dbo.Logs", 4}, {"\"UserId\"", 3}, {"Amount", -1}, {"x", -1}, {"", -1}};
+    } table[] = {{"logid", 0},       {"LogID", 0}, {"Log_Id", 0},   {"LogTimestmp", 1},
+                 {"Servicename", 2}, {"Usrid", 3}, {"dbo.Logs", 4}, {"\"UserId\"", 3},
+                 {"Amount", -1},     {"x", -1},    {"", -1}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         int found = nearest_find(table[i].wanted, names, 5);
         if (found != table[i].found) fail_msg("%s: %d", table[i].wanted, found);
@@ -245,11 +248,16 @@ static void embedded_files_are_there(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffer_grows),        cmocka_unit_test(buffer_has_a_maximum),
-        cmocka_unit_test(arena_gives_zeroed_memory), cmocka_unit_test(arena_copies),
-        cmocka_unit_test(errors_are_values),   cmocka_unit_test(hash_vectors),
-        cmocka_unit_test(clock_tells_time),    cmocka_unit_test(jitter_is_even),
-        cmocka_unit_test(nearest_names),       cmocka_unit_test(embedded_files_are_there),
+        cmocka_unit_test(buffer_grows),
+        cmocka_unit_test(buffer_has_a_maximum),
+        cmocka_unit_test(arena_gives_zeroed_memory),
+        cmocka_unit_test(arena_copies),
+        cmocka_unit_test(errors_are_values),
+        cmocka_unit_test(hash_vectors),
+        cmocka_unit_test(clock_tells_time),
+        cmocka_unit_test(jitter_is_even),
+        cmocka_unit_test(nearest_names),
+        cmocka_unit_test(embedded_files_are_there),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -72,8 +72,7 @@ static int test_setup(void **state) {
                                         "AWS_WEB_IDENTITY_TOKEN_FILE",
                                         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
                                         "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unsetenv(names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
     clear_files();
     return setenv("HOME", home, 1);
 }

@@ -1,10 +1,10 @@
 /* The client of small calls against a scripted peer: what it sends again, heals, gives up, and says. */
+#include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <arpa/inet.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,8 +69,8 @@ static void *serve(void *arg) {
             int at = p->requests <= p->count ? p->requests - 1 : p->count - 1;
             const struct answer *a = &p->answers[at];
             char out[4096];
-            int n = snprintf(out, sizeof out, "HTTP/1.1 %d Any\r\nContent-Length: %zu\r\n%s\r\n%s", a->status,
-                             strlen(a->body), a->headers, a->body);
+            int n = snprintf(out, sizeof out, "HTTP/1.1 %d Any\r\nContent-Length: %zu\r\n%s\r\n%s", a->status, strlen(a->body),
+                             a->headers, a->body);
             if (send(fd, out, (size_t)n, MSG_NOSIGNAL) != n) break;
         }
         close(fd);
@@ -106,8 +106,8 @@ static struct dynamodb_client *open_client(const struct peer *p) {
 }
 
 /* Calls ListTables against a script; the result of the call. */
-static bool call(const struct answer *answers, int count, int64_t retry_ns, struct peer *p,
-                 struct buffer *response, struct error *err) {
+static bool call(const struct answer *answers, int count, int64_t retry_ns, struct peer *p, struct buffer *response,
+                 struct error *err) {
     open_peer(p, answers, count);
     struct dynamodb_client *c = open_client(p);
     dynamodb_client_set_patience(c, &(struct dynamodb_patience){.retry_ns = retry_ns});
@@ -120,10 +120,9 @@ static bool call(const struct answer *answers, int count, int64_t retry_ns, stru
     return ok;
 }
 
-#define CALL(answers, retry_ns, p, response, err)                                                            \
+#define CALL(answers, retry_ns, p, response, err)                                                                                \
     call(answers, (int)(sizeof(answers) / sizeof(answers)[0]), retry_ns, p, response, err)
-#define FAILED(type, message)                                                                                \
-    "{\"__type\":\"com.amazonaws.dynamodb.v20120810#" type "\",\"message\":\"" message "\"}"
+#define FAILED(type, message) "{\"__type\":\"com.amazonaws.dynamodb.v20120810#" type "\",\"message\":\"" message "\"}"
 
 static void answered(void **state) {
     (void)state;
@@ -158,8 +157,7 @@ static void sent_again(void **state) {
 
 static void given_up(void **state) {
     (void)state;
-    static const struct answer answers[] = {
-        {400, "x-amz-retry-after: 5000\r\n", FAILED("ThrottlingException", "slow down")}};
+    static const struct answer answers[] = {{400, "x-amz-retry-after: 5000\r\n", FAILED("ThrottlingException", "slow down")}};
     struct peer p;
     struct error err;
     assert_false(CALL(answers, CLOCK_SECOND, &p, NULL, &err));
@@ -238,8 +236,7 @@ static void interrupted(void **state) {
     volatile int stop = 0;
     open_peer(&p, answers, 1);
     struct dynamodb_client *c = open_client(&p);
-    dynamodb_client_set_patience(
-        c, &(struct dynamodb_patience){.stop = &stop, .say = set_stop, .arg = (void *)&stop});
+    dynamodb_client_set_patience(c, &(struct dynamodb_patience){.stop = &stop, .say = set_stop, .arg = (void *)&stop});
     assert_false(dynamodb_call(c, "ListTables", "{}", 2, NULL, &err));
     assert_int_equal(err.kind, ERROR_INTERRUPTED);
     dynamodb_client_free(c);
@@ -287,11 +284,10 @@ static void empty_or_not(void **state) {
 /* The first CreateTable made the table though its answer was lost: the second's refusal is no failure. */
 static void created_twice(void **state) {
     (void)state;
-    static const char described[] =
-        "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{"
-        "\"AttributeName\":\"k\","
-        "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"
-        "\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"}}}";
+    static const char described[] = "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{"
+                                    "\"AttributeName\":\"k\","
+                                    "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"
+                                    "\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"}}}";
     static const struct answer answers[] = {
         {500, "", ""},
         {400, "", FAILED("ResourceInUseException", "Table already exists: t")},
@@ -312,8 +308,7 @@ static void created_twice(void **state) {
     close_peer(&p);
     if (!ok) fail_msg("%s", err.text);
     assert_int_equal(notices.count, 1);
-    assert_string_equal(notices.lines[0],
-                        "table t: this endpoint does not know UpdateTimeToLive: the time to live is not set");
+    assert_string_equal(notices.lines[0], "table t: this endpoint does not know UpdateTimeToLive: the time to live is not set");
     arena_free(notices.arena);
 
     open_peer(&p, &answers[1], 1);

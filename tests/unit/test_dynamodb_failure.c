@@ -12,12 +12,12 @@
 #include "base/json.h"
 #include "dynamodb/failure.h"
 
-#define THROTTLED                                                                                            \
-    "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ThrottlingException\",\"message\":\"Throughput "         \
-    "exceeds\","                                                                                             \
-    "\"ThrottlingReasons\":[{\"reason\":\"TableWriteKeyRangeThroughputExceeded\",\"resource\":\"arn:aws:"    \
-    "dynamodb:x\"},"                                                                                         \
-    "{\"resource\":\"arn\",\"reason\":\"IndexWriteMaxOnDemandThroughputExceeded\"},"                         \
+#define THROTTLED                                                                                                                \
+    "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ThrottlingException\",\"message\":\"Throughput "                             \
+    "exceeds\","                                                                                                                 \
+    "\"ThrottlingReasons\":[{\"reason\":\"TableWriteKeyRangeThroughputExceeded\",\"resource\":\"arn:aws:"                        \
+    "dynamodb:x\"},"                                                                                                             \
+    "{\"resource\":\"arn\",\"reason\":\"IndexWriteMaxOnDemandThroughputExceeded\"},"                                             \
     "{\"reason\":\"TableWriteKeyRangeThroughputExceeded\"}]}"
 
 static struct dynamodb_failure parse(int status, const char *body) {
@@ -28,9 +28,8 @@ static struct dynamodb_failure parse(int status, const char *body) {
 
 static void types_and_messages(void **state) {
     (void)state;
-    struct dynamodb_failure f = parse(
-        400,
-        "{\"__type\":\"com.amazon.coral.validate#ValidationException\",\"message\":\"One or more \\u00e9\"}");
+    struct dynamodb_failure f =
+        parse(400, "{\"__type\":\"com.amazon.coral.validate#ValidationException\",\"message\":\"One or more \\u00e9\"}");
     assert_int_equal(f.status, 400);
     assert_string_equal(f.type, "ValidationException");
     assert_string_equal(f.message, "One or more \xc3\xa9");
@@ -56,16 +55,14 @@ static void types_and_messages(void **state) {
 
 static void messages_on_one_line(void **state) {
     (void)state;
-    struct dynamodb_failure f =
-        parse(400, "{\"__type\":\"a#ValidationException\",\"message\":\"two\\nlines\\tand\\u007f\"}");
+    struct dynamodb_failure f = parse(400, "{\"__type\":\"a#ValidationException\",\"message\":\"two\\nlines\\tand\\u007f\"}");
     assert_string_equal(f.message, "two lines and ");
 }
 
 static void long_messages(void **state) {
     (void)state;
     static char body[40000];
-    size_t used =
-        (size_t)snprintf(body, sizeof body, "{\"__type\":\"a#ValidationException\",\"message\":\"x");
+    size_t used = (size_t)snprintf(body, sizeof body, "{\"__type\":\"a#ValidationException\",\"message\":\"x");
     for (int i = 0; i < 3000; i++) used += (size_t)snprintf(body + used, sizeof body - used, "\xe2\x82\xac");
     snprintf(body + used, sizeof body - used, "\"}");
     struct dynamodb_failure f = parse(400, body);
@@ -79,16 +76,13 @@ static void throttling_reasons(void **state) {
     (void)state;
     struct dynamodb_failure f = parse(400, THROTTLED);
     assert_string_equal(f.type, "ThrottlingException");
-    assert_string_equal(f.reasons,
-                        "TableWriteKeyRangeThroughputExceeded, IndexWriteMaxOnDemandThroughputExceeded");
+    assert_string_equal(f.reasons, "TableWriteKeyRangeThroughputExceeded, IndexWriteMaxOnDemandThroughputExceeded");
     assert_int_equal(f.limits, DYNAMODB_LIMIT_PARTITION | DYNAMODB_LIMIT_ON_DEMAND | DYNAMODB_LIMIT_INDEX);
     assert_int_equal(f.class, RETRY_THROTTLE);
 
-    f = parse(
-        400,
-        "{\"__type\":\"a#ProvisionedThroughputExceededException\",\"message\":\"m\",\"ThrottlingReasons\":["
-        "{\"reason\":\"TableWriteProvisionedThroughputExceeded\"},{\"reason\":"
-        "\"TableWriteAccountLimitExceeded\"}]}");
+    f = parse(400, "{\"__type\":\"a#ProvisionedThroughputExceededException\",\"message\":\"m\",\"ThrottlingReasons\":["
+                   "{\"reason\":\"TableWriteProvisionedThroughputExceeded\"},{\"reason\":"
+                   "\"TableWriteAccountLimitExceeded\"}]}");
     assert_int_equal(f.limits, DYNAMODB_LIMIT_PROVISIONED | DYNAMODB_LIMIT_ACCOUNT);
     assert_int_equal(f.class, RETRY_THROTTLE);
 
@@ -100,11 +94,10 @@ static void throttling_reasons(void **state) {
 static void many_reasons(void **state) {
     (void)state;
     char body[8000];
-    size_t used =
-        (size_t)snprintf(body, sizeof body, "{\"__type\":\"a#ThrottlingException\",\"ThrottlingReasons\":[");
+    size_t used = (size_t)snprintf(body, sizeof body, "{\"__type\":\"a#ThrottlingException\",\"ThrottlingReasons\":[");
     for (int i = 0; i < 50; i++) {
-        used += (size_t)snprintf(body + used, sizeof body - used,
-                                 "%s{\"reason\":\"Reason%dWithALongNameAccountLimit\"}", i ? "," : "", i);
+        used += (size_t)snprintf(body + used, sizeof body - used, "%s{\"reason\":\"Reason%dWithALongNameAccountLimit\"}",
+                                 i ? "," : "", i);
     }
     snprintf(body + used, sizeof body - used, "]}");
     struct dynamodb_failure f = parse(400, body);
@@ -118,8 +111,7 @@ static void bodies_of_others(void **state) {
     assert_string_equal(f.message, "HTTP 503 with an empty body");
     assert_int_equal(f.class, RETRY_TRANSIENT);
     f = parse(502, "<html>\n<h1>Bad gateway</h1>\n</html>\n");
-    assert_string_equal(
-        f.message, "HTTP 502 with a body that is no DynamoDB error: <html> <h1>Bad gateway</h1> </html>");
+    assert_string_equal(f.message, "HTTP 502 with a body that is no DynamoDB error: <html> <h1>Bad gateway</h1> </html>");
     assert_int_equal(f.class, RETRY_TRANSIENT);
     f = parse(500, "\xff\xfe");
     assert_string_equal(f.message, "HTTP 500 with a body that is not text");
@@ -152,8 +144,7 @@ static void nonsense(void **state) {
 static void clocks(void **state) {
     (void)state;
     int64_t offset = 77;
-    assert_true(dynamodb_clock_offset("Sun, 06 Nov 1994 08:49:37 GMT", 784111777, &offset) ==
-                false); /* no such service then */
+    assert_true(dynamodb_clock_offset("Sun, 06 Nov 1994 08:49:37 GMT", 784111777, &offset) == false); /* no such service then */
     assert_int_equal(offset, 77);
     assert_true(dynamodb_clock_offset("Thu, 01 Jan 2026 00:00:00 GMT", 1767225600, &offset));
     assert_int_equal(offset, 0);

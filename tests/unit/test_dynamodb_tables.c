@@ -11,19 +11,15 @@
 
 #include "dynamodb/tables.h"
 
-#define S(name)                                                                                              \
+#define S(name)                                                                                                                  \
     { name, DYNAMODB_S }
-#define N(name)                                                                                              \
+#define N(name)                                                                                                                  \
     { name, DYNAMODB_N }
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 /* The loan application's log table. */
 static struct dynamodb_index log_indexes[] = {
-    {.name = "GSI1",
-     .partition = {S("GSI1PK")},
-     .partition_count = 1,
-     .sort = {S("GSI1SK")},
-     .sort_count = 1},
+    {.name = "GSI1", .partition = {S("GSI1PK")}, .partition_count = 1, .sort = {S("GSI1SK")}, .sort_count = 1},
     {.name = "GSI2", .partition = {S("GSI2PK")}, .partition_count = 1, .sort = {S("SK")}, .sort_count = 1},
 };
 static const struct dynamodb_tag log_tags[] = {{"Environment", "dev"}, {"Component", "Integration\"Logs"}};
@@ -55,11 +51,7 @@ static struct dynamodb_index payment_indexes[] = {
      .include = included,
      .include_count = COUNT(included),
      .write_units = 7},
-    {.name = "ByAmount",
-     .local = true,
-     .sort = {N("Amount")},
-     .sort_count = 1,
-     .projection = DYNAMODB_PROJECT_KEYS_ONLY},
+    {.name = "ByAmount", .local = true, .sort = {N("Amount")}, .sort_count = 1, .projection = DYNAMODB_PROJECT_KEYS_ONLY},
 };
 static const struct dynamodb_schema payments = {
     .name = "Payments-dev",
@@ -85,53 +77,49 @@ static void expect_body(const struct dynamodb_schema *schema, const char *expect
 
 static void body_of_logs(void **state) {
     (void)state;
-    expect_body(
-        &logs,
-        "{\"TableName\":\"Logs-dev\",\"AttributeDefinitions\":["
-        "{\"AttributeName\":\"PK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"SK\",\"AttributeType\":"
-        "\"S\"},"
-        "{\"AttributeName\":\"GSI1PK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"GSI1SK\","
-        "\"AttributeType\":\"S\"},"
-        "{\"AttributeName\":\"GSI2PK\",\"AttributeType\":\"S\"}],"
-        "\"KeySchema\":[{\"AttributeName\":\"PK\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"SK\","
-        "\"KeyType\":\"RANGE\"}],"
-        "\"GlobalSecondaryIndexes\":["
-        "{\"IndexName\":\"GSI1\",\"KeySchema\":[{\"AttributeName\":\"GSI1PK\",\"KeyType\":\"HASH\"},"
-        "{\"AttributeName\":\"GSI1SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"}},"
-        "{\"IndexName\":\"GSI2\",\"KeySchema\":[{\"AttributeName\":\"GSI2PK\",\"KeyType\":\"HASH\"},"
-        "{\"AttributeName\":\"SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"}}],"
-        "\"BillingMode\":\"PAY_PER_REQUEST\","
-        "\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},"
-        "\"Tags\":[{\"Key\":\"Environment\",\"Value\":\"dev\"},{\"Key\":\"Component\",\"Value\":"
-        "\"Integration\\\"Logs\"}],"
-        "\"DeletionProtectionEnabled\":true,\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"}");
+    expect_body(&logs, "{\"TableName\":\"Logs-dev\",\"AttributeDefinitions\":["
+                       "{\"AttributeName\":\"PK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"SK\",\"AttributeType\":"
+                       "\"S\"},"
+                       "{\"AttributeName\":\"GSI1PK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"GSI1SK\","
+                       "\"AttributeType\":\"S\"},"
+                       "{\"AttributeName\":\"GSI2PK\",\"AttributeType\":\"S\"}],"
+                       "\"KeySchema\":[{\"AttributeName\":\"PK\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"SK\","
+                       "\"KeyType\":\"RANGE\"}],"
+                       "\"GlobalSecondaryIndexes\":["
+                       "{\"IndexName\":\"GSI1\",\"KeySchema\":[{\"AttributeName\":\"GSI1PK\",\"KeyType\":\"HASH\"},"
+                       "{\"AttributeName\":\"GSI1SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"}},"
+                       "{\"IndexName\":\"GSI2\",\"KeySchema\":[{\"AttributeName\":\"GSI2PK\",\"KeyType\":\"HASH\"},"
+                       "{\"AttributeName\":\"SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"}}],"
+                       "\"BillingMode\":\"PAY_PER_REQUEST\","
+                       "\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},"
+                       "\"Tags\":[{\"Key\":\"Environment\",\"Value\":\"dev\"},{\"Key\":\"Component\",\"Value\":"
+                       "\"Integration\\\"Logs\"}],"
+                       "\"DeletionProtectionEnabled\":true,\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"}");
 }
 
 static void body_of_payments(void **state) {
     (void)state;
-    expect_body(
-        &payments,
-        "{\"TableName\":\"Payments-dev\",\"AttributeDefinitions\":["
-        "{\"AttributeName\":\"CustomerId\",\"AttributeType\":\"N\"},"
-        "{\"AttributeName\":\"PaymentStatus\",\"AttributeType\":\"S\"},{\"AttributeName\":\"LoanId\","
-        "\"AttributeType\":\"N\"},"
-        "{\"AttributeName\":\"PaymentDate\",\"AttributeType\":\"S\"},{\"AttributeName\":\"PaymentId\","
-        "\"AttributeType\":\"N\"},"
-        "{\"AttributeName\":\"Amount\",\"AttributeType\":\"N\"}],"
-        "\"KeySchema\":[{\"AttributeName\":\"CustomerId\",\"KeyType\":\"HASH\"}],"
-        "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ByStatus\",\"KeySchema\":["
-        "{\"AttributeName\":\"PaymentStatus\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"LoanId\","
-        "\"KeyType\":\"HASH\"},"
-        "{\"AttributeName\":\"PaymentDate\",\"KeyType\":\"RANGE\"},{\"AttributeName\":\"PaymentId\","
-        "\"KeyType\":\"RANGE\"}],"
-        "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"Amount\",\"Status\"]},"
-        "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":7}}],"
-        "\"LocalSecondaryIndexes\":[{\"IndexName\":\"ByAmount\",\"KeySchema\":["
-        "{\"AttributeName\":\"CustomerId\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"Amount\",\"KeyType\":"
-        "\"RANGE\"}],"
-        "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"
-        "\"BillingMode\":\"PROVISIONED\","
-        "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":6}}");
+    expect_body(&payments, "{\"TableName\":\"Payments-dev\",\"AttributeDefinitions\":["
+                           "{\"AttributeName\":\"CustomerId\",\"AttributeType\":\"N\"},"
+                           "{\"AttributeName\":\"PaymentStatus\",\"AttributeType\":\"S\"},{\"AttributeName\":\"LoanId\","
+                           "\"AttributeType\":\"N\"},"
+                           "{\"AttributeName\":\"PaymentDate\",\"AttributeType\":\"S\"},{\"AttributeName\":\"PaymentId\","
+                           "\"AttributeType\":\"N\"},"
+                           "{\"AttributeName\":\"Amount\",\"AttributeType\":\"N\"}],"
+                           "\"KeySchema\":[{\"AttributeName\":\"CustomerId\",\"KeyType\":\"HASH\"}],"
+                           "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ByStatus\",\"KeySchema\":["
+                           "{\"AttributeName\":\"PaymentStatus\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"LoanId\","
+                           "\"KeyType\":\"HASH\"},"
+                           "{\"AttributeName\":\"PaymentDate\",\"KeyType\":\"RANGE\"},{\"AttributeName\":\"PaymentId\","
+                           "\"KeyType\":\"RANGE\"}],"
+                           "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"Amount\",\"Status\"]},"
+                           "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":7}}],"
+                           "\"LocalSecondaryIndexes\":[{\"IndexName\":\"ByAmount\",\"KeySchema\":["
+                           "{\"AttributeName\":\"CustomerId\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"Amount\",\"KeyType\":"
+                           "\"RANGE\"}],"
+                           "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"
+                           "\"BillingMode\":\"PROVISIONED\","
+                           "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":6}}");
 }
 
 static void body_refused(void **state) {
@@ -157,51 +145,51 @@ static void body_refused(void **state) {
 
 /* --- the description --- */
 
-#define DESCRIBED_LOGS                                                                                       \
-    "{\"Table\":{\"AttributeDefinitions\":[{\"AttributeName\":\"PK\",\"AttributeType\":\"S\"},"              \
-    "{\"AttributeName\":\"SK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"GSI1PK\",\"AttributeType\":"    \
-    "\"S\"},"                                                                                                \
-    "{\"AttributeName\":\"GSI1SK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"GSI2PK\","                  \
-    "\"AttributeType\":\"S\"}],"                                                                             \
-    "\"TableName\":\"Logs-dev\",\"KeySchema\":[{\"AttributeName\":\"PK\",\"KeyType\":\"HASH\"},"             \
-    "{\"AttributeName\":\"SK\",\"KeyType\":\"RANGE\"}],\"TableStatus\":\"ACTIVE\",\"CreationDateTime\":1."   \
-    "7E9,"                                                                                                   \
-    "\"ProvisionedThroughput\":{\"NumberOfDecreasesToday\":0,\"ReadCapacityUnits\":0,"                       \
-    "\"WriteCapacityUnits\":0},"                                                                             \
-    "\"TableSizeBytes\":1234,\"ItemCount\":56,\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/" \
-    "Logs-dev\","                                                                                            \
-    "\"TableId\":\"00000000-1111\",\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"},"            \
-    "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"GSI2\",\"KeySchema\":[{\"AttributeName\":\"GSI2PK\","      \
-    "\"KeyType\":\"HASH\"},{\"AttributeName\":\"SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{"               \
-    "\"ProjectionType\":\"ALL\"},"                                                                           \
-    "\"IndexStatus\":\"CREATING\",\"Backfilling\":true,\"ProvisionedThroughput\":{}},"                       \
-    "{\"IndexName\":\"GSI1\",\"KeySchema\":[{\"AttributeName\":\"GSI1PK\",\"KeyType\":\"HASH\"},"            \
-    "{\"AttributeName\":\"GSI1SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"},"     \
-    "\"IndexStatus\":\"ACTIVE\",\"ItemCount\":3}],"                                                          \
-    "\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},"            \
-    "\"LatestStreamArn\":\"arn:stream\",\"DeletionProtectionEnabled\":true,"                                 \
-    "\"TableClassSummary\":{\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"},\"OnDemandThroughput\":null,"     \
+#define DESCRIBED_LOGS                                                                                                           \
+    "{\"Table\":{\"AttributeDefinitions\":[{\"AttributeName\":\"PK\",\"AttributeType\":\"S\"},"                                  \
+    "{\"AttributeName\":\"SK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"GSI1PK\",\"AttributeType\":"                        \
+    "\"S\"},"                                                                                                                    \
+    "{\"AttributeName\":\"GSI1SK\",\"AttributeType\":\"S\"},{\"AttributeName\":\"GSI2PK\","                                      \
+    "\"AttributeType\":\"S\"}],"                                                                                                 \
+    "\"TableName\":\"Logs-dev\",\"KeySchema\":[{\"AttributeName\":\"PK\",\"KeyType\":\"HASH\"},"                                 \
+    "{\"AttributeName\":\"SK\",\"KeyType\":\"RANGE\"}],\"TableStatus\":\"ACTIVE\",\"CreationDateTime\":1."                       \
+    "7E9,"                                                                                                                       \
+    "\"ProvisionedThroughput\":{\"NumberOfDecreasesToday\":0,\"ReadCapacityUnits\":0,"                                           \
+    "\"WriteCapacityUnits\":0},"                                                                                                 \
+    "\"TableSizeBytes\":1234,\"ItemCount\":56,\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/"                     \
+    "Logs-dev\","                                                                                                                \
+    "\"TableId\":\"00000000-1111\",\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"},"                                \
+    "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"GSI2\",\"KeySchema\":[{\"AttributeName\":\"GSI2PK\","                          \
+    "\"KeyType\":\"HASH\"},{\"AttributeName\":\"SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{"                                   \
+    "\"ProjectionType\":\"ALL\"},"                                                                                               \
+    "\"IndexStatus\":\"CREATING\",\"Backfilling\":true,\"ProvisionedThroughput\":{}},"                                           \
+    "{\"IndexName\":\"GSI1\",\"KeySchema\":[{\"AttributeName\":\"GSI1PK\",\"KeyType\":\"HASH\"},"                                \
+    "{\"AttributeName\":\"GSI1SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"},"                         \
+    "\"IndexStatus\":\"ACTIVE\",\"ItemCount\":3}],"                                                                              \
+    "\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},"                                \
+    "\"LatestStreamArn\":\"arn:stream\",\"DeletionProtectionEnabled\":true,"                                                     \
+    "\"TableClassSummary\":{\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"},\"OnDemandThroughput\":null,"                         \
     "\"SomethingNew\":[{\"a\":[1,2]}]}}"
 
-#define DESCRIBED_PAYMENTS                                                                                   \
-    "{\"Table\":{\"TableName\":\"Payments-dev\",\"TableStatus\":\"UPDATING\",\"AttributeDefinitions\":["     \
-    "{\"AttributeName\":\"CustomerId\",\"AttributeType\":\"N\"},{\"AttributeName\":\"PaymentStatus\","       \
-    "\"AttributeType\":\"S\"},{\"AttributeName\":\"LoanId\",\"AttributeType\":\"N\"},{\"AttributeName\":"    \
-    "\"PaymentDate\","                                                                                       \
-    "\"AttributeType\":\"S\"},{\"AttributeName\":\"PaymentId\",\"AttributeType\":\"N\"},"                    \
-    "{\"AttributeName\":\"Amount\",\"AttributeType\":\"N\"}],"                                               \
-    "\"KeySchema\":[{\"AttributeName\":\"CustomerId\",\"KeyType\":\"HASH\"}],"                               \
-    "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":6},"                          \
-    "\"LocalSecondaryIndexes\":[{\"IndexName\":\"ByAmount\",\"KeySchema\":[{\"AttributeName\":"              \
-    "\"CustomerId\","                                                                                        \
-    "\"KeyType\":\"HASH\"},{\"AttributeName\":\"Amount\",\"KeyType\":\"RANGE\"}],"                           \
-    "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"                                                   \
-    "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ByStatus\",\"IndexStatus\":\"ACTIVE\",\"KeySchema\":["     \
-    "{\"AttributeName\":\"PaymentStatus\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"LoanId\",\"KeyType\":"  \
-    "\"HASH\"},"                                                                                             \
-    "{\"AttributeName\":\"PaymentDate\",\"KeyType\":\"RANGE\"},{\"AttributeName\":\"PaymentId\","            \
-    "\"KeyType\":\"RANGE\"}],"                                                                               \
-    "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"Status\",\"Amount\"]},"          \
+#define DESCRIBED_PAYMENTS                                                                                                       \
+    "{\"Table\":{\"TableName\":\"Payments-dev\",\"TableStatus\":\"UPDATING\",\"AttributeDefinitions\":["                         \
+    "{\"AttributeName\":\"CustomerId\",\"AttributeType\":\"N\"},{\"AttributeName\":\"PaymentStatus\","                           \
+    "\"AttributeType\":\"S\"},{\"AttributeName\":\"LoanId\",\"AttributeType\":\"N\"},{\"AttributeName\":"                        \
+    "\"PaymentDate\","                                                                                                           \
+    "\"AttributeType\":\"S\"},{\"AttributeName\":\"PaymentId\",\"AttributeType\":\"N\"},"                                        \
+    "{\"AttributeName\":\"Amount\",\"AttributeType\":\"N\"}],"                                                                   \
+    "\"KeySchema\":[{\"AttributeName\":\"CustomerId\",\"KeyType\":\"HASH\"}],"                                                   \
+    "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":6},"                                              \
+    "\"LocalSecondaryIndexes\":[{\"IndexName\":\"ByAmount\",\"KeySchema\":[{\"AttributeName\":"                                  \
+    "\"CustomerId\","                                                                                                            \
+    "\"KeyType\":\"HASH\"},{\"AttributeName\":\"Amount\",\"KeyType\":\"RANGE\"}],"                                               \
+    "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"                                                                       \
+    "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"ByStatus\",\"IndexStatus\":\"ACTIVE\",\"KeySchema\":["                         \
+    "{\"AttributeName\":\"PaymentStatus\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"LoanId\",\"KeyType\":"                      \
+    "\"HASH\"},"                                                                                                                 \
+    "{\"AttributeName\":\"PaymentDate\",\"KeyType\":\"RANGE\"},{\"AttributeName\":\"PaymentId\","                                \
+    "\"KeyType\":\"RANGE\"}],"                                                                                                   \
+    "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"Status\",\"Amount\"]},"                              \
     "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":5,\"WriteCapacityUnits\":7}}]}}"
 
 static struct dynamodb_description describe(const char *json, struct arena *arena) {
@@ -276,8 +264,7 @@ static void description_refused(void **state) {
     for (int i = 0; i < COUNT(table); i++) {
         struct dynamodb_description d;
         struct error err = {0};
-        if (dynamodb_description_parse(table[i], strlen(table[i]), &d, *state, &err))
-            fail_msg("%s is taken", table[i]);
+        if (dynamodb_description_parse(table[i], strlen(table[i]), &d, *state, &err)) fail_msg("%s is taken", table[i]);
         assert_int_equal(err.kind, ERROR_TARGET);
         assert_false(d.exists);
     }
@@ -317,8 +304,8 @@ static struct dynamodb_description as_planned(const struct dynamodb_schema *sche
     return (struct dynamodb_description){.exists = true, .status = "ACTIVE", .schema = *schema};
 }
 
-static void expect_notices(const struct dynamodb_schema *plan, const struct dynamodb_description *table,
-                           const char *const *lines, int count, struct arena *arena) {
+static void expect_notices(const struct dynamodb_schema *plan, const struct dynamodb_description *table, const char *const *lines,
+                           int count, struct arena *arena) {
     struct dynamodb_notices notices = {.arena = arena};
     struct error err = {0};
     if (!dynamodb_table_compare(plan, table, &notices, &err)) fail_msg("%s", err.text);
@@ -339,8 +326,8 @@ static void same_tables(void **state) {
     expect_notices(&logs, &d, NULL, 0, *state);
 }
 
-static void expect_difference(const struct dynamodb_schema *plan, const struct dynamodb_description *table,
-                              const char *text, struct arena *arena) {
+static void expect_difference(const struct dynamodb_schema *plan, const struct dynamodb_description *table, const char *text,
+                              struct arena *arena) {
     struct dynamodb_notices notices = {.arena = arena};
     struct error err = {0};
     assert_false(dynamodb_table_compare(plan, table, &notices, &err));

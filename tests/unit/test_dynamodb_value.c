@@ -252,8 +252,7 @@ static void base64_nonsense(void **state) {
                                         "Zm 9v", "Zm9-", "Zm9_", "=m9v", "Z=9v", "Zm=v"};
     unsigned char out[32];
     for (size_t i = 0; i < COUNT(wrong); i++) {
-        if (dynamodb_base64_decode(out, wrong[i], strlen(wrong[i])) != (size_t)-1)
-            fail_msg("%s is taken", wrong[i]);
+        if (dynamodb_base64_decode(out, wrong[i], strlen(wrong[i])) != (size_t)-1) fail_msg("%s is taken", wrong[i]);
     }
     for (size_t at = 0; at < 8; at++) {
         for (int byte = 0; byte < 256; byte++) {
@@ -385,13 +384,11 @@ static void item_nonsense(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(type_names),      cmocka_unit_test(number_sizes),
-        cmocka_unit_test(number_limits),   cmocka_unit_test(number_long_forms),
-        cmocka_unit_test(number_nonsense), cmocka_unit_test(number_reasons),
-        cmocka_unit_test(write_units),     cmocka_unit_test(base64_vectors),
-        cmocka_unit_test(base64_long),     cmocka_unit_test(base64_nonsense),
-        cmocka_unit_test(item_sizes),      cmocka_unit_test(item_refused),
-        cmocka_unit_test(item_nesting),    cmocka_unit_test(item_nonsense),
+        cmocka_unit_test(type_names),        cmocka_unit_test(number_sizes),    cmocka_unit_test(number_limits),
+        cmocka_unit_test(number_long_forms), cmocka_unit_test(number_nonsense), cmocka_unit_test(number_reasons),
+        cmocka_unit_test(write_units),       cmocka_unit_test(base64_vectors),  cmocka_unit_test(base64_long),
+        cmocka_unit_test(base64_nonsense),   cmocka_unit_test(item_sizes),      cmocka_unit_test(item_refused),
+        cmocka_unit_test(item_nesting),      cmocka_unit_test(item_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,8 +70,7 @@ static void peer_read_request(struct peer *p) {
         if (head && n >= head + body) break;
     }
     if (n != head + body) p->wrong++;
-    for (size_t i = head; i < n; i++)
-        p->wrong += data[i] != 'b';
+    for (size_t i = head; i < n; i++) p->wrong += data[i] != 'b';
     p->requests++;
     p->body_bytes += body;
 }
@@ -108,8 +107,7 @@ static void *peer_main(void *argument) {
         case CLOSE: peer_close(p, false); break;
         case RESET: peer_close(p, true); break;
         case AWAIT_END:
-            while (recv(p->fd, sink, sizeof sink, 0) > 0)
-                continue;
+            while (recv(p->fd, sink, sizeof sink, 0) > 0) continue;
             peer_close(p, false);
             break;
         case INTERRUPT: __atomic_store_n(&p->interrupted, 1, __ATOMIC_RELAXED); break;

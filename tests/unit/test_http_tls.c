@@ -79,8 +79,7 @@ static void serve(struct peer *p, SSL *ssl, size_t body_len) {
         p->body_bytes += got - HEAD_BYTES;
         got = 0;
         size_t step = p->byte_by_byte ? 1 : sizeof ANSWER - 1;
-        for (size_t at = 0; at < sizeof ANSWER - 1; at += step)
-            SSL_write(ssl, ANSWER + at, (int)step);
+        for (size_t at = 0; at < sizeof ANSWER - 1; at += step) SSL_write(ssl, ANSWER + at, (int)step);
     }
 }
 
@@ -146,8 +145,7 @@ static bool exchange(struct http_connection *c, struct error *err) {
 
 static void trust(const struct identity *id) {
     static const char *const names[] = {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
-    for (int i = 0; i < 3; i++)
-        unsetenv(names[i]);
+    for (int i = 0; i < 3; i++) unsetenv(names[i]);
     if (id) setenv("AWS_CA_BUNDLE", id->file, 1);
 }
 

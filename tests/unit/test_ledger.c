@@ -138,8 +138,7 @@ static void keeps_tables_and_chunks(void **state) {
 
     OK(ledger_chunks(l, run, 0, arena, &chunks, &n, &e));
     assert_int_equal(n, 3);
-    for (int i = 0; i < n; i++)
-        assert_true(chunks[i].number == i && !chunks[i].done);
+    for (int i = 0; i < n; i++) assert_true(chunks[i].number == i && !chunks[i].done);
     assert_string_equal(chunks[0].range.part, "\"a\".\"b'c\"");
     assert_string_equal(chunks[0].range.upper, "[\"10\"]");
     assert_true(chunks[0].range.lower == NULL && !chunks[0].range.lower_exclusive);

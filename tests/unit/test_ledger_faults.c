@@ -118,8 +118,7 @@ static int write_chunks(void) {
     const struct ledger_reject r = {"Id=1", "reason", "message", item};
     CHECK(l);
     say_ready();
-    for (int i = 0; i < rounds; i++)
-        CHECK(ledger_chunk_done(l, 1, 0, i % 50, &c, "1:1:", 1, &r, 1, &e));
+    for (int i = 0; i < rounds; i++) CHECK(ledger_chunk_done(l, 1, 0, i % 50, &c, "1:1:", 1, &r, 1, &e));
     ledger_close(l);
     return 0;
 }
@@ -176,8 +175,7 @@ static void survives_kills(void **state) {
         if (i % 5 == 0) { /* it may have said so before it died */
             char x;
             assert_int_equal(fcntl(ready[0], F_SETFL, O_NONBLOCK), 0);
-            while (read(ready[0], &x, 1) == 1)
-                continue;
+            while (read(ready[0], &x, 1) == 1) continue;
             assert_int_equal(fcntl(ready[0], F_SETFL, 0), 0);
         }
         struct ledger *l = open_or_fail(i % 2 ? LEDGER_READ : LEDGER_WRITE);
@@ -254,8 +252,7 @@ static void read_only_folder(void **state) {
     assert_int_equal(chmod(folder, 0755), 0);
     prepare_run(2);
     static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(chmod(beside(suffixes[i]), 0444), 0);
+    for (int i = 0; i < 4; i++) assert_int_equal(chmod(beside(suffixes[i]), 0444), 0);
     assert_int_equal(chmod(folder, 0555), 0);
     in_child(read_in_closed_folder);
     assert_int_equal(chmod(folder, 0755), 0);
@@ -323,8 +320,7 @@ static int full_at_each_size(void) {
         limit_files((rlim_t)kb * 1024 + (kb % 3 ? 100 : 0));
         struct ledger *l = ledger_open(path, LEDGER_WRITE, &e);
         if (l && plan_run(l, 10, &run)) {
-            while (done < 10 && ledger_chunk_done(l, run, 0, done, &c, "1:1:", 1, &r, 1, &e))
-                done++;
+            while (done < 10 && ledger_chunk_done(l, run, 0, done, &c, "1:1:", 1, &r, 1, &e)) done++;
         }
         if (done < 10) CHECK(strcmp(e.code, "full") == 0 && e.kind == ERROR_LOCAL);
         done == 10 ? complete++ : refused++;

@@ -90,8 +90,7 @@ static void test_floats(void **state) {
     char out[PG_NUMBER_MAX];
     size_t len;
     assert_int_equal(pg_number_text(PG_FLOAT8, field("\x7f\xf8\0\0\0\0\0\0", 8), out, &len), PG_NUMBER_NAN);
-    assert_int_equal(pg_number_text(PG_FLOAT8, field("\xff\xf0\0\0\0\0\0\0", 8), out, &len),
-                     PG_NUMBER_INFINITE);
+    assert_int_equal(pg_number_text(PG_FLOAT8, field("\xff\xf0\0\0\0\0\0\0", 8), out, &len), PG_NUMBER_INFINITE);
     assert_int_equal(pg_number_text(PG_FLOAT4, field("\x7f\x80\0\0", 4), out, &len), PG_NUMBER_INFINITE);
     assert_int_equal(pg_number_text(PG_FLOAT8, field("\0\0\0\0", 4), out, &len), PG_NUMBER_BAD);
 }
@@ -107,8 +106,7 @@ static void test_floats_round_trip(void **state) {
         if (!isfinite(value)) continue;
         char bytes[8], out[PG_NUMBER_MAX + 1];
         size_t len;
-        assert_int_equal(pg_number_text(PG_FLOAT8, integer(bytes, (int64_t)seed, 8), out, &len),
-                         PG_NUMBER_OK);
+        assert_int_equal(pg_number_text(PG_FLOAT8, integer(bytes, (int64_t)seed, 8), out, &len), PG_NUMBER_OK);
         out[len] = '\0';
         assert_true(len < 40 && strtod(out, NULL) == value);
     }
@@ -124,8 +122,7 @@ static struct pg_field numeric(char *b, int count, int weight, int sign, int sca
     return field(b, 8 + 2 * count);
 }
 #define DIGITS(...) (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int))
-#define NUMERIC(b, weight, sign, scale, ...)                                                                 \
-    numeric(b, DIGITS(__VA_ARGS__), weight, sign, scale, (int[]){__VA_ARGS__})
+#define NUMERIC(b, weight, sign, scale, ...) numeric(b, DIGITS(__VA_ARGS__), weight, sign, scale, (int[]){__VA_ARGS__})
 
 static void test_numeric(void **state) {
     (void)state;
@@ -139,19 +136,16 @@ static void test_numeric(void **state) {
     check_number(PG_NUMERIC, NUMERIC(b, -2, 0, 8, 1200), "0.00001200");
     check_number(PG_NUMERIC, NUMERIC(b, -3, 0x4000, 10, 1200), "-0.0000000012");
     check_number(PG_NUMERIC, NUMERIC(b, 0, 0, 6, 9999, 9999, 9900), "9999.999999");
-    check_number(PG_NUMERIC, NUMERIC(b, 1, 0, 0, 0, 12), "12");   /* a zero in front is no harm */
-    check_number(PG_NUMERIC, NUMERIC(b, 0, 0x4000, 1, 0), "0.0"); /* nor is a negative zero */
-    check_number(PG_NUMERIC, NUMERIC(b, 0, 0, 1000, 1, 5000),
-                 "1.5"); /* a scale that does not fit loses its zeros */
+    check_number(PG_NUMERIC, NUMERIC(b, 1, 0, 0, 0, 12), "12");       /* a zero in front is no harm */
+    check_number(PG_NUMERIC, NUMERIC(b, 0, 0x4000, 1, 0), "0.0");     /* nor is a negative zero */
+    check_number(PG_NUMERIC, NUMERIC(b, 0, 0, 1000, 1, 5000), "1.5"); /* a scale that does not fit loses its zeros */
     char out[PG_NUMBER_MAX];
     size_t len;
     assert_int_equal(pg_number_text(PG_NUMERIC, NUMERIC(b, 100, 0, 0, 1), out, &len), PG_NUMBER_LONG);
     assert_int_equal(pg_number_text(PG_NUMERIC, NUMERIC(b, -90, 0, 400, 1), out, &len), PG_NUMBER_LONG);
     assert_int_equal(pg_number_text(PG_NUMERIC, numeric(b, 0, 0, 0xC000, 0, NULL), out, &len), PG_NUMBER_NAN);
-    assert_int_equal(pg_number_text(PG_NUMERIC, numeric(b, 0, 0, 0xD000, 0, NULL), out, &len),
-                     PG_NUMBER_INFINITE);
-    assert_int_equal(pg_number_text(PG_NUMERIC, numeric(b, 0, 0, 0xF000, 0, NULL), out, &len),
-                     PG_NUMBER_INFINITE);
+    assert_int_equal(pg_number_text(PG_NUMERIC, numeric(b, 0, 0, 0xD000, 0, NULL), out, &len), PG_NUMBER_INFINITE);
+    assert_int_equal(pg_number_text(PG_NUMERIC, numeric(b, 0, 0, 0xF000, 0, NULL), out, &len), PG_NUMBER_INFINITE);
 }
 
 static void check_bad(struct pg_field f) {
@@ -235,8 +229,8 @@ static void test_calendar(void **state) {
             for (int d = 1; d <= lengths[month - 1] + (month == 2 && leap); d++, day++) {
                 char b[8];
                 struct pg_time t;
-                if (pg_moment(PG_DATE, integer(b, day, 4), &t) != PG_MOMENT_OK || t.year != year ||
-                    t.month != month || t.day != d)
+                if (pg_moment(PG_DATE, integer(b, day, 4), &t) != PG_MOMENT_OK || t.year != year || t.month != month ||
+                    t.day != d)
                     fail_msg("day %lld is not %d-%d-%d", (long long)day, year, month, d);
             }
         }
@@ -249,8 +243,7 @@ static void check_moment(enum pg_type type, int64_t value, int width, enum pg_mo
     struct pg_time t;
     int64_t epoch;
     assert_int_equal(pg_moment(type, integer(b, value, width), &t), expected);
-    assert_int_equal(pg_epoch(type, integer(b, value, width), &epoch),
-                     type == PG_TIME ? PG_MOMENT_BAD : expected);
+    assert_int_equal(pg_epoch(type, integer(b, value, width), &epoch), type == PG_TIME ? PG_MOMENT_BAD : expected);
 }
 
 static void test_times_outside(void **state) {
@@ -341,18 +334,10 @@ static void test_nearest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_floats),
-        cmocka_unit_test(test_floats_round_trip),
-        cmocka_unit_test(test_numeric),
-        cmocka_unit_test(test_numeric_nonsense),
-        cmocka_unit_test(test_numeric_any_bytes),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_calendar),
-        cmocka_unit_test(test_times_outside),
-        cmocka_unit_test(test_epoch),
-        cmocka_unit_test(test_bool_uuid_json),
-        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_floats),           cmocka_unit_test(test_floats_round_trip),
+        cmocka_unit_test(test_numeric),  cmocka_unit_test(test_numeric_nonsense), cmocka_unit_test(test_numeric_any_bytes),
+        cmocka_unit_test(test_times),    cmocka_unit_test(test_calendar),         cmocka_unit_test(test_times_outside),
+        cmocka_unit_test(test_epoch),    cmocka_unit_test(test_bool_uuid_json),   cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests_name("pg types", tests, NULL, NULL);
 }

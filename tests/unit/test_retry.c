@@ -63,8 +63,7 @@ static void test_statuses(void **state) {
         assert_int_equal(retry_classify(transient[i], "Unheard", NULL), RETRY_TRANSIENT);
     }
     static const int stop[] = {0, 101, 301, 400, 403, 404, 413, 501, 505};
-    for (int i = 0; i < 9; i++)
-        assert_int_equal(retry_classify(stop[i], NULL, NULL), RETRY_STOP);
+    for (int i = 0; i < 9; i++) assert_int_equal(retry_classify(stop[i], NULL, NULL), RETRY_STOP);
 }
 
 static void test_signatures(void **state) {

@@ -75,8 +75,7 @@ struct suite_case {
 /* Ends the line at p and returns the next one's start; lines that begin with white space belong to the one before. */
 static char *cut_line(char *p) {
     char *end = strchr(p, '\n');
-    while (end && (end[1] == ' ' || end[1] == '\t'))
-        end = strchr(end + 1, '\n');
+    while (end && (end[1] == ' ' || end[1] == '\t')) end = strchr(end + 1, '\n');
     if (end == NULL) return p + strlen(p);
     *end = '\0';
     return end + 1;

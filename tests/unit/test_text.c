@@ -161,7 +161,8 @@ static void known_sequences(void **state) {
                 char *data = exact(text, n);
                 bool vector = utf8_valid(data, n), portable = portable_valid(data, n);
                 free(data);
-                if (vector != sequences[i].valid || portable != sequences[i].valid) fail_msg("sequence %zu after %zu bytes", i, before);
+                if (vector != sequences[i].valid || portable != sequences[i].valid)
+                    fail_msg("sequence %zu after %zu bytes", i, before);
             }
         }
     }

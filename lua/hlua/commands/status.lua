@@ -34,16 +34,19 @@ local function table_lines(screen, t)
   }
 end
 
--- What to do next, or nil.
-local function next_step(s, command, options)
-  local state = state_of(s)
-  if state == "not started" then return "to start it:  " .. closing.next_command(command, nil, options) end
-  if state == "stopped" then return "to go on from here:  " .. closing.next_command(command, nil, options) end
+-- What to do next: a list of lines.
+local function next_steps(s, command, options)
+  local state, steps = state_of(s), {}
   if s.summary.rejects > 0 then
-    return ("%s rejected; to see why:  %s"):format(
+    steps[1] = ("%s rejected; to see why:  %s"):format(
       format.plural(s.summary.rejects, "row was", "rows were"), closing.next_command(command, "rejects", options))
   end
-  return nil
+  if state == "not started" then
+    steps[#steps + 1] = "to start it:  " .. closing.next_command(command, nil, options)
+  elseif state == "stopped" then
+    steps[#steps + 1] = "to go on from here:  " .. closing.next_command(command, nil, options)
+  end
+  return steps
 end
 
 local function event(s, name)
@@ -77,8 +80,7 @@ function status.run(context)
       for _, line in ipairs(table_lines(screen, t)) do screen:line(line) end
     end
   end
-  local step = next_step(s, context.command, context.options)
-  if step then screen:line(step) end
+  for _, step in ipairs(next_steps(s, context.command, context.options)) do screen:line(step) end
   return 0
 end
 

@@ -139,7 +139,8 @@ function progress.listener(out)
     elseif plain_due(p.elapsed_seconds) then
       for _, t in ipairs(p.tables) do screen:line(progress.plain(t, p)) end
     end
-    if out.emit and json_due(p.elapsed_seconds) then out.emit(progress.event(p)) end
+    local last = p.state == "done" or p.state == "stopped"
+    if out.emit and (json_due(p.elapsed_seconds) or last) then out.emit(progress.event(p)) end
   end
 
   -- The run is over: takes the block away. For the command, not for hlua.core.
