@@ -30,7 +30,7 @@ struct dynamodb_key {
 
 enum dynamodb_projection { DYNAMODB_PROJECT_ALL, DYNAMODB_PROJECT_KEYS_ONLY, DYNAMODB_PROJECT_INCLUDE };
 
-#define DYNAMODB_INDEX_KEYS_MAX 4 /* multi-attribute index keys: up to four of each (dynamodb-facts: Finer points) */
+#define DYNAMODB_INDEX_KEYS_MAX 4 /* multi-attribute index keys: up to four of each (Developer Guide) */
 
 struct dynamodb_index {
     const char *name;

@@ -13,18 +13,12 @@
 
 #include "base/error.h"
 
-/* Limits; sizes are bytes. */
-#define DYNAMODB_ITEM_MAX 409600        /* an item, attribute names included */
-#define DYNAMODB_PARTITION_KEY_MAX 2048 /* a partition key's value; at least 1; the same for index keys */
-#define DYNAMODB_SORT_KEY_MAX 1024      /* a sort key's value; at least 1; the same for index keys */
-#define DYNAMODB_NAME_MAX 65535         /* an attribute's name; at least 1 */
-#define DYNAMODB_KEY_NAME_MAX 255       /* the name of a key attribute, of a table or an index */
-#define DYNAMODB_TABLE_NAME_MIN 3       /* a table's or an index's name: A-Z a-z 0-9 _ - . */
-#define DYNAMODB_TABLE_NAME_MAX 255
+/* Limits; sizes are bytes. Those of names and indexes are the plan's affair (lua/hlua/types.lua, rules.lua). */
+#define DYNAMODB_ITEM_MAX 409600                    /* an item, attribute names included */
+#define DYNAMODB_PARTITION_KEY_MAX 2048             /* a partition key's value; at least 1; the same for index keys */
+#define DYNAMODB_SORT_KEY_MAX 1024                  /* a sort key's value; at least 1; the same for index keys */
+#define DYNAMODB_NAME_MAX 65535                     /* an attribute's name; at least 1 */
 #define DYNAMODB_NESTING_MAX 32                     /* levels; an attribute's own value is the first */
-#define DYNAMODB_LOCAL_INDEXES_MAX 5                /* a table */
-#define DYNAMODB_GLOBAL_INDEXES_QUOTA 20            /* a table; can be raised, so a reason to warn and not to fail */
-#define DYNAMODB_INCLUDE_MAX 100                    /* INCLUDE attributes, summed over a table's indexes */
 #define DYNAMODB_BATCH_ITEMS_MAX 25                 /* operations in one BatchWriteItem */
 #define DYNAMODB_BATCH_BYTES_MAX (16 * 1024 * 1024) /* one BatchWriteItem request */
 #define DYNAMODB_NUMBER_DIGITS_MAX 38               /* significant digits */

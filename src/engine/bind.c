@@ -41,7 +41,8 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     if (!pg_source_select(t->source, used, err)) return false;
     columns = pg_source_selected(t->source, &count);
     /* key columns that only the rejects need come after the used ones: the mapping does not see them */
-    t->program = program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
+    t->program =
+        program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
     t->mapped_columns = used_count;
     t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
     return t->program != NULL;

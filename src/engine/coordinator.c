@@ -8,7 +8,10 @@
 
 bool mailbox_init(struct mailbox *m, struct error *err) {
     *m = (struct mailbox){.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    if (m->wake < 0) return error_set(err, ERROR_LOCAL, "no eventfd for a worker: too many open files");
+    if (m->wake < 0) {
+        error_set(err, ERROR_LOCAL, "no eventfd for a worker: too many open files");
+        return error_hint(err, "raise the limit of `ulimit -n`, or run with fewer --jobs");
+    }
     pthread_mutex_init(&m->lock, NULL);
     return true;
 }
@@ -31,7 +34,7 @@ bool mailbox_take(struct mailbox *m, struct job_chunk *out, bool *no_more) {
 
 static void mailbox_put(struct mailbox *m, const struct job_chunk *chunk) {
     pthread_mutex_lock(&m->lock);
-    if (chunk && m->count < (int)(sizeof m->chunks / sizeof m->chunks[0])) {
+    if (chunk && m->count < MAILBOX_CHUNKS) {
         m->chunks[m->count++] = *chunk;
     } else {
         m->no_more = true;
@@ -67,6 +70,11 @@ struct coordinator {
     struct error failure; /* the first */
 };
 
+static void free_rejects(struct chunk_reject *rejects, int count) {
+    for (int i = 0; i < count; i++) free(rejects[i].memory);
+    free(rejects);
+}
+
 static void fail(struct coordinator *c, const struct error *err) {
     pthread_mutex_lock(&c->lock);
     if (!c->failed) {
@@ -95,7 +103,7 @@ static void send(struct coordinator *c, const struct message *m) {
     }
     struct error err;
     error_memory(&err, "sending a message to the coordinator");
-    chunk_rejects_free(m->result.rejects, m->result.reject_count);
+    free_rejects(m->result.rejects, m->result.reject_count);
     fail(c, &err);
 }
 
@@ -128,7 +136,7 @@ static void end_chunk(struct coordinator *c, const struct chunk_result *r) {
     bool ok = c->ledger == NULL || record(c, r, &err);
     if (ok && r->done) atomic_fetch_add(&r->work.table->chunks_done, 1);
     if (!ok) fail(c, &err);
-    chunk_rejects_free(r->rejects, r->reject_count);
+    free_rejects(r->rejects, r->reject_count);
 }
 
 static void *work(void *context) {
@@ -165,11 +173,6 @@ void coordinator_want(struct coordinator *c, struct mailbox *m) {
 
 void coordinator_end(struct coordinator *c, const struct chunk_result *result) {
     send(c, &(struct message){.kind = MESSAGE_END, .result = *result});
-}
-
-void chunk_rejects_free(struct chunk_reject *rejects, int count) {
-    for (int i = 0; i < count; i++) free(rejects[i].memory);
-    free(rejects);
 }
 
 void coordinator_fail(struct coordinator *c, const struct error *err) {

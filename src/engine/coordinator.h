@@ -7,10 +7,11 @@
 #include "engine/job.h"
 
 /* Where a worker finds what the coordinator gave it. `wake` is an eventfd to poll. */
+#define MAILBOX_CHUNKS 64 /* no worker asks for more at once (worker_parts.h proves it) */
 struct mailbox {
     pthread_mutex_t lock;
     int wake;
-    struct job_chunk chunks[64];
+    struct job_chunk chunks[MAILBOX_CHUNKS];
     int count;
     bool no_more; /* all chunks are handed out */
 };
@@ -41,7 +42,6 @@ struct chunk_result {
     bool done; /* false: stopped on the way; only its rejects are kept, to be looked at */
 };
 void coordinator_end(struct coordinator *c, const struct chunk_result *result);
-void chunk_rejects_free(struct chunk_reject *rejects, int count);
 
 /* Reports a failure that ends the run: the first one is kept, and everybody is told to stop. */
 void coordinator_fail(struct coordinator *c, const struct error *err);

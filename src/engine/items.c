@@ -15,7 +15,7 @@ static struct run_counts *delta_of(struct worker *w, const struct open_chunk *c)
 /* --- rejects --- */
 
 bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
-                    const char *json, size_t len, struct error *err) {
+                  const char *json, size_t len, struct error *err) {
     if (c->reject_count == c->reject_room) {
         int room = c->reject_room ? c->reject_room * 2 : 8;
         struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
@@ -98,6 +98,7 @@ static int64_t track_place(int track) {
 
 /* --- the sink --- */
 
+/* One key in two tables is two keys. The odd factor (2^64 / golden ratio) spreads what the seed has changed. */
 static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
     return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
 }
@@ -147,7 +148,10 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
     struct worker_sink *s = (struct worker_sink *)self;
     struct worker *w = s->worker;
     struct fetched *f = w->current;
-    struct batch_item entry = {.key = mapped->key, .size = mapped->size, .units = mapped->units, .origin = f,
+    struct batch_item entry = {.key = mapped->key,
+                               .size = mapped->size,
+                               .units = mapped->units,
+                               .origin = f,
                                .place = s->track < 0 ? w->row : track_place(s->track)};
     if (w->job->dry_run) {
         count_items(w, f->chunk, mapped->size, mapped->units);
@@ -263,7 +267,8 @@ static void refused(struct worker *w, const struct batch *batch, int i, int row,
     coordinator_fail(w->job->coordinator, &err);
 }
 
-void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how, const char *message) {
+void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+                   const char *message) {
     struct worker *w = context;
     const struct batch_item *item = &batch->items[i];
     struct fetched *f = item->origin;

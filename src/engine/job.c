@@ -36,3 +36,7 @@ void job_live_read(const struct live_counts *live, struct run_counts *out) {
         .write_units = live->write_units,
     };
 }
+
+bool job_sum_holds(const struct run_counts *c) {
+    return c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
+}

@@ -49,8 +49,9 @@ struct job {
     const struct plan *plan;
     struct arena *arena;
     const char *snapshot_id, *horizon;
+    int64_t exported; /* clock_now() when the snapshot was exported: it holds back vacuum since then */
     int64_t started; /* hlua.started: microseconds since 1970, when the run began */
-    int64_t limit; /* rows of each table; 0: all */
+    int64_t limit;   /* rows of each table; 0: all */
     bool dry_run;
     int workers;
     struct aws_setting setting;
@@ -74,5 +75,8 @@ void job_wait_text(struct job *j, const char *text);
 /* Adds (sign 1) or takes back (sign -1) a chunk's counts. */
 void job_live_add(struct live_counts *live, const struct run_counts *counts, int sign);
 void job_live_read(const struct live_counts *live, struct run_counts *out);
+
+/* Whether what became of the rows adds up to the rows read. */
+bool job_sum_holds(const struct run_counts *counts);
 
 #endif

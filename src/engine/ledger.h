@@ -90,9 +90,9 @@ struct ledger_totals {
 };
 bool ledger_totals(struct ledger *l, int64_t run, int table, struct ledger_totals *out, struct error *err);
 
-/* In order of table, chunk and arrival, those of chunks not yet done included. `each` must not use the ledger. */
 /* How many rejects ledger_rejects would tell: those of chunks that are not done among them. */
 bool ledger_reject_count(struct ledger *l, int64_t run, int64_t *count, struct error *err);
+/* In order of table, chunk and arrival, those of chunks not yet done included. `each` must not use the ledger. */
 bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, const struct run_reject *r), void *context,
                     struct error *err);
 

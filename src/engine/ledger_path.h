@@ -1,4 +1,4 @@
-/* Where a plan's ledger is, and where its run stands by it: `status` and `rejects`. */
+/* Where a plan's ledger is. Not for: opening it (ledger.h). */
 #ifndef ENGINE_LEDGER_PATH_H
 #define ENGINE_LEDGER_PATH_H
 

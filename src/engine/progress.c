@@ -110,7 +110,7 @@ void progress_tell(struct progress *p, const char *state, bool now) {
         .state = state ? state : find_state(p),
         .detail = p->detail,
         .elapsed_seconds = (double)(at - p->began) / CLOCK_SECOND,
-        .snapshot_age_seconds = (double)(at - p->began) / CLOCK_SECOND,
+        .snapshot_age_seconds = (double)(at - p->job->exported) / CLOCK_SECOND,
         .tables = p->tables,
         .table_count = p->job->table_count,
     };

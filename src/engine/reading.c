@@ -1,4 +1,4 @@
-/* The reading half of a worker: chunks, cursors, rows into items. */
+/* The reading half of a worker: chunks, cursors, rows. What rows become is in items.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +140,7 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
     struct open_chunk *c = &w->chunks[cursor];
     struct fetched *f = malloc(sizeof *f);
     if (f == NULL) {
-        pg_rowset_unref(rows);
+        pg_rowset_free(rows);
         return error_memory(err, "taking rows");
     }
     *f = (struct fetched){.rows = rows, .chunk = c, .bytes = pg_rowset_bytes(rows), .refs = 1};
@@ -159,7 +159,7 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
 void reading_unref(struct worker *w, struct fetched *f) {
     if (--f->refs > 0) return;
     w->held -= f->bytes;
-    pg_rowset_unref(f->rows);
+    pg_rowset_free(f->rows);
     free(f);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -67,6 +68,7 @@ static bool open_job(struct session *s, const struct plan *plan, const struct ru
     j->dry_run = options->dry_run;
     j->workers = options->jobs > 0 ? options->jobs : processors > 0 ? (int)processors : 1;
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
+    j->started = clock_unix() * 1000000; /* a dry run; a real one has the ledger's */
     pthread_mutex_init(&j->wait_lock, NULL);
     j->arena = s->summary->arena;
     j->inflight = inflight_new(j->workers);
@@ -77,9 +79,17 @@ static bool open_source(struct session *s, struct error *err) {
     struct pg_snapshot snapshot;
     s->source = pg_connect(s->job.plan->source_uri, err);
     if (s->source == NULL || !pg_snapshot_export(s->source, &snapshot, err)) return false;
+    s->job.exported = clock_now();
     s->job.snapshot_id = snapshot.id;
     s->job.horizon = snapshot.horizon;
     return bind_tables(&s->job, s->source, s->options, err);
+}
+
+/* When the run began, as the ledger has it: what hlua.started is, also after a resume. Microseconds since 1970. */
+static int64_t began_at(const struct ledger_run *run) {
+    struct tm tm = {0};
+    if (run->started == NULL || strptime(run->started, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL) return clock_unix() * 1000000;
+    return (int64_t)timegm(&tm) * 1000000;
 }
 
 /* Finds the run in the ledger or begins one. A run whose identity has changed is not resumed. */
@@ -105,9 +115,16 @@ static bool find_run(struct session *s, struct error *err) {
                   bind_difference(s->run.identity, identity, j->arena));
         return error_hint(err, "undo the change to resume, or begin again with --restart");
     }
-    if (found) return true;
+    if (found) {
+        j->started = began_at(&s->run);
+        return true;
+    }
+    /* multiplied by 2^64 / golden ratio (odd), so that runs begun close together are shuffled differently */
     s->run = (struct ledger_run){.seed = (uint64_t)clock_now() * UINT64_C(0x9e3779b97f4a7c15)};
-    return ledger_run_create(s->ledger, key, j->plan->name, identity, s->run.seed, &s->run.id, err);
+    if (!ledger_run_create(s->ledger, key, j->plan->name, identity, s->run.seed, &s->run.id, err)) return false;
+    if (!ledger_run_find(s->ledger, key, &s->run, &found, j->arena, err)) return false;
+    j->started = began_at(&s->run);
+    return true;
 }
 
 /* --- chunks --- */
@@ -207,7 +224,7 @@ static struct job_chunk *shuffled(struct session *s, int *count) {
             if (!j->tables[i].chunks[k].done) order[n++] = (struct job_chunk){&j->tables[i], &j->tables[i].chunks[k]};
         }
     }
-    uint64_t state = s->run.seed;
+    uint64_t state = s->run.seed; /* Knuth's MMIX generator; its upper bits are the good ones */
     for (int i = n - 1; i > 0; i--) {
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         int k = (int)((state >> 33) % (uint64_t)(i + 1));
@@ -278,10 +295,6 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
     return true;
 }
 
-static bool sum_holds(const struct run_counts *c) {
-    return c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
-}
-
 static bool close_books(struct session *s, struct error *err) {
     struct run_summary *out = s->summary;
     struct job *j = &s->job;
@@ -295,7 +308,7 @@ static bool close_books(struct session *s, struct error *err) {
         struct run_table *t = &out->tables[out->table_count];
         if (!close_table(s, out->table_count, t, err)) return false;
         if (s->ledger == NULL) out->rejects += t->counts.rows_rejected;
-        out->sum_holds = out->sum_holds && sum_holds(&t->counts);
+        out->sum_holds = out->sum_holds && job_sum_holds(&t->counts);
     }
     return true;
 }

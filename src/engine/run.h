@@ -17,7 +17,7 @@ struct run_options {
     bool dry_run;       /* read and map everything, write nothing, keep nothing in the ledger */
 };
 
-/* Counts of one table over all resumes of the run (seconds: of this process). In rows:
+/* Counts of one table over all resumes of the run. In rows:
  * read = written + rejected + filtered + superseded. */
 struct run_counts {
     int64_t rows_read, rows_written, rows_rejected, rows_filtered, rows_superseded;
@@ -29,7 +29,7 @@ struct run_counts {
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
     struct run_counts counts;
-    double seconds;
+    double seconds;        /* of this process; 0 in a status */
     double rows_estimated; /* of the whole source, as the server guesses */
     int chunks, chunks_done;
     int snapshots; /* how many snapshots its chunks were read in */
@@ -42,11 +42,11 @@ struct run_table_progress {
     double items_per_second, units_per_second;
     double eta_seconds; /* negative: unknown */
     int64_t in_flight;  /* items sent and not yet answered */
-    int64_t retries;    /* items or requests sent again */
+    int64_t retries;    /* items sent again */
 };
 
 struct run_progress {
-    const char *state;  /* one word or two: preparing, reading, writing, throttled, waiting for the target, stopping, done */
+    const char *state;  /* migrating, throttled, waiting for the target, stopping; at the end done or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
     double elapsed_seconds;
     double snapshot_age_seconds;
@@ -107,7 +107,7 @@ bool run_status_read(const struct plan *plan, const struct run_options *options,
 struct run_reject {
     const char *table;  /* the plan table's name */
     const char *key;    /* of the source row: LogId=17 */
-    const char *reason; /* a stable word: key-empty, key-missing, number-range, item-size, source-value, target-refused, ... */
+    const char *reason; /* a stable word: one of REJECT_ in mapping/mapper.h */
     const char *message;
     const char *item; /* DynamoDB JSON as far as it got, its first 16 KB; may be empty */
     const char *at;   /* when, ISO UTC */

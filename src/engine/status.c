@@ -6,15 +6,6 @@
 #include "engine/ledger.h"
 #include "engine/ledger_path.h"
 
-bool ledger_path(const struct plan *plan, const char *given, char *out, size_t size, struct error *err) {
-    const char *slash = plan->file ? strrchr(plan->file, '/') : NULL;
-    int folder = slash ? (int)(slash - plan->file + 1) : 0;
-    int n = given ? snprintf(out, size, "%s", given)
-                  : snprintf(out, size, "%.*s.hlua/%s.db", folder, folder ? plan->file : "", plan->name);
-    if (n > 0 && (size_t)n < size) return true;
-    return error_set(err, ERROR_LOCAL, "the ledger's path is too long");
-}
-
 /* Opens the ledger for reading and finds the run; *l NULL when there is no ledger or no run. */
 static bool find(const struct plan *plan, const struct run_options *options, struct arena *a, struct ledger **l,
                  struct ledger_run *run, struct error *err) {
@@ -55,9 +46,7 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, struct r
                                 .chunks = totals.chunks,
                                 .chunks_done = totals.chunks_done,
                                 .snapshots = totals.snapshots};
-        const struct run_counts *c = &t->counts;
-        out->sum_holds =
-            out->sum_holds && c->rows_read == c->rows_written + c->rows_rejected + c->rows_filtered + c->rows_superseded;
+        out->sum_holds = out->sum_holds && job_sum_holds(&t->counts);
     }
     out->outcome = run->finished ? RUN_DONE : RUN_STOPPED;
     return true;

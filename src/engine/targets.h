@@ -10,7 +10,8 @@
 struct dynamodb_client *targets_connect(struct job *job, const struct run_listener *listener, struct error *err);
 
 /* Makes and compares all tables. With a ledger, a table that is not its own must be empty (or the plan says existing), and is its own
- * afterwards; unless the run is fresh, it must be the very table that was written before. *created counts the tables made; notices go to the listener. ERROR_TARGET. */
+ * afterwards; unless the run is fresh, it must be the very table that was written before. *created counts the tables made; notices
+ * go to the listener. ERROR_TARGET. */
 bool targets_prepare(struct job *job, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
                      const struct run_listener *listener, int *created, struct error *err);
 

@@ -168,6 +168,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     if (w->mappers && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
         error_set(err, ERROR_LOCAL, "a worker's thread could not be started");
+        error_hint(err, "raise the limit of `ulimit -u`, or run with fewer --jobs");
     } else {
         error_memory(err, "starting a worker");
     }

@@ -1,7 +1,8 @@
 /* A worker: one thread with its own PostgreSQL connection, mappers and HTTP connections, in one event loop. It is given chunks, reads
  * them by many cursors at once, maps each row into a request, and ends a chunk when every item of it is settled.
  *
- * Files: worker.c (thread and loop), reading.c (chunks, cursors, rows), narrow.c (rows that the server cannot give), writer.c. */
+ * Files: worker.c (thread and loop), reading.c (chunks, cursors, rows), items.c (rows into batches, counts,
+ * rejects), narrow.c (rows that the server cannot give), writer.c (batches on their way). */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
 

@@ -6,10 +6,11 @@
 #include "engine/writer.h"
 #include "pg/reader.h"
 
-/* Cursors open at once. Measured in a prototype: 48 shuffled chunks reach the table's own limit where key order reaches 0.03 of it. */
+/* Cursors open at once. Measured: 48 shuffled chunks reach the table's own limit where key order reaches 0.03 of it. */
 #define OPEN_CHUNKS_MAX 48
+_Static_assert(OPEN_CHUNKS_MAX <= MAILBOX_CHUNKS, "a chunk that finds no place in the mailbox would never be read");
 
-/* A range that is being read, or was: a chunk is one, until a row in it cannot be read and it is cut around that row. */
+/* A chunk that was taken and has not ended. It is one range, until a row in it cannot be read and it is cut around that row. */
 struct open_chunk {
     bool taken;
     struct job_chunk work;
@@ -78,8 +79,8 @@ struct worker {
     struct writer *writer;
     struct functions *functions; /* NULL: the plan has none */
     struct row_mapper **mappers; /* by table */
-    struct worker_sink sink;
-    struct row_track *tracks;
+    struct worker_sink sink;     /* where they all put their items */
+    struct row_track *tracks;    /* rows that may become other than one item, until they are counted */
     int track_count, track_free; /* track_free: the first free one; -1 */
     struct run_counts *delta;    /* by table: not yet added to the live counts */
     struct pg_field *fields;     /* of the row under way */
@@ -130,7 +131,7 @@ void items_settled(void *context, struct job_table *table, const struct batch *b
                    const char *message);
 /* Records a rejected row of a chunk. json may be NULL. */
 bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
-                    const char *json, size_t len, struct error *err);
+                  const char *json, size_t len, struct error *err);
 
 /* --- narrow.c --- */
 

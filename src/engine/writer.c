@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "dynamodb/failure.h"
 
-/* The bytes of all the workers' requests together (design: one budget for the process). */
+/* The bytes of all the workers' requests together: one budget for the process, so that more workers do not mean more memory. */
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
 /* A body that has grown beyond this is given back after use: 64 large ones would be more than the memory we may take. */
 #define BODY_KEPT (256 * 1024)

@@ -1,7 +1,7 @@
 /* The writing half of a worker: batches being filled, sent, waited for, sent again, split; and the connections they go over.
  *
  * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops.
- * Not for: what an item is made of, or which keys are in flight (worker.c). */
+ * Not for: what an item is made of, or which keys are in flight (items.c). */
 #ifndef ENGINE_WRITER_H
 #define ENGINE_WRITER_H
 

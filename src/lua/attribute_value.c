@@ -202,7 +202,8 @@ static struct scalar read_typed(lua_State *L, struct attribute_writer *w, enum d
         s.text = lua_toboolean(L, -1) ? "true" : "false";
         s.len = strlen(s.text);
     }
-    if (!fits) REFUSE("is %s of a %s", type == DYNAMODB_S ? "hlua.S" : type == DYNAMODB_N ? "hlua.N" : "hlua.B", luaL_typename(L, -1));
+    if (!fits)
+        REFUSE("is %s of a %s", type == DYNAMODB_S ? "hlua.S" : type == DYNAMODB_N ? "hlua.N" : "hlua.B", luaL_typename(L, -1));
     s.type = type;
     return s;
 }
@@ -237,7 +238,8 @@ static int compare_keys(const void *a, const void *b) {
 
 /* Keys of a table are few as a rule: no call out, no memory. */
 static void sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *)) {
-    char *list = items, held[sizeof(struct element) > sizeof(struct attribute_key) ? sizeof(struct element) : sizeof(struct attribute_key)];
+    char *list = items,
+         held[sizeof(struct element) > sizeof(struct attribute_key) ? sizeof(struct element) : sizeof(struct attribute_key)];
     if (count > SORTED_BY_HAND) {
         qsort(items, count, size, compare);
         return;
@@ -303,7 +305,8 @@ static void put_set(lua_State *L, struct attribute_writer *w, int list, enum dyn
     for (size_t i = 0; i < count; i++) {
         const struct scalar s = {.type = type, .text = elements[i].text, .len = elements[i].len};
         if (i > 0 && compare_elements(&elements[i - 1], &elements[i]) == 0) {
-            REFUSE("is an hlua.%s with %.60s twice", name, type == DYNAMODB_B ? "the same bytes" : lua_pushlstring(L, s.text, s.len));
+            REFUSE("is an hlua.%s with %.60s twice", name,
+                   type == DYNAMODB_B ? "the same bytes" : lua_pushlstring(L, s.text, s.len));
         }
         if (i > 0) PUT(",");
         put_scalar(L, w, &s);
@@ -341,7 +344,8 @@ int attribute_keys(lua_State *L, int index, struct attribute_writer *w) {
     lua_pushnil(L);
     while (lua_next(L, index)) {
         lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING) REFUSE("is a table with a key that is a %s beside or instead of strings", luaL_typename(L, -1));
+        if (lua_type(L, -1) != LUA_TSTRING)
+            REFUSE("is a table with a key that is a %s beside or instead of strings", luaL_typename(L, -1));
         struct attribute_key key = {.index = lua_gettop(L)};
         key.text = lua_tolstring(L, -1, &key.len);
         bytes += key.len + 2; /* no value is smaller than a byte, and it counts as an element */
@@ -439,8 +443,12 @@ static void put_boolean(lua_State *L, struct attribute_writer *w, bool value) {
 static void put_node(lua_State *L, struct attribute_writer *w, enum node_kind kind, int level) {
     int argument = lua_gettop(L);
     switch (kind) {
-    case NODE_S: case NODE_N: case NODE_B: put_scalar_value(L, w, read_typed(L, w, scalar_type(kind))); break;
-    case NODE_SS: case NODE_NS: case NODE_BS: put_set(L, w, argument, scalar_type(kind)); break;
+    case NODE_S:
+    case NODE_N:
+    case NODE_B: put_scalar_value(L, w, read_typed(L, w, scalar_type(kind))); break;
+    case NODE_SS:
+    case NODE_NS:
+    case NODE_BS: put_set(L, w, argument, scalar_type(kind)); break;
     case NODE_L: put_node_list(L, w, argument, level); break;
     case NODE_M:
         if (!lua_istable(L, argument)) REFUSE("is hlua.M of a %s", luaL_typename(L, argument));
@@ -451,7 +459,9 @@ static void put_node(lua_State *L, struct attribute_writer *w, enum node_kind ki
         put_boolean(L, w, lua_toboolean(L, argument));
         break;
     case NODE_TO: REFUSE("is hlua.to(...): only what map returns can go to another table"); break;
-    default: REFUSE("is one of hlua's values that say how a column is mapped; functions return hlua.S, N, B, SS, NS, BS, L, M, bool, null");
+    default:
+        REFUSE("is one of hlua's values that say how a column is mapped; functions return hlua.S, N, B, SS, NS, BS, L, M, bool, "
+               "null");
     }
 }
 
@@ -502,8 +512,8 @@ static bool put_value(lua_State *L, struct attribute_writer *w, int level) {
 
 /* The type that JSON text begins with: {"M":... */
 static enum dynamodb_type type_of_json(const char *json) {
-    static const enum dynamodb_type types[] = {DYNAMODB_BOOL, DYNAMODB_NULL, DYNAMODB_L,  DYNAMODB_M,
-                                               DYNAMODB_SS,   DYNAMODB_NS,   DYNAMODB_BS, DYNAMODB_S, DYNAMODB_N};
+    static const enum dynamodb_type types[] = {DYNAMODB_BOOL, DYNAMODB_NULL, DYNAMODB_L, DYNAMODB_M, DYNAMODB_SS,
+                                               DYNAMODB_NS,   DYNAMODB_BS,   DYNAMODB_S, DYNAMODB_N};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         const char *name = dynamodb_type_name(types[i]);
         size_t n = strlen(name);

@@ -40,7 +40,21 @@ void attribute_writer_free(struct attribute_writer *w);
 void attribute_writer_begin(struct attribute_writer *w, const char *where);
 
 /* The kinds of node.lua that a function may return. */
-enum node_kind { NODE_NONE, NODE_S, NODE_N, NODE_B, NODE_BOOL, NODE_NULL, NODE_SS, NODE_NS, NODE_BS, NODE_L, NODE_M, NODE_TO, NODE_OTHER };
+enum node_kind {
+    NODE_NONE,
+    NODE_S,
+    NODE_N,
+    NODE_B,
+    NODE_BOOL,
+    NODE_NULL,
+    NODE_SS,
+    NODE_NS,
+    NODE_BS,
+    NODE_L,
+    NODE_M,
+    NODE_TO,
+    NODE_OTHER
+};
 
 /* The kind of the value at an index; NODE_NONE: it is none of hlua's. */
 enum node_kind attribute_node(lua_State *L, int index, const struct attribute_writer *w);

@@ -161,13 +161,16 @@ void column_value_push(lua_State *L, const struct pg_column *column, struct pg_f
         lua_pushboolean(L, truth);
         return;
     }
-    case PG_INT2: case PG_INT4: case PG_INT8: {
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8: {
         int64_t value;
         if (!pg_integer(column->type, field, &value)) refuse(L, column, "is not a value of its type");
         lua_pushinteger(L, value);
         return;
     }
-    case PG_FLOAT4: case PG_FLOAT8: push_float(L, column, field); return;
+    case PG_FLOAT4:
+    case PG_FLOAT8: push_float(L, column, field); return;
     case PG_NUMERIC: push_numeric(L, column, field); return;
     case PG_UUID: {
         char text[PG_UUID_TEXT];
@@ -175,11 +178,18 @@ void column_value_push(lua_State *L, const struct pg_column *column, struct pg_f
         lua_pushlstring(L, text, sizeof text);
         return;
     }
-    case PG_DATE: case PG_TIME: case PG_TIMESTAMP: case PG_TIMESTAMPTZ:
+    case PG_DATE:
+    case PG_TIME:
+    case PG_TIMESTAMP:
+    case PG_TIMESTAMPTZ:
         if (!moment_push(L, column->type, field, &why)) refuse(L, column, why);
         return;
-    case PG_JSON: case PG_JSONB: case PG_SERVER_JSON: push_json(L, column, field, scratch); return;
-    case PG_TEXT: case PG_BYTEA: case PG_SERVER_TEXT: break;
+    case PG_JSON:
+    case PG_JSONB:
+    case PG_SERVER_JSON: push_json(L, column, field, scratch); return;
+    case PG_TEXT:
+    case PG_BYTEA:
+    case PG_SERVER_TEXT: break;
     }
     lua_pushlstring(L, field.data, (size_t)field.len);
 }

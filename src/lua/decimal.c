@@ -14,8 +14,8 @@
 /* --- order --- */
 
 struct digits {
-    int sign;      /* -1, 0, 1 */
-    int64_t power; /* of ten, of the first digit that is not 0 */
+    int sign;             /* -1, 0, 1 */
+    int64_t power;        /* of ten, of the first digit that is not 0 */
     const char *at, *end; /* from that digit to the end of the mantissa; a point may be among them */
 };
 
@@ -219,10 +219,20 @@ static int no_arithmetic(lua_State *L) {
 void decimal_open(lua_State *L) {
     static const luaL_Reg methods[] = {{"eq", decimal_eq}, {"tonumber", decimal_tonumber}, {NULL, NULL}};
     static const luaL_Reg meta[] = {
-        {"__tostring", decimal_tostring}, {"__concat", decimal_concat}, {"__eq", decimal_equal},  {"__lt", decimal_lt},
-        {"__le", decimal_le},             {"__add", no_arithmetic},     {"__sub", no_arithmetic}, {"__mul", no_arithmetic},
-        {"__div", no_arithmetic},         {"__mod", no_arithmetic},     {"__unm", no_arithmetic}, {"__idiv", no_arithmetic},
-        {"__pow", no_arithmetic},         {NULL, NULL},
+        {"__tostring", decimal_tostring},
+        {"__concat", decimal_concat},
+        {"__eq", decimal_equal},
+        {"__lt", decimal_lt},
+        {"__le", decimal_le},
+        {"__add", no_arithmetic},
+        {"__sub", no_arithmetic},
+        {"__mul", no_arithmetic},
+        {"__div", no_arithmetic},
+        {"__mod", no_arithmetic},
+        {"__unm", no_arithmetic},
+        {"__idiv", no_arithmetic},
+        {"__pow", no_arithmetic},
+        {NULL, NULL},
     };
     if (luaL_newmetatable(L, DECIMAL_TYPE)) {
         luaL_setfuncs(L, meta, 0);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aws/http.h"
 #include "base/error.h"
 #include "lua/interrupt.h"
 #include "lua/state.h"
@@ -106,7 +107,8 @@ static int run(const struct start *s) {
 
 int host_main(int argc, char **argv) {
     /* A closed pipe and a file at its size limit are errors of a write, not the end of the process. */
-    signal(SIGPIPE, SIG_IGN);
+    struct error err;
+    if (!http_global_init(&err)) return fail(error_exit_code(err.kind), err.text); /* ignores SIGPIPE */
     signal(SIGXFSZ, SIG_IGN);
     struct start s = {.argc = argc, .argv = argv};
     if (!take_scripts(&s)) return fail(error_exit_code(ERROR_USAGE), "--scripts needs a folder");

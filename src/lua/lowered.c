@@ -51,8 +51,7 @@ int lowered_word(lua_State *L, const char *field, const struct lowered_word *wor
     if (lua_getfield(L, -1, field) != LUA_TNIL) {
         const char *text = lua_tostring(L, -1);
         const struct lowered_word *w = words;
-        while (w->text != NULL && (text == NULL || strcmp(w->text, text) != 0))
-            w++;
+        while (w->text != NULL && (text == NULL || strcmp(w->text, text) != 0)) w++;
         if (w->text == NULL) luaL_error(L, "%s of the lowered plan is not a known word", field);
         value = w->value;
     }

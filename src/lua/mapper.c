@@ -43,8 +43,8 @@ static int shape_body(lua_State *L) {
     return 0;
 }
 
-bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count, const struct dynamodb_schema *schema,
-                 struct error *err) {
+bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count,
+                 const struct dynamodb_schema *schema, struct error *err) {
     struct mapper *m = (struct mapper *)self;
     struct mapper_table *t = &m->tables[table];
     int functions = m->plan->functions.count;
@@ -171,12 +171,12 @@ static enum map_result failed(struct mapper *m, int status, bool stopped) {
     reject->reason = m->writer.reason ? m->writer.reason : REJECT_FUNCTION;
     if (stopped) {
         reject->reason = REJECT_FUNCTION;
-        snprintf(reject->message, sizeof reject->message, "%s: it ran longer than mapping_timeout allows (%lld ms)", m->function->where,
-                 (long long)m->watch.limit_ms);
+        snprintf(reject->message, sizeof reject->message, "%s: it ran longer than mapping_timeout allows (%lld ms)",
+                 m->function->where, (long long)m->watch.limit_ms);
     } else if (status == LUA_ERRMEM) {
         reject->reason = REJECT_FUNCTION;
-        snprintf(reject->message, sizeof reject->message, "%s: it needs more than mapping_memory allows (%zu bytes)", m->function->where,
-                 m->memory.limit);
+        snprintf(reject->message, sizeof reject->message, "%s: it needs more than mapping_memory allows (%zu bytes)",
+                 m->function->where, m->memory.limit);
         collect(m);
     } else {
         snprintf(reject->message, sizeof reject->message, "%s%s%s", has_place(text) ? "" : m->function->where,

@@ -125,7 +125,7 @@ static int open_body(lua_State *L) {
     decimal_open(L);
     moment_open(L);
     column_value_open(L);
-    watch_coroutines(&m->watch, L);
+    watch_functions(&m->watch, L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     moment_push_unix(L, lua_tointeger(L, 3));
     lua_setfield(L, -2, "hlua.started");
@@ -151,16 +151,18 @@ static bool same_identity(const char *is, const char *was, struct error *err) {
         if (is[at] == '\n') line = at + 1;
     }
     int is_len = (int)strcspn(is + line, "\n"), was_len = (int)strcspn(was + line, "\n");
-    error_set(err, ERROR_PLAN, "the plan reads differently the second time: %.*s was %.*s", is_len > 500 ? 500 : is_len, is + line,
-              was_len > 500 ? 500 : was_len, was + line);
-    return error_hint(err, "each worker reads the plan again, and must come to the same: no clocks, chance, or files that change");
+    error_set(err, ERROR_PLAN, "the plan reads differently the second time: %.*s was %.*s", is_len > 500 ? 500 : is_len,
+              is + line, was_len > 500 ? 500 : was_len, was + line);
+    return error_hint(err,
+                      "each worker reads the plan again, and must come to the same: no clocks, chance, or files that change");
 }
 
 static bool open_state(struct mapper *m, const struct frozen *f, int64_t started, struct error *err) {
     lua_State *L = lua_newstate(allocate, &m->memory);
     if (L == NULL) return error_memory(err, "a worker's Lua state is made");
     m->L = L;
-    m->watching = watch_open(&m->watch, L, m->plan->mapping_timeout_ms > 0 ? m->plan->mapping_timeout_ms : DEFAULT_TIMEOUT_MS, err);
+    m->watching =
+        watch_open(&m->watch, L, m->plan->mapping_timeout_ms > 0 ? m->plan->mapping_timeout_ms : DEFAULT_TIMEOUT_MS, err);
     if (!m->watching) return false;
     lua_pushcfunction(L, open_body);
     lua_pushlightuserdata(L, m);

@@ -15,9 +15,9 @@ struct memory {
 
 /* One of the plan's functions. */
 struct mapper_function {
-    int reference; /* in the registry */
+    int reference;               /* in the registry */
     char where[LUA_IDSIZE + 16]; /* file:line of its definition */
-    char **columns; /* of an hlua.fn; NULL: it gets the row */
+    char **columns;              /* of an hlua.fn; NULL: it gets the row */
     int column_count;
 };
 
@@ -40,8 +40,8 @@ struct mapper {
     struct attribute_writer writer;
     struct buffer scratch;
     struct row_now now;
-    bool begins;       /* the caller says when a row begins */
-    int row_reference; /* in the registry: the row object of the row under way */
+    bool begins;         /* the caller says when a row begins */
+    int row_reference;   /* in the registry: the row object of the row under way */
     uint64_t row_serial; /* the row that it was made for */
     struct mapper_function *list;
     struct mapper_table *tables;
@@ -56,8 +56,8 @@ struct mapper {
 };
 
 /* mapper.c, for mapper_open.c */
-bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count, const struct dynamodb_schema *schema,
-                 struct error *err);
+bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count,
+                 const struct dynamodb_schema *schema, struct error *err);
 void mapper_begin(struct functions *self);
 enum map_result mapper_call(struct functions *self, int table, int function, const struct pg_row *row, struct function_value *out,
                             struct map_reject *reject);

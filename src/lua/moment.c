@@ -48,7 +48,8 @@ void moment_push_unix(lua_State *L, int64_t microseconds) {
     const char *why;
     char data[sizeof sent];
     memcpy(data, &sent, sizeof sent);
-    if (!moment_push(L, PG_TIMESTAMPTZ, (struct pg_field){.data = data, .len = sizeof data}, &why)) luaL_error(L, "a time that %s", why);
+    if (!moment_push(L, PG_TIMESTAMPTZ, (struct pg_field){.data = data, .len = sizeof data}, &why))
+        luaL_error(L, "a time that %s", why);
 }
 
 int64_t moment_unix(lua_State *L, int index) {
@@ -108,8 +109,12 @@ static int moment_index(lua_State *L) {
     const struct {
         const char *name;
         int value;
-    } parts[] = {{"year", m->time.year},     {"month", m->time.month},   {"day", m->time.day},
-                 {"hour", m->time.hour},     {"minute", m->time.minute}, {"second", m->time.second},
+    } parts[] = {{"year", m->time.year},
+                 {"month", m->time.month},
+                 {"day", m->time.day},
+                 {"hour", m->time.hour},
+                 {"minute", m->time.minute},
+                 {"second", m->time.second},
                  {"microsecond", m->time.microsecond}};
     if (strcmp(name, "format") == 0) {
         lua_pushvalue(L, lua_upvalueindex(1));
@@ -121,7 +126,8 @@ static int moment_index(lua_State *L) {
         lua_pushinteger(L, parts[i].value);
         return 1;
     }
-    return luaL_error(L, "a time has no field %s; it has format, epoch, year, month, day, hour, minute, second, microsecond", name);
+    return luaL_error(L, "a time has no field %s; it has format, epoch, year, month, day, hour, minute, second, microsecond",
+                      name);
 }
 
 /* --- order --- */
@@ -129,8 +135,12 @@ static int moment_index(lua_State *L) {
 /* Times of day are an order of their own: *like is false between one and a date. */
 static int order(const struct moment *a, const struct moment *b, bool *like) {
     const struct pg_time *x = &a->time, *y = &b->time;
-    const int parts[][2] = {{x->year, y->year},     {x->month, y->month},   {x->day, y->day},
-                            {x->hour, y->hour},     {x->minute, y->minute}, {x->second, y->second},
+    const int parts[][2] = {{x->year, y->year},
+                            {x->month, y->month},
+                            {x->day, y->day},
+                            {x->hour, y->hour},
+                            {x->minute, y->minute},
+                            {x->second, y->second},
                             {x->microsecond, y->microsecond}};
     *like = (a->type == PG_TIME) == (b->type == PG_TIME);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -143,7 +153,8 @@ static int compare(lua_State *L) {
     const struct moment *a = moment_test(L, 1), *b = moment_test(L, 2);
     bool like = false;
     int sign = a && b ? order(a, b, &like) : 0;
-    if (!like) luaL_error(L, "attempt to compare %s with %s", a ? "a time" : luaL_typename(L, 1), b ? "a time" : luaL_typename(L, 2));
+    if (!like)
+        luaL_error(L, "attempt to compare %s with %s", a ? "a time" : luaL_typename(L, 1), b ? "a time" : luaL_typename(L, 2));
     return sign;
 }
 
@@ -166,8 +177,12 @@ static int moment_eq(lua_State *L) {
 
 void moment_open(lua_State *L) {
     static const luaL_Reg meta[] = {
-        {"__tostring", moment_tostring}, {"__concat", decimal_concat}, {"__eq", moment_eq},
-        {"__lt", moment_lt},             {"__le", moment_le},          {NULL, NULL},
+        {"__tostring", moment_tostring},
+        {"__concat", decimal_concat},
+        {"__eq", moment_eq},
+        {"__lt", moment_lt},
+        {"__le", moment_le},
+        {NULL, NULL},
     };
     if (luaL_newmetatable(L, MOMENT_TYPE)) {
         luaL_setfuncs(L, meta, 0);

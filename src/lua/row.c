@@ -21,7 +21,8 @@ static const struct row_box *check_row(lua_State *L) {
         lua_pop(L, 1);
     }
     if (!ours) luaL_argerror(L, 1, "a row expected");
-    if (box->serial != shape->now->serial) luaL_error(L, "this row is gone: a row cannot be kept after its function has returned");
+    if (box->serial != shape->now->serial)
+        luaL_error(L, "this row is gone: a row cannot be kept after its function has returned");
     return box;
 }
 

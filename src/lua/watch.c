@@ -169,11 +169,47 @@ static int wrap(lua_State *L) {
     return 1;
 }
 
-void watch_coroutines(struct watch *w, lua_State *L) {
+/* --- xpcall --- */
+
+/* A message handler (upvalue 2) that does not run once the call is stopped: no hook is run in a handler that a hook's error has called,
+ * so that nothing could end it. Upvalue 1: the watch. */
+static int handler(lua_State *L) {
+    const struct watch *w = lua_touserdata(L, lua_upvalueindex(1));
+    if (w->fired) return 1;
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+static int called(lua_State *L, int status, lua_KContext context) {
+    (void)status;
+    (void)context;
+    return lua_gettop(L);
+}
+
+/* xpcall(f, handler, ...): Lua's own (upvalue 2), with such a handler. Upvalue 1: the watch. */
+static int guarded(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handler, 2);
+    lua_replace(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, called);
+    return lua_gettop(L);
+}
+
+void watch_functions(struct watch *w, lua_State *L) {
     static const luaL_Reg functions[] = {{"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
     lua_getglobal(L, "coroutine");
     lua_pushlightuserdata(L, w);
     lua_getfield(L, -2, "resume");
     luaL_setfuncs(L, functions, 2);
     lua_pop(L, 1);
+    lua_pushlightuserdata(L, w);
+    lua_getglobal(L, "xpcall");
+    lua_pushcclosure(L, guarded, 2);
+    lua_setglobal(L, "xpcall");
 }

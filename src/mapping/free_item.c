@@ -16,10 +16,10 @@ struct known {
     size_t name_len;
     enum dynamodb_type type; /* of a key; ANY: any that a key can have (the schema is not bound to columns yet) */
     bool key;
-    bool partition;          /* of the table or of an index: a longer value is allowed */
-    bool sort;               /* likewise; an attribute can be both, and then has the shorter limit */
-    const char *index;       /* whose key it is; NULL: the table's */
-    uint32_t size;           /* in the item under way: name and value; 0: absent */
+    bool partition;    /* of the table or of an index: a longer value is allowed */
+    bool sort;         /* likewise; an attribute can be both, and then has the shorter limit */
+    const char *index; /* whose key it is; NULL: the table's */
+    uint32_t size;     /* in the item under way: name and value; 0: absent */
 };
 
 struct index_parts {
@@ -80,7 +80,8 @@ static bool know_index(struct free_item *f, const struct dynamodb_index *index, 
     p->all = index->projection == DYNAMODB_PROJECT_ALL;
     p->parts = calloc((size_t)(2 * DYNAMODB_INDEX_KEYS_MAX + TABLE_KEYS + index->include_count), sizeof *p->parts);
     if (p->parts == NULL) return false;
-    for (int i = 0; i < index->partition_count; i++) p->keys[p->key_count++] = know_key(f, &index->partition[i], false, index->name);
+    for (int i = 0; i < index->partition_count; i++)
+        p->keys[p->key_count++] = know_key(f, &index->partition[i], false, index->name);
     for (int i = 0; i < index->sort_count; i++) p->keys[p->key_count++] = know_key(f, &index->sort[i], true, index->name);
     for (int i = 0; i < p->key_count; i++) add_part(p, p->keys[i]);
     add_part(p, 0);
@@ -180,10 +181,12 @@ static enum map_result note(struct free_item *f, const char *name, size_t name_l
 
 static bool put_value(struct buffer *out, const struct function_value *value) {
     if (value->type == DYNAMODB_S) {
-        return buffer_append_text(out, "{\"S\":") && json_append_string(out, value->text, value->len) && buffer_append(out, "}", 1);
+        return buffer_append_text(out, "{\"S\":") && json_append_string(out, value->text, value->len) &&
+               buffer_append(out, "}", 1);
     }
     if (value->type == DYNAMODB_N) {
-        return buffer_append_text(out, "{\"N\":\"") && buffer_append(out, value->text, value->len) && buffer_append(out, "\"}", 2);
+        return buffer_append_text(out, "{\"N\":\"") && buffer_append(out, value->text, value->len) &&
+               buffer_append(out, "\"}", 2);
     }
     if (value->type != DYNAMODB_B) return buffer_append(out, value->text, value->len);
     if (!buffer_append_text(out, "{\"B\":\"") || !buffer_reserve(out, DYNAMODB_BASE64_ROOM(value->len))) return false;
@@ -228,7 +231,8 @@ enum map_result free_item_end(struct free_item *f, struct mapped_item *item, str
     uint64_t hash = 0;
     for (int i = 0; i < (f->schema->sort.name ? 2 : 1); i++) {
         const struct known *k = &f->known[i];
-        if (k->size == 0) return refuse(reject, REJECT_KEY_MISSING, k->name, k->name_len, "a key of the table is missing in the item");
+        if (k->size == 0)
+            return refuse(reject, REJECT_KEY_MISSING, k->name, k->name_len, "a key of the table is missing in the item");
         hash = dynamodb_key_hash(hash, f->key_types[i], f->keys[i], f->key_lengths[i]);
     }
     if (!buffer_append(f->out, "}", 1)) return MAP_MEMORY;

@@ -27,8 +27,8 @@ struct functions {
     /* Says once which columns the rows of plan table `table` (from 0) hold, and the table's schema with its key types, before any call for
      * it. Both must stay. A table that is only written to (hlua.to) may be bound without columns (NULL, 0); one that never is has the
      * plan's own schema. False: ERROR_PLAN or ERROR_LOCAL. */
-    bool (*bind)(struct functions *self, int table, const struct pg_column *columns, int count, const struct dynamodb_schema *schema,
-                 struct error *err);
+    bool (*bind)(struct functions *self, int table, const struct pg_column *columns, int count,
+                 const struct dynamodb_schema *schema, struct error *err);
     /* A new row begins: what was converted of the last one is forgotten. A caller that never says so gets every call a row of its own,
      * which is right but slower; one that does must say it before each row's first call. */
     void (*begin)(struct functions *self);

@@ -127,7 +127,8 @@ static enum outcome run_text(struct machine *m, const struct op *op, struct pg_f
     if (room > TEXT_MAX) return too_large(m, op);
     if (!scratch_room(m, room)) return NO_MEMORY;
     const char *why = "";
-    if (!format_run(&op->format, field, m->scratch.data, &len, &why)) return machine_refuse(m, op, REJECT_VALUE, "the value", why);
+    if (!format_run(&op->format, field, m->scratch.data, &len, &why))
+        return machine_refuse(m, op, REJECT_VALUE, "the value", why);
     m->scratch.data[len] = '\0';
     return put_typed(m, op, m->scratch.data, len, size);
 }
@@ -196,10 +197,10 @@ static enum outcome run_function(struct machine *m, const struct op *op, uint32_
     if (v.type == DYNAMODB_ANY) return ABSENT;
     bool text = v.type == DYNAMODB_S || v.type == DYNAMODB_N || v.type == DYNAMODB_B;
     bool free_type = op->type == DYNAMODB_ANY;
-    if (text && (free_type || op->type == v.type || (v.type != DYNAMODB_B && op->type != DYNAMODB_B) || v.type == DYNAMODB_S)) {
-        return put_as(m, op, free_type ? v.type : op->type, v.text, v.len, size);
-    }
-    if (!text && free_type) {
+    bool bytes = (v.type == DYNAMODB_B) != (op->type == DYNAMODB_B); /* one of them: bytes are no text, but a text has bytes */
+    bool fits = op->type != DYNAMODB_BOOL && (!bytes || v.type == DYNAMODB_S);
+    if (text && (free_type || fits)) return put_as(m, op, free_type ? v.type : op->type, v.text, v.len, size);
+    if (!text && (free_type || op->type == v.type)) {
         if (v.size > DYNAMODB_ITEM_MAX) return too_large(m, op);
         *size = (uint32_t)v.size;
         return buffer_append(m->out, v.text, v.len) ? DONE : NO_MEMORY;
@@ -211,10 +212,16 @@ static enum outcome run_function(struct machine *m, const struct op *op, uint32_
 
 /* --- values made of parts --- */
 
+/* A value within another, which is absent where its own `when` does not hold. */
+static enum outcome inner_value(struct machine *m, const struct op *op, uint32_t *size) {
+    if (op->when >= 0 && !machine_holds(m, op->when, op->when_bool)) return ABSENT;
+    return machine_value(m, op, size);
+}
+
 /* Writes one element of a set as it stands in the set: "text" without the {"S": around it. *fresh is false when the set has it already. */
 static enum outcome set_element(struct machine *m, const struct op *part, uint32_t *size, bool *fresh) {
     size_t before = m->out->len;
-    enum outcome result = machine_value(m, part, size);
+    enum outcome result = inner_value(m, part, size);
     if (result != DONE) return result;
     size_t len = m->out->len - before - 6;
     char *text = m->out->data + before;
@@ -257,7 +264,7 @@ static enum outcome run_part(struct machine *m, const struct op *op, const struc
     uint32_t bytes = 0;
     if (!first && !buffer_append(m->out, ",", 1)) return NO_MEMORY;
     if (op->kind == OP_MAP && !buffer_append(m->out, part->label, part->label_len)) return NO_MEMORY;
-    enum outcome result = part->when >= 0 && !machine_holds(m, part->when, part->when_bool) ? ABSENT : machine_value(m, part, &bytes);
+    enum outcome result = inner_value(m, part, &bytes);
     if (result == ABSENT && op->kind == OP_LIST) result = put_word(m, "{\"NULL\":true}", DYNAMODB_SIZE_NULL, &bytes);
     if (result != DONE) {
         m->out->len = before;
@@ -282,7 +289,7 @@ static enum outcome run_parts(struct machine *m, const struct op *op, uint32_t *
 /* --- any value --- */
 
 static enum outcome run_null(struct machine *m, const struct op *op, uint32_t *size) {
-    if (op->fallback) return machine_value(m, op->fallback, size);
+    if (op->fallback) return inner_value(m, op->fallback, size);
     return op->null_value ? put_word(m, "{\"NULL\":true}", DYNAMODB_SIZE_NULL, size) : ABSENT;
 }
 
@@ -292,7 +299,8 @@ enum outcome machine_value(struct machine *m, const struct op *op, uint32_t *siz
     case OP_CONSTANT: return run_constant(m, op, size);
     case OP_FUNCTION: return run_function(m, op, size);
     case OP_SET: return run_set(m, op, size);
-    case OP_LIST: case OP_MAP: return run_parts(m, op, size);
+    case OP_LIST:
+    case OP_MAP: return run_parts(m, op, size);
     default: break;
     }
     struct pg_field field = m->row->fields[op->column];

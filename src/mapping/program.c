@@ -25,7 +25,7 @@ static void mark(void *context, const char *text, size_t n) {
     snprintf(name, sizeof name, "%.*s", (int)n, text);
     int i = program_find_column(s->columns, s->count, name);
     if (i >= 0) {
-        s->used[i] = true;
+        if (s->used) s->used[i] = true; /* NULL: only that it is there is asked */
     } else {
         s->ok = program_no_column(s->err, s->place, name, s->from, s->columns, s->count);
     }
@@ -41,18 +41,21 @@ static void mark_value(struct search *s, const struct value_spec *v) {
     s->place = &v->place;
     switch (v->kind) {
     case VALUE_TEMPLATE: template_columns(v->text, v->len, mark, s); break;
-    case VALUE_COLUMN: case VALUE_JSON: case VALUE_EPOCH: mark(s, v->text, v->len); break;
+    case VALUE_COLUMN:
+    case VALUE_JSON:
+    case VALUE_EPOCH: mark(s, v->text, v->len); break;
     case VALUE_WHEN:
         mark(s, v->text, v->len);
         if (s->ok) mark_value(s, v->inner);
         break;
-    case VALUE_SET: case VALUE_LIST: case VALUE_MAP:
+    case VALUE_SET:
+    case VALUE_LIST:
+    case VALUE_MAP:
         for (int i = 0; s->ok && i < v->part_count; i++) mark_value(s, &v->parts[i]);
         break;
-    case VALUE_FUNCTION:
-        mark_function(s, v);
-        break;
-    case VALUE_CONSTANT: case VALUE_NULL: break;
+    case VALUE_FUNCTION: mark_function(s, v); break;
+    case VALUE_CONSTANT:
+    case VALUE_NULL: break;
     }
     if (s->ok && v->fallback) mark_value(s, v->fallback);
 }
@@ -74,7 +77,8 @@ static const char *renamed(const struct columns_spec *c, const char *name) {
 /* Whether hlua.columns takes a column: by its lists, and unless the plan says an attribute of that name itself. */
 static bool column_taken(const struct item_spec *spec, const char *name) {
     const struct columns_spec *c = &spec->columns;
-    if (!c->present || (c->only && !listed(c->only, c->only_count, name)) || listed(c->except, c->except_count, name)) return false;
+    if (!c->present || (c->only && !listed(c->only, c->only_count, name)) || listed(c->except, c->except_count, name))
+        return false;
     const char *attribute = renamed(c, name);
     for (int i = 0; i < spec->attribute_count; i++) {
         if (strcmp(spec->attributes[i].name, attribute) == 0) return false;
@@ -84,8 +88,8 @@ static bool column_taken(const struct item_spec *spec, const char *name) {
 
 /* The columns that hlua.columns lists are there, though what it leaves out is not therefore read. */
 static void check_lists(struct search *s, const struct columns_spec *c) {
-    bool scrap[PROGRAM_COLUMNS_MAX], *used = s->used;
-    s->used = scrap;
+    bool *used = s->used;
+    s->used = NULL;
     s->place = &c->place;
     for (int i = 0; i < c->only_count; i++) mark(s, c->only[i], strlen(c->only[i]));
     for (int i = 0; i < c->except_count; i++) mark(s, c->except[i], strlen(c->except[i]));
@@ -103,8 +107,8 @@ static void mark_item(struct search *s, const struct item_spec *spec) {
 
 /* The items of a mapping; one that is said without `items` is made of the mapping itself. */
 static const struct item_spec *items_of(const struct mapping_spec *spec, struct item_spec *single, int *count) {
-    *single = (struct item_spec){.attributes = spec->attributes, .attribute_count = spec->attribute_count,
-                                 .columns = spec->columns, .place = spec->place};
+    *single = (struct item_spec){
+        .attributes = spec->attributes, .attribute_count = spec->attribute_count, .columns = spec->columns, .place = spec->place};
     *count = spec->item_count ? spec->item_count : 1;
     return spec->item_count ? spec->items : single;
 }
@@ -127,8 +131,8 @@ bool program_columns(const struct mapping_spec *spec, const struct pg_column *co
 static bool add_columns(struct compiler *c, const struct item_spec *spec, bool keep_nulls, struct item_program *p) {
     for (int i = 0; i < c->count; i++) {
         if (!column_taken(spec, c->columns[i].name)) continue;
-        struct value_spec v = {.kind = VALUE_COLUMN, .text = c->columns[i].name, .len = strlen(c->columns[i].name),
-                               .place = spec->columns.place};
+        struct value_spec v = {
+            .kind = VALUE_COLUMN, .text = c->columns[i].name, .len = strlen(c->columns[i].name), .place = spec->columns.place};
         struct op *op = &p->ops[p->op_count];
         if (!program_name_op(c, renamed(&spec->columns, v.text), op) || !program_compile_value(c, &v, op)) return false;
         for (int k = 0; k < p->op_count; k++) {
@@ -167,7 +171,8 @@ static bool check_ttl(struct compiler *c, const struct value_spec *v, struct op 
     char text[200];
     if (op->kind == OP_FUNCTION && op->type == DYNAMODB_ANY) op->type = DYNAMODB_N;
     if (op->type == DYNAMODB_N) return true;
-    snprintf(text, sizeof text, "the time to live must be N, in seconds since 1970, and would be %s", dynamodb_type_name(op->type));
+    snprintf(text, sizeof text, "the time to live must be N, in seconds since 1970, and would be %s",
+             dynamodb_type_name(op->type));
     program_wrong(c->err, &v->place, text);
     return error_hint(c->err, "use hlua.epoch(\"Column\", { days = 365 }), or hlua.N");
 }

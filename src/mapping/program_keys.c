@@ -15,33 +15,52 @@ static bool key_type(enum dynamodb_type type) {
     return type == DYNAMODB_S || type == DYNAMODB_N || type == DYNAMODB_B;
 }
 
-/* Ties a key to the attribute of its name: the type agrees or is taken over, the limits of keys hold. *place is -1 for an index key that
- * this item does not have, where it need not (one of several items). */
+/* What is written in a key's place when its column is NULL is as much a key. */
+static void mark_key(struct op *op, enum key_limit limit, enum key_limit table_key) {
+    for (; op; op = op->fallback) {
+        op->null_value = op->empty_absent = false; /* a key is there or absent, never NULL; an empty one is a mistake */
+        if (limit == KEY_SORT || op->key == KEY_NONE) op->key = limit;
+        if (table_key) op->table_key = table_key;
+    }
+}
+
+/* Ties a key to the attribute of its name: the type agrees or is taken over, the limits of keys hold. *place is -1 for a key that this item
+ * does not have, where it need not. */
 static bool bind_key(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_key *key,
                      enum key_limit limit, bool needed, const char *what, int *place) {
     char text[400];
     int i = find_op(p, key->name);
     *place = i;
     if (i < 0) {
-        if (!needed || key->type != DYNAMODB_ANY) return true; /* declared by its type alone: other items have it */
+        if (!needed) return true;
         snprintf(text, sizeof text, "%s is the attribute \"%s\", which the plan does not map", what, key->name);
         return program_wrong(c->err, &spec->place, text);
     }
     struct op *op = &p->ops[i];
     if (op->kind == OP_FUNCTION && op->type == DYNAMODB_ANY) op->type = key->type;
     if (!key_type(op->type)) {
-        snprintf(text, sizeof text, "%s \"%s\" would be %s, and keys are S, N or B", what, key->name, dynamodb_type_name(op->type));
-        return program_wrong(c->err, &spec->place, text);
-    }
-    if (key->type != DYNAMODB_ANY && key->type != op->type) {
-        snprintf(text, sizeof text, "%s \"%s\" is declared %s, but its value is %s", what, key->name, dynamodb_type_name(key->type),
+        snprintf(text, sizeof text, "%s \"%s\" would be %s, and keys are S, N or B", what, key->name,
                  dynamodb_type_name(op->type));
         return program_wrong(c->err, &spec->place, text);
     }
+    if (key->type != DYNAMODB_ANY && key->type != op->type) {
+        snprintf(text, sizeof text, "%s \"%s\" is declared %s, but its value is %s", what, key->name,
+                 dynamodb_type_name(key->type), dynamodb_type_name(op->type));
+        return program_wrong(c->err, &spec->place, text);
+    }
     key->type = op->type;
-    op->null_value = op->empty_absent = false; /* a key is there or absent, never NULL; an empty one is a mistake */
-    if (limit == KEY_SORT || op->key == KEY_NONE) op->key = limit;
+    mark_key(op, limit, KEY_NONE);
     return true;
+}
+
+/* The same for a key of an index, which an item may be without: where others are that have it, and where the plan declares it by its type
+ * alone. */
+static bool bind_index_key(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_key *key,
+                           enum key_limit limit, const char *index, int *place) {
+    char what[300];
+    bool needed = p->when < 0 && !c->several && key->type == DYNAMODB_ANY;
+    snprintf(what, sizeof what, "the key of index %s", index);
+    return bind_key(c, p, spec, key, limit, needed, what, place);
 }
 
 static bool listed(const char *const *names, int count, const char *name) {
@@ -68,19 +87,17 @@ static bool bind_projection(struct compiler *c, const struct item_program *p, co
 
 /* One index; *there is false when this item can never be in it. */
 static bool bind_index(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_schema *schema,
-                       struct dynamodb_index *index, bool needed, struct index_op *out, bool *there) {
-    char what[300];
+                       struct dynamodb_index *index, struct index_op *out, bool *there) {
     int place;
     *there = true;
-    snprintf(what, sizeof what, "the key of index %s", index->name);
     if (index->local) out->keys[out->key_count++] = find_op(p, schema->partition.name);
     for (int i = 0; !index->local && i < index->partition_count; i++) {
-        if (!bind_key(c, p, spec, &index->partition[i], KEY_PARTITION, needed, what, &place)) return false;
+        if (!bind_index_key(c, p, spec, &index->partition[i], KEY_PARTITION, index->name, &place)) return false;
         *there = *there && place >= 0;
         out->keys[out->key_count++] = place;
     }
     for (int i = 0; i < index->sort_count; i++) {
-        if (!bind_key(c, p, spec, &index->sort[i], KEY_SORT, needed, what, &place)) return false;
+        if (!bind_index_key(c, p, spec, &index->sort[i], KEY_SORT, index->name, &place)) return false;
         *there = *there && place >= 0;
         out->keys[out->key_count++] = place;
     }
@@ -98,19 +115,18 @@ static void tie_sort_keys(struct item_program *p, const struct item_spec *spec, 
 bool program_bind_keys(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_schema *schema) {
     int place;
     if (!bind_key(c, p, spec, &schema->partition, KEY_PARTITION, true, "the partition key", &place)) return false;
-    p->ops[place].table_key = KEY_PARTITION;
+    mark_key(&p->ops[place], KEY_PARTITION, KEY_PARTITION);
     if (schema->sort.name) {
         if (!bind_key(c, p, spec, &schema->sort, KEY_SORT, true, "the sort key", &place)) return false;
-        p->ops[place].table_key = KEY_SORT;
+        mark_key(&p->ops[place], KEY_SORT, KEY_SORT);
     }
     p->indexes = arena_array(c->arena, (size_t)schema->index_count + 1, sizeof *p->indexes);
     if (p->indexes == NULL) return program_no_memory(c->err);
-    bool needed = p->when < 0 && !c->several;
     for (int i = 0; i < schema->index_count; i++) {
         bool there;
         struct index_op *op = &p->indexes[p->index_count];
         *op = (struct index_op){0};
-        if (!bind_index(c, p, spec, schema, &schema->indexes[i], needed, op, &there)) return false;
+        if (!bind_index(c, p, spec, schema, &schema->indexes[i], op, &there)) return false;
         if (!there) continue;
         if (!schema->indexes[i].local) tie_sort_keys(p, spec, i, op);
         p->index_count++;

@@ -42,10 +42,10 @@ struct op {
     int function;
     struct op *parts; /* OP_SET, OP_LIST, OP_MAP */
     int part_count;
-    struct op *fallback;      /* written when the column is NULL; or NULL */
-    bool null_value;          /* a NULL column becomes NULL, not absent */
-    bool empty_absent;        /* an empty S or B is left out */
-    int when;                 /* a column that must be true or not NULL; -1 */
+    struct op *fallback; /* written when the column is NULL; or NULL */
+    bool null_value;     /* a NULL column becomes NULL, not absent */
+    bool empty_absent;   /* an empty S or B is left out */
+    int when;            /* a column that must be true or not NULL; -1 */
     bool when_bool;
     int same;                 /* an earlier op with the same value: its bytes are copied; -1 */
     int leader;               /* the op of the index partition key without which this sort key is left out; -1 */

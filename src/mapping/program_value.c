@@ -76,7 +76,12 @@ bool program_compile_when(struct compiler *c, const struct plan_place *place, co
 static enum dynamodb_type natural_type(enum pg_type type) {
     switch (type) {
     case PG_BOOL: return DYNAMODB_BOOL;
-    case PG_INT2: case PG_INT4: case PG_INT8: case PG_FLOAT4: case PG_FLOAT8: case PG_NUMERIC: return DYNAMODB_N;
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8:
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+    case PG_NUMERIC: return DYNAMODB_N;
     case PG_BYTEA: return DYNAMODB_B;
     case PG_SERVER_JSON: return DYNAMODB_M;
     default: return DYNAMODB_S;
@@ -87,7 +92,8 @@ static enum dynamodb_type natural_type(enum pg_type type) {
 static struct op *sub_ops(struct compiler *c, const struct op *parent, int count) {
     struct op *ops = arena_array(c->arena, (size_t)count + 1, sizeof *ops);
     for (int i = 0; ops && i < count; i++) {
-        ops[i] = (struct op){.name = parent->name, .name_len = parent->name_len, .column = -1, .when = -1, .same = -1, .leader = -1};
+        ops[i] =
+            (struct op){.name = parent->name, .name_len = parent->name_len, .column = -1, .when = -1, .same = -1, .leader = -1};
         ops[i].empty_absent = c->empty_absent;
     }
     if (ops == NULL) program_no_memory(c->err);
@@ -141,7 +147,8 @@ static bool compile_json(struct compiler *c, const struct value_spec *v, struct 
     op->kind = OP_JSON;
     op->type = DYNAMODB_M;
     op->invalid = v->invalid;
-    if (column->type == PG_TEXT || column->type == PG_JSON || column->type == PG_JSONB || column->type == PG_SERVER_JSON) return true;
+    if (column->type == PG_TEXT || column->type == PG_JSON || column->type == PG_JSONB || column->type == PG_SERVER_JSON)
+        return true;
     return does_not_suit(c, v, column, "read as JSON", "json, jsonb, text, arrays and composites can");
 }
 
@@ -194,8 +201,11 @@ bool program_compile_value(struct compiler *c, const struct value_spec *v, struc
     }
     switch (v->kind) {
     case VALUE_TEMPLATE: return compile_template(c, v, op);
-    case VALUE_SET: case VALUE_LIST: case VALUE_MAP: return compile_parts(c, v, op);
-    case VALUE_CONSTANT: case VALUE_NULL:
+    case VALUE_SET:
+    case VALUE_LIST:
+    case VALUE_MAP: return compile_parts(c, v, op);
+    case VALUE_CONSTANT:
+    case VALUE_NULL:
         op->kind = OP_CONSTANT;
         op->type = v->kind == VALUE_NULL ? DYNAMODB_NULL : v->type;
         op->constant = v->text;

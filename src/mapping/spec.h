@@ -24,10 +24,10 @@ enum value_kind {
     VALUE_EPOCH,    /* text: the column; N, seconds since 1970 plus epoch_add */
     VALUE_FUNCTION, /* `function`; `type` ANY: what it returns; `columns`: hlua.fn's, which are its arguments; NULL: it gets the row */
     VALUE_SET,      /* type SS, NS or BS: `parts`; absent parts are left out, an empty set is absent */
-    VALUE_LIST,     /* L of `parts`; absent parts are NULL, so that places are kept */
-    VALUE_MAP,      /* M of `parts` under their `names`; absent parts are left out */
-    VALUE_NULL,     /* the constant NULL */
-    VALUE_WHEN,     /* text: the column; `inner` is written when it is true (boolean) or not NULL (any other type) */
+    VALUE_LIST, /* L of `parts`; absent parts are NULL, so that places are kept */
+    VALUE_MAP,  /* M of `parts` under their `names`; absent parts are left out */
+    VALUE_NULL, /* the constant NULL */
+    VALUE_WHEN, /* text: the column; `inner` is written when it is true (boolean) or not NULL (any other type) */
 };
 
 enum json_invalid { JSON_INVALID_REJECT, JSON_INVALID_STRING, JSON_INVALID_ABSENT };
@@ -91,7 +91,7 @@ struct item_spec {
 struct mapping_spec {
     const struct item_spec *items; /* `items = { ... }`; then attributes and columns below are empty */
     int item_count;
-    int map; /* the function number of `map`, which takes the place of everything else; -1: none */
+    int map;                   /* the function number of `map`, which takes the place of everything else; -1: none */
     bool empty_strings_absent; /* empty_strings = "absent": an empty S or B is left out */
     /* Keys first (partition, sort, then each index's in order), then the plan's attributes sorted by name, then the TTL.
      * An index key that names an attribute mapped elsewhere is not repeated here. */

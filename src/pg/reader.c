@@ -102,10 +102,6 @@ static void forget_cursor(struct pg_reader *r, int cursor) {
     r->closing[r->closing_count++] = (short)cursor;
 }
 
-void pg_reader_close(struct pg_reader *r, int cursor) {
-    if (cursor >= 0 && cursor < CURSORS_MAX && r->is_open[cursor]) forget_cursor(r, cursor);
-}
-
 static bool flush(struct pg_reader *r, struct error *err) {
     int state = PQflush(pg_handle(r->c));
     r->unsent = state > 0;

@@ -10,7 +10,7 @@
 #include "pg/row.h"
 
 struct pg_reader;
-struct pg_rowset; /* the rows of one FETCH; counted references, used by one thread */
+struct pg_rowset; /* the rows of one FETCH; the caller's, once it has them */
 
 /* Connects and imports the snapshot (id from pg_snapshot_export). Blocks. */
 struct pg_reader *pg_reader_new(const char *uri, const char *snapshot_id, struct error *err);
@@ -26,9 +26,6 @@ bool pg_reader_open(struct pg_reader *r, int cursor, const char *sql, int rows, 
 /* Sends the next FETCH of an open cursor. The connection must be idle. */
 bool pg_reader_fetch(struct pg_reader *r, int cursor, int rows, struct error *err);
 
-/* Gives up an open cursor before its end; it is closed with the next statement that is sent. */
-void pg_reader_close(struct pg_reader *r, int cursor);
-
 int pg_reader_fd(const struct pg_reader *r);
 bool pg_reader_wants_write(const struct pg_reader *r); /* poll for POLLOUT as well */
 bool pg_reader_idle(const struct pg_reader *r);        /* nothing is under way */
@@ -43,10 +40,9 @@ enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_
 
 int pg_rowset_count(const struct pg_rowset *s);
 int64_t pg_rowset_bytes(const struct pg_rowset *s); /* memory it holds, roughly */
-/* Points `fields` (room for all selected columns) at row `row`; valid while a reference is held. */
+/* Points `fields` (room for all selected columns) at row `row`; valid until pg_rowset_free. */
 void pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields);
-void pg_rowset_ref(struct pg_rowset *s);
-void pg_rowset_unref(struct pg_rowset *s); /* frees at the last one; NULL is fine */
+void pg_rowset_free(struct pg_rowset *s); /* NULL is fine */
 
 /* Reads a whole SELECT on the reader's connection and drops the rows: does it fail with class 22? Blocks. Used while
  * narrowing a failure down: the transaction must be alive; it is dead after a failure. */

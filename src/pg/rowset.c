@@ -4,12 +4,12 @@
 
 struct pg_rowset {
     PGresult *res;
-    int references, rows, columns;
+    int rows, columns;
 };
 
 struct pg_rowset *pg_rowset_new(PGresult *res) {
     struct pg_rowset *s = malloc(sizeof *s);
-    if (s) *s = (struct pg_rowset){.res = res, .references = 1, .rows = PQntuples(res), .columns = PQnfields(res)};
+    if (s) *s = (struct pg_rowset){.res = res, .rows = PQntuples(res), .columns = PQnfields(res)};
     return s;
 }
 
@@ -30,12 +30,8 @@ void pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields) 
     }
 }
 
-void pg_rowset_ref(struct pg_rowset *s) {
-    s->references++;
-}
-
-void pg_rowset_unref(struct pg_rowset *s) {
-    if (s == NULL || --s->references > 0) return;
+void pg_rowset_free(struct pg_rowset *s) {
+    if (s == NULL) return;
     PQclear(s->res);
     free(s);
 }

@@ -6,8 +6,7 @@
 
 #include "pg/reader.h"
 
-/* Takes the result over, with one reference; NULL when memory is out (the result is then the caller's still).
- */
+/* Takes the result over; NULL when memory is out (the result is then the caller's still). */
 struct pg_rowset *pg_rowset_new(PGresult *res);
 
 #endif

@@ -78,8 +78,7 @@ bool source_columns_hint(const struct source_columns *columns, const char *wante
 
 /* source_zone.c. Reads each column of type timestamp as a moment of the plan's time zone. ERROR_PLAN when the server does not
  * know the zone. Without one nothing changes. */
-bool source_columns_zone(struct pg_connection *c, const struct pg_source *s, struct source_columns *columns,
-                         struct error *err);
+bool source_columns_zone(struct pg_connection *c, const struct pg_source *s, struct source_columns *columns, struct error *err);
 
 /* source_key.c */
 bool source_find_parts(struct pg_connection *c, struct pg_source *s, struct error *err);
@@ -91,8 +90,6 @@ bool source_plan_error(struct pg_connection *c, const struct pg_source *s, struc
 /* source_sql.c. The FROM of a part ("" is the query) with `range` as the condition of its {range}, if it has
  * that. */
 void source_add_from(struct sql *q, const struct pg_source *s, const char *part, const char *range);
-/* What the range says, e.g. ("a", "b") >= ('1'::integer, 'x'::text); "true" when open at both ends. */
-void source_add_range(struct sql *q, const struct pg_source *s, const struct pg_range *r);
 /* FROM and WHERE of a range, with the plan's where or without. */
 void source_add_body(struct sql *q, const struct pg_source *s, const struct pg_range *r, bool where);
 /* The key columns, e.g. "a", "b"; prefix k1, k2 aliases when `aliased`. */

@@ -13,9 +13,7 @@
 #define PAGES_A_RANGE 20.0  /* rows of one page are often neighbours, so pages count, not rows */
 #define PAGES_MIN 300.0
 #define ROWS_A_RANGE 20.0
-#define COUNTED_PAGES                                                                                                            \
-    4096.0 /* a table without statistics is counted up to here (32 MB), beyond it sampled  \
-                              */
+#define COUNTED_PAGES 4096.0 /* a table without statistics is counted up to here (32 MB), beyond it sampled */
 
 static double larger(double a, double b) {
     return a > b ? a : b;

@@ -78,7 +78,8 @@ static void add_bound(struct sql *q, const struct pg_source *s, const char *oper
     arena_free(scratch);
 }
 
-void source_add_range(struct sql *q, const struct pg_source *s, const struct pg_range *r) {
+/* What the range says, e.g. ("a", "b") >= ('1'::integer, 'x'::text); "true" when open at both ends. */
+static void add_range(struct sql *q, const struct pg_source *s, const struct pg_range *r) {
     if (r->lower == NULL && r->upper == NULL) sql_add(q, "true");
     if (r->lower) add_bound(q, s, r->lower_exclusive ? ">" : ">=", r->lower);
     if (r->lower && r->upper) sql_add(q, " AND ");
@@ -88,7 +89,7 @@ void source_add_range(struct sql *q, const struct pg_source *s, const struct pg_
 void source_add_body(struct sql *q, const struct pg_source *s, const struct pg_range *r, bool where) {
     struct sql range;
     sql_init(&range);
-    source_add_range(&range, s, r);
+    add_range(&range, s, r);
     const char *condition = sql_text(&range);
     if (condition == NULL) {
         q->failed = true;

@@ -17,8 +17,7 @@ static bool unknown_zone(const PGresult *names, const char *zone, struct error *
     int count = PQntuples(names);
     const char **list = malloc(((size_t)count + 1) * sizeof *list);
     error_set(err, ERROR_PLAN, "the source knows no time zone \"%s\"", zone);
-    for (int i = 0; list && i < count; i++)
-        list[i] = PQgetvalue(names, i, 0);
+    for (int i = 0; list && i < count; i++) list[i] = PQgetvalue(names, i, 0);
     int near = list ? nearest_find(zone, list, count) : -1;
     if (near >= 0) error_hint(err, "did you mean \"%s\"?", list[near]);
     free(list);

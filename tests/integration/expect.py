@@ -336,6 +336,8 @@ def value_size(value):
         return number_size(v)
     if kind in ("BOOL", "NULL"):
         return 1
+    if kind in ("SS", "NS", "BS"):
+        return sum(value_size({kind[0]: x}) for x in v)
     if kind == "L":
         return 3 + sum(1 + value_size(x) for x in v)
     return 3 + sum(1 + len(k.encode()) + value_size(x) for k, x in v.items())
@@ -366,6 +368,8 @@ def plain(value):
         return kind, str(Decimal(v).normalize(EXACT))
     if kind == "B":
         return kind, v if isinstance(v, bytes) else base64.b64decode(v)
+    if kind in ("SS", "NS", "BS"):
+        return kind, tuple(sorted(plain({kind[0]: x})[1] for x in v))
     if kind == "L":
         return kind, tuple(plain(x) for x in v)
     if kind == "M":

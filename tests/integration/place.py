@@ -164,14 +164,14 @@ class Place:
             f'local hlua = require "hlua"\nreturn hlua.plan {{\n  name = "{name}",\n'
             f'  source = hlua.postgres {{ uri = os.getenv "HLUA_SOURCE" }},\n  {more}{text}\n}}\n')
 
-    def ready(self, schema_only=False, rows=0):
-        """The ready migration's schema, and its first rows."""
+    def ready(self, schema_only=False, rows=0, migration="integration-logs"):
+        """A ready migration's schema, and its first rows."""
         self.db  # makes the database
         files = ["source.sql"] + ([] if schema_only or not rows else ["generate.sql"])
         for file in files:
             servers.shell(
                 '"$(pg_bindir)/psql" -qX "$1" -v rows="$2" -f "$3"', self._uri(self.database), rows,
-                servers.ROOT / "migrations/integration-logs" / file)
+                servers.ROOT / "migrations" / migration / file)
 
     # --- the target and hlua ---
 

@@ -9,6 +9,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
+#define LOGS_TABLE 2 /* the number of its table in the plan */
+
 /* The columns, by number. */
 enum { ID, SERVICE, APPLICATION, AT, SUCCESS, AMOUNT, BODY, RAW, SCORE, COLUMN_COUNT };
 
@@ -30,6 +32,12 @@ static const struct pg_column columns[COLUMN_COUNT] = {
     { .kind = VALUE_COLUMN, .text = name, .len = sizeof(name) - 1 }
 #define CONSTANT(t, value)                                                                                                       \
     { .kind = VALUE_CONSTANT, .type = t, .text = value, .len = sizeof(value) - 1 }
+#define SET(t, elements)                                                                                                         \
+    { .kind = VALUE_SET, .type = t, .parts = elements, .part_count = COUNT(elements) }
+#define LIST(elements)                                                                                                           \
+    { .kind = VALUE_LIST, .parts = elements, .part_count = COUNT(elements) }
+#define MAP(keys, values)                                                                                                        \
+    { .kind = VALUE_MAP, .names = keys, .parts = values, .part_count = COUNT(values) }
 
 /* Everything a test may change before it compiles. */
 struct logs {
@@ -55,14 +63,14 @@ static inline void logs_begin(struct logs *l) {
         .indexes =
             {{.name = "G", .partition = {{.name = "GPK"}}, .partition_count = 1, .sort = {{.name = "GSK"}}, .sort_count = 1}},
         .schema = {.name = "T", .partition = {.name = "PK"}, .sort = {.name = "SK"}, .index_count = 1},
-        .spec = {.attribute_count = 5, .columns = {.present = true}},
+        .spec = {.map = -1, .attribute_count = 5, .columns = {.present = true}},
     };
 }
 
 static inline const struct program *logs_compile(struct logs *l, struct arena *a, struct error *err) {
     l->schema.indexes = l->indexes;
     l->spec.attributes = l->attributes;
-    return program_compile(a, &l->spec, &l->schema, columns, COLUMN_COUNT, l->check_utf8, err);
+    return program_compile(a, &l->spec, LOGS_TABLE, &l->schema, columns, COLUMN_COUNT, l->check_utf8, err);
 }
 
 /* A row with all columns: text NULL, or a number of -1 for Application, is NULL. */

@@ -1,137 +1,13 @@
-/* A plan's functions in a worker's state: what a column is in Lua, what becomes of what a function returns, whole-row map, limits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* A plan's functions in a worker's state: what a column is in Lua, what becomes of what a function returns, limits. */
+#include "mapper_bench.h"
+
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include <lauxlib.h>
-
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "dynamodb/key.h"
 #include "dynamodb/value.h"
 #include "lua/decimal.h"
-#include "lua/mapper.h"
-#include "lua/plan_loader.h"
-#include "lua/state.h"
-
-/* --- a row of every type --- */
-
-#define B(literal) {.data = literal, .len = sizeof(literal) - 1}
-#define STAMP "\x00\x02\xF8\x8A\xB0\x09\x5C\x00" /* 2026-07-01T12:34:56.000000 */
-
-static const struct pg_column columns[] = {
-    {"Flag", PG_BOOL, "boolean", false},      {"I2", PG_INT2, "smallint", false},
-    {"I4", PG_INT4, "integer", false},        {"I8", PG_INT8, "bigint", false},
-    {"F4", PG_FLOAT4, "real", false},         {"F8", PG_FLOAT8, "double precision", false},
-    {"Num", PG_NUMERIC, "numeric", false},    {"Text", PG_TEXT, "text", false},
-    {"Bytes", PG_BYTEA, "bytea", false},      {"Uuid", PG_UUID, "uuid", false},
-    {"Day", PG_DATE, "date", false},          {"Clock", PG_TIME, "time", false},
-    {"Stamp", PG_TIMESTAMP, "timestamp", false}, {"Zoned", PG_TIMESTAMPTZ, "timestamptz", false},
-    {"Json", PG_JSON, "json", false},         {"Jsonb", PG_JSONB, "jsonb", false},
-    {"Arr", PG_SERVER_JSON, "integer[]", false}, {"Other", PG_SERVER_TEXT, "inet", false},
-    {"Nothing", PG_TEXT, "text", false},      {"Bad", PG_TIMESTAMP, "timestamp", false},
-    {"NaN", PG_NUMERIC, "numeric", false},    {"Broken", PG_JSON, "json", false},
-    {"Odd", PG_TEXT, "text", false},          {"Short", PG_INT8, "bigint", false},
-};
-#define COLUMNS ((int)(sizeof columns / sizeof columns[0]))
-
-static const struct pg_field fields[] = {
-    B("\x01"),
-    B("\xFF\xFE"),
-    B("\x00\x00\x00\x07"),
-    B("\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
-    B("\x3D\xCC\xCC\xCD"),                     /* 0.1 as a float4 */
-    B("\x40\x04\x00\x00\x00\x00\x00\x00"),     /* 2.5 */
-    B("\x00\x02\x00\x00\x00\x00\x00\x02\x00\x0C\x13\x88"), /* 12.50 */
-    B("h\xC3\xA9llo"),
-    B("\x00\xFF\x01"),
-    B("\x12\x34\x56\x78\x9A\xBC\xDE\xF0\x12\x34\x56\x78\x9A\xBC\xDE\xF0"),
-    B("\x00\x00\x25\xCD"),                     /* 9677 days after 2000-01-01: 2026-06-30 */
-    B("\x00\x00\x00\x00\x00\x0F\x42\x41"),     /* 00:00:01.000001 */
-    B(STAMP),
-    B(STAMP),
-    B("{\"b\":[1,2.50,null,{}],\"a\":\"x\\u00e9\",\"n\":12345678901234567890,\"e\":[]}"),
-    B("\x01[true,false,\"y\"]"),
-    B("[1,2]"),
-    B("127.0.0.1"),
-    {.data = NULL, .len = -1},
-    B("\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),     /* infinity */
-    B("\x00\x00\x00\x00\xC0\x00\x00\x00"),
-    B("{\"a\":1,"),
-    B("\xC3("),
-    B("\x00"),
-};
-static const struct pg_row row = {.fields = fields, .count = COLUMNS};
-
-/* --- a plan and its functions --- */
-
-struct bench {
-    lua_State *L;
-    struct plan *plan;
-    struct functions *functions;
-};
-
-static const char frame[] =
-    "local hlua = require 'hlua'\n"
-    "%s\n"
-    "return hlua.plan { name = 'p', source = hlua.postgres { uri = 'postgresql:///x' }, mapping_timeout = 0.2, mapping_memory = 8 << 20,\n"
-    "  hlua.table { from = 't', to = 'Target', %s }%s }\n";
-
-static const char keys[] = "partition_key = { PK = '{I8}' }, sort_key = { SK = '{Text}' }";
-
-static void load(struct bench *b, const char *text) {
-    struct error err = {0};
-    *b = (struct bench){.L = luaL_newstate()};
-    assert_non_null(b->L);
-    state_open(b->L, NULL);
-    lua_pushstring(b->L, text);
-    lua_setglobal(b->L, "text");
-    if (luaL_dostring(b->L, "local sources = require 'hlua.sources'; arg = { [0] = 'plan.lua', 'word' }\n"
-                            "local given = text; text = nil; sources.watch()\n"
-                            "return assert(sources.text(given, '@plan.lua'))('word')") != LUA_OK) {
-        fail_msg("%s", lua_tostring(b->L, -1));
-    }
-    if (!plan_load(b->L, -1, &b->plan, &err) || !mapper_source(b->L, b->plan, &err)) fail_msg("%s", err.text);
-    lua_pop(b->L, 1);
-}
-
-static void open_bench(struct bench *b) {
-    struct error err = {0};
-    b->functions = b->plan->functions.open(b->plan->functions.context, 0, &err);
-    if (b->functions == NULL) fail_msg("%s", err.text);
-    for (int i = 0; i < b->plan->table_count; i++) {
-        assert_true(b->functions->bind(b->functions, i, columns, COLUMNS, &b->plan->tables[i].target, &err));
-    }
-}
-
-static char *plan_text(const char *before, const char *table, const char *after) {
-    size_t room = sizeof frame + strlen(before) + strlen(table) + strlen(after);
-    char *text = malloc(room);
-    assert_non_null(text);
-    snprintf(text, room, frame, before, table, after);
-    return text;
-}
-
-static void begin(struct bench *b, const char *before, const char *table, const char *after) {
-    char *text = plan_text(before, table, after);
-    load(b, text);
-    free(text);
-    open_bench(b);
-}
-
-static void end(struct bench *b) {
-    if (b->functions) b->functions->free(b->functions);
-    plan_free(b->plan);
-    lua_close(b->L);
-}
 
 /* A plan whose attribute A is the function. */
 static void begin_function(struct bench *b, const char *before, const char *function) {
@@ -189,10 +65,10 @@ static void expect_texts(const char *const (*pairs)[2], size_t count) {
     }
 }
 
-#define TEXTS(...) \
-    do { \
-        static const char *const pairs[][2] = {__VA_ARGS__}; \
-        expect_texts(pairs, sizeof pairs / sizeof pairs[0]); \
+#define TEXTS(...)                                                                                                               \
+    do {                                                                                                                         \
+        static const char *const pairs[][2] = {__VA_ARGS__};                                                                     \
+        expect_texts(pairs, sizeof pairs / sizeof pairs[0]);                                                                     \
     } while (0)
 
 static void expect_reject(const char *before, const char *function, const char *reason, const char *part) {
@@ -219,25 +95,39 @@ static void columns_are_values(void **state) {
           {"r.Uuid", "12345678-9abc-def0-1234-56789abcdef0"}, {"r.Day", "2026-06-30"}, {"r.Clock", "00:00:01.000001"},
           {"r.Stamp", "2026-07-01T12:34:56.000000"}, {"r.Zoned", "2026-07-01T12:34:56.000000Z"}, {"r.Other", "127.0.0.1"},
           {"r.Nothing", "nil"}, {"r.Nothing == nil and r.Text == r.Text", "true"});
-    TEXTS({"r.Json.a", "x\xC3\xA9"}, {"r.Json.b[1] + 1", "2"}, {"r.Json.b[2]", "2.50"}, {"r.Json.b[3] == require 'cjson'.null", "true"},
-          {"r.Json.n", "12345678901234567890"}, {"#r.Jsonb .. r.Jsonb[3]", "3y"}, {"r.Arr[2]", "2"}, {"r.Json == r.Json", "true"});
+    TEXTS({"r.Json.a", "x\xC3\xA9"}, {"r.Json.b[1] + 1", "2"}, {"r.Json.b[2]", "2.50"},
+          {"r.Json.b[3] == require 'cjson'.null", "true"}, {"r.Json.n", "12345678901234567890"}, {"#r.Jsonb .. r.Jsonb[3]", "3y"},
+          {"r.Arr[2]", "2"}, {"r.Json == r.Json", "true"});
     TEXTS({"(function() local n = {}; for name, value in pairs(r) do n[#n + 1] = name; if #n == 4 then break end end;"
-           " return table.concat(n, ',') end)()", "Flag,I2,I4,I8"});
+           " return table.concat(n, ',') end)()",
+           "Flag,I2,I4,I8"});
 }
 
 static void decimals_are_exact(void **state) {
     (void)state;
     TEXTS({"r.Num == r.Json.b[2]", "false"}, {"r.Num:eq(12.5)", "true"}, {"r.Num:eq(12)", "false"}, {"r.Num:eq(nil)", "false"},
-          {"r.Num < 13", "true"}, {"13 < r.Num", "false"}, {"r.Num <= 12.5 and 12.5 <= r.Num", "true"}, {"r.Num > 12.4999", "true"},
-          {"r.Num < math.huge and r.Num > -math.huge", "true"}, {"r.Num < 0/0 or r.Num >= 0/0", "false"},
-          {"r.Num:tonumber() + 1", "13.5"}, {"math.type(r.Json.n:tonumber())", "float"}, {"r.Num .. '€'", "12.50\xE2\x82\xAC"},
-          {"r.Num ~= r.Num", "false"}, {"r.Json.n > math.maxinteger", "true"}, {"r.Num == r.Stamp", "false"});
+          {"r.Num < 13", "true"}, {"13 < r.Num", "false"}, {"r.Num <= 12.5 and 12.5 <= r.Num", "true"},
+          {"r.Num > 12.4999", "true"}, {"r.Num < math.huge and r.Num > -math.huge", "true"},
+          {"r.Num < 0/0 or r.Num >= 0/0", "false"}, {"r.Num:tonumber() + 1", "13.5"}, {"math.type(r.Json.n:tonumber())", "float"},
+          {"r.Num .. '€'", "12.50\xE2\x82\xAC"}, {"r.Num ~= r.Num", "false"}, {"r.Json.n > math.maxinteger", "true"},
+          {"r.Num == r.Stamp", "false"});
     const struct {
         const char *a, *b;
         int order;
-    } orders[] = {{"1", "1.0", 0},      {"1E2", "100", 0},  {"-0", "0.00", 0},    {"-1", "1", -1},    {"-2", "-1", -1},
-                  {"0.1", "0.09", 1},   {"1E-5", "0.00001", 0}, {"10", "9", 1},   {"123.456", "123.4560001", -1},
-                  {"1E400", "2", 1},    {"-1E400", "2", -1}, {"0", "-1", 1},      {"000.5", ".5", 0}, {"99999999999999999999", "1e20", -1}};
+    } orders[] = {{"1", "1.0", 0},
+                  {"1E2", "100", 0},
+                  {"-0", "0.00", 0},
+                  {"-1", "1", -1},
+                  {"-2", "-1", -1},
+                  {"0.1", "0.09", 1},
+                  {"1E-5", "0.00001", 0},
+                  {"10", "9", 1},
+                  {"123.456", "123.4560001", -1},
+                  {"1E400", "2", 1},
+                  {"-1E400", "2", -1},
+                  {"0", "-1", 1},
+                  {"000.5", ".5", 0},
+                  {"99999999999999999999", "1e20", -1}};
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         int order = decimal_order(orders[i].a, strlen(orders[i].a), orders[i].b, strlen(orders[i].b));
         int back = decimal_order(orders[i].b, strlen(orders[i].b), orders[i].a, strlen(orders[i].a));
@@ -254,8 +144,9 @@ static void moments_have_parts(void **state) {
     (void)state;
     TEXTS({"r.Stamp:format '%Y-%m-%d %L'", "2026-07-01 000"}, {"r.Stamp.epoch", "1782909296"}, {"r.Day.epoch", "1782777600"},
           {"r.Clock.microsecond", "1"}, {"r.Stamp.hour .. ':' .. r.Stamp.minute", "12:34"}, {"'at ' .. r.Day", "at 2026-06-30"},
-          {"r.Stamp == r.Zoned", "true"}, {"r.Day < r.Stamp", "true"}, {"r.Stamp <= r.Zoned", "true"}, {"r.Day == r.Num", "false"},
-          {"hlua.started > r.Stamp or hlua.started <= r.Stamp", "true"}, {"hlua.started == hlua.started", "true"});
+          {"r.Stamp == r.Zoned", "true"}, {"r.Day < r.Stamp", "true"}, {"r.Stamp <= r.Zoned", "true"},
+          {"r.Day == r.Num", "false"}, {"hlua.started > r.Stamp or hlua.started <= r.Stamp", "true"},
+          {"hlua.started == hlua.started", "true"});
     expect_reject("", "function(r) return r.Clock.epoch end", REJECT_FUNCTION, "has no epoch");
     expect_reject("", "function(r) return r.Stamp:format '%Q' end", REJECT_FUNCTION, "unknown format");
     expect_reject("", "function(r) return r.Stamp.Year end", REJECT_FUNCTION, "no field Year");
@@ -294,13 +185,16 @@ static void values_become_attributes(void **state) {
     expect("function() return false end", DYNAMODB_BOOL, "{\"BOOL\":false}");
     expect("function() return hlua.null end", DYNAMODB_NULL, "{\"NULL\":true}");
     expect("function() return require 'cjson'.null end", DYNAMODB_NULL, "{\"NULL\":true}");
-    expect("function() return { 'a', 2, { true } } end", DYNAMODB_L, "{\"L\":[{\"S\":\"a\"},{\"N\":\"2\"},{\"L\":[{\"BOOL\":true}]}]}");
+    expect("function() return { 'a', 2, { true } } end", DYNAMODB_L,
+           "{\"L\":[{\"S\":\"a\"},{\"N\":\"2\"},{\"L\":[{\"BOOL\":true}]}]}");
     expect("function() return { b = 1, a = 2, ['\\\"'] = 3 } end", DYNAMODB_M,
            "{\"M\":{\"\\\"\":{\"N\":\"3\"},\"a\":{\"N\":\"2\"},\"b\":{\"N\":\"1\"}}}");
     expect("function(r) return r.Json end", DYNAMODB_M,
-           "{\"M\":{\"a\":{\"S\":\"x\xC3\xA9\"},\"b\":{\"L\":[{\"N\":\"1\"},{\"N\":\"2.50\"},{\"NULL\":true},{\"M\":{}}]},\"e\":{\"L\":[]},"
+           "{\"M\":{\"a\":{\"S\":\"x\xC3\xA9\"},\"b\":{\"L\":[{\"N\":\"1\"},{\"N\":\"2.50\"},{\"NULL\":true},{\"M\":{}}]},\"e\":{"
+           "\"L\":[]},"
            "\"n\":{\"N\":\"12345678901234567890\"}}}");
-    expect("hlua.fn({ 'Text', 'Nothing', 'I4' }, function(...) return select('#', ...) .. tostring(select(2, ...)) .. select(3, ...) end)",
+    expect("hlua.fn({ 'Text', 'Nothing', 'I4' }, function(...) return select('#', ...) .. tostring(select(2, ...)) .. select(3, "
+           "...) end)",
            DYNAMODB_S, "3nil7");
 }
 
@@ -326,13 +220,15 @@ static void bytes_and_sets(void **state) {
     check_size(&v);
     end(&b);
     expect("function() return hlua.SS { 'b', 'a', 'c' } end", DYNAMODB_SS, "{\"SS\":[\"a\",\"b\",\"c\"]}");
-    expect("function(r) return hlua.NS { 10, 9, r.Num, -1.5, '3' } end", DYNAMODB_NS, "{\"NS\":[\"-1.5\",\"3\",\"9\",\"10\",\"12.50\"]}");
+    expect("function(r) return hlua.NS { 10, 9, r.Num, -1.5, '3' } end", DYNAMODB_NS,
+           "{\"NS\":[\"-1.5\",\"3\",\"9\",\"10\",\"12.50\"]}");
     expect("function(r) return hlua.BS { 'b', '\\0\\255' } end", DYNAMODB_BS, "{\"BS\":[\"AP8=\",\"Yg==\"]}");
     expect("function(r) return hlua.L {} end", DYNAMODB_L, "{\"L\":[]}");
     expect("function(r) return hlua.M {} end", DYNAMODB_M, "{\"M\":{}}");
     expect("function(r) return hlua.L { 1, nil, hlua.S(nil), 2 } end", DYNAMODB_L,
            "{\"L\":[{\"N\":\"1\"},{\"NULL\":true},{\"NULL\":true},{\"N\":\"2\"}]}");
-    expect("function(r) return hlua.M { a = hlua.B 'x', b = hlua.SS { 'y' }, c = hlua.N(nil), d = hlua.bool(true), e = hlua.null } end",
+    expect("function(r) return hlua.M { a = hlua.B 'x', b = hlua.SS { 'y' }, c = hlua.N(nil), d = hlua.bool(true), e = hlua.null "
+           "} end",
            DYNAMODB_M, "{\"M\":{\"a\":{\"B\":\"eA==\"},\"b\":{\"SS\":[\"y\"]},\"d\":{\"BOOL\":true},\"e\":{\"NULL\":true}}}");
     expect("function(r) table.remove(r.Arr); table.remove(r.Arr); return r.Arr end", DYNAMODB_L, "{\"L\":[]}");
 }
@@ -397,7 +293,8 @@ static void nesting_and_size(void **state) {
     expect_reject("", text, REJECT_FUNCTION, "nested over 32 levels");
     expect_reject("", "function() return ('x'):rep(409601) end", REJECT_ITEM_SIZE, "409,600");
     expect_reject("", "function() return { ('x'):rep(409599) } end", REJECT_ITEM_SIZE, "409,600");
-    expect_reject("", "function() local t = { '' }; for i = 1, 30 do t = { t, t } end; return t end", REJECT_ITEM_SIZE, "409,600");
+    expect_reject("", "function() local t = { '' }; for i = 1, 30 do t = { t, t } end; return t end", REJECT_ITEM_SIZE,
+                  "409,600");
     expect_reject("", "function() return hlua.L { [1 << 60] = 1 } end", REJECT_ITEM_SIZE, "409,600");
     begin_function(&b, "", "function() local t = {}; for i = 1, 5000 do t['k' .. i] = i end; return t end");
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
@@ -414,8 +311,10 @@ static void errors_reject(void **state) {
     expect_reject("", "function() error('my words', 0) end", REJECT_FUNCTION, "plan.lua:4: my words");
     expect_reject("", "function() error { code = 5 } end", REJECT_FUNCTION, "an error that is a table");
     expect_reject("", "function() error() end", REJECT_FUNCTION, "an error without a message");
-    expect_reject("", "function() error(setmetatable({}, { __tostring = function() return 'told' end })) end", REJECT_FUNCTION, "told");
-    expect_reject("", "function() error(setmetatable({}, { __tostring = function() error 'again' end })) end", REJECT_FUNCTION, "plan.lua:4");
+    expect_reject("", "function() error(setmetatable({}, { __tostring = function() return 'told' end })) end", REJECT_FUNCTION,
+                  "told");
+    expect_reject("", "function() error(setmetatable({}, { __tostring = function() error 'again' end })) end", REJECT_FUNCTION,
+                  "plan.lua:4");
     expect_reject("", "function() error('a\\nb\\xff' .. ('\\u{20AC}'):rep(300)) end", REJECT_FUNCTION, "a b?");
     expect_reject("", "function() local function f() return f() + 1 end return f() end", REJECT_FUNCTION, "");
 }
@@ -446,7 +345,8 @@ static void time_is_limited(void **state) {
     begin_function(&b, "local n = 0", "function() n = n + 1; while n == 2 do end; return n end");
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
     struct timespec rest = {.tv_nsec = 600 * 1000000};
-    while (nanosleep(&rest, &rest) != 0) {}
+    while (nanosleep(&rest, &rest) != 0) {
+    }
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
     assert_memory_equal(v.text, "3", 1);
@@ -456,10 +356,12 @@ static void time_is_limited(void **state) {
 static void coroutines_work(void **state) {
     (void)state;
     expect("function() local t = {}; for x in coroutine.wrap(function(a) for i = a, 3 do coroutine.yield(i) end end), 1 do\n"
-           "  t[#t + 1] = x end; return table.concat(t, ',') end", DYNAMODB_S, "1,2,3");
+           "  t[#t + 1] = x end; return table.concat(t, ',') end",
+           DYNAMODB_S, "1,2,3");
     expect("function() local co = coroutine.create(function(a) local b = coroutine.yield(a + 1); error { b } end)\n"
            "  local _, x = coroutine.resume(co, 1); local ok, e = coroutine.resume(co, 5)\n"
-           "  return x .. tostring(ok) .. e[1] .. tostring(coroutine.resume(co)) end", DYNAMODB_S, "2false5false");
+           "  return x .. tostring(ok) .. e[1] .. tostring(coroutine.resume(co)) end",
+           DYNAMODB_S, "2false5false");
     expect_reject("", "function() coroutine.wrap(function() error 'inside' end)() end", REJECT_FUNCTION, "inside");
 }
 
@@ -470,7 +372,8 @@ static void memory_is_limited(void **state) {
     struct bench b;
     struct function_value v;
     struct map_reject reject;
-    begin_function(&b, "local n = 0", "function() n = n + 1; local t = {}; while n < 3 do t[#t + 1] = { n } end; return 'ok' end");
+    begin_function(&b, "local n = 0",
+                   "function() n = n + 1; local t = {}; while n < 3 do t[#t + 1] = { n } end; return 'ok' end");
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
@@ -484,7 +387,8 @@ static void memory_may_end_anywhere(void **state) {
     struct error err = {0};
     char table[300];
     int opened = 0, refused = 0;
-    snprintf(table, sizeof table, "%s, attributes = { A = function(r) return { r.Json, tostring(r.Num), hlua.SS { r.Text } } end }", keys);
+    snprintf(table, sizeof table,
+             "%s, attributes = { A = function(r) return { r.Json, tostring(r.Num), hlua.SS { r.Text } } end }", keys);
     char *plan = plan_text("", table, "");
     load(&b, plan);
     free(plan);
@@ -534,7 +438,8 @@ static void a_kept_row_is_gone(void **state) {
 
 static void clocks_and_chance_are_errors(void **state) {
     (void)state;
-    static const char *const calls[] = {"os.time()", "os.clock()", "os.date()", "os.date '%Y'", "math.random()", "math.randomseed(1)"};
+    static const char *const calls[] = {"os.time()",    "os.clock()",    "os.date()",
+                                        "os.date '%Y'", "math.random()", "math.randomseed(1)"};
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         char function[100];
         snprintf(function, sizeof function, "function() return %s end", calls[i]);
@@ -582,7 +487,8 @@ static void a_plan_that_changes_is_refused(void **state) {
     struct bench b;
     struct error err = {0};
     char table[200];
-    snprintf(table, sizeof table, "%s, attributes = { A = function() return 1 end, C = os.getenv 'HLUA_TEST_C' or 'none' }", keys);
+    snprintf(table, sizeof table, "%s, attributes = { A = function() return 1 end, C = os.getenv 'HLUA_TEST_C' or 'none' }",
+             keys);
     char *plan = plan_text("", table, "");
     unsetenv("HLUA_TEST_C");
     load(&b, plan);
@@ -601,149 +507,6 @@ static void a_plan_that_changes_is_refused(void **state) {
     assert_null(b.plan->functions.open(b.plan->functions.context, 0, &err));
     assert_non_null(strstr(err.text, "mapping_memory"));
     end(&b);
-}
-
-/* --- whole-row map --- */
-
-struct sink {
-    struct item_sink sink;
-    struct buffer out;
-    size_t start;
-    int tables[8], count, cancelled;
-    struct mapped_item items[8];
-    size_t at[8], ends[8];
-    int most; /* items until close says stop */
-};
-
-static struct buffer *sink_open(struct item_sink *self, int table) {
-    struct sink *s = (struct sink *)self;
-    s->start = s->out.len;
-    s->tables[s->count] = table;
-    return &s->out;
-}
-
-static bool sink_close(struct item_sink *self, const struct mapped_item *item) {
-    struct sink *s = (struct sink *)self;
-    s->items[s->count] = *item;
-    s->at[s->count] = s->start;
-    s->ends[s->count++] = s->out.len;
-    return s->count < s->most;
-}
-
-static void sink_cancel(struct item_sink *self) {
-    struct sink *s = (struct sink *)self;
-    s->out.len = s->start;
-    s->cancelled++;
-}
-
-static const char map_keys[] = "partition_key = { PK = hlua.S }, sort_key = { SK = hlua.N },\n"
-    " global_secondary_indexes = { hlua.index { 'GSI1', partition_key = { G = hlua.S }, sort_key = 'SK' },\n"
-    "   hlua.index { 'GSI2', partition_key = { H = hlua.B }, projection = { 'Big' } } }, map = ";
-static const char other[] = ", hlua.table { from = 'u', to = 'Target2', name = 'Other', partition_key = { K = hlua.S }, map = function() end }";
-
-static void begin_map(struct bench *b, const char *function) {
-    char table[2000];
-    snprintf(table, sizeof table, "%s%s", map_keys, function);
-    begin(b, "", table, other);
-}
-
-static enum map_result run_map(struct bench *b, struct sink *s, struct map_reject *reject) {
-    *s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 100};
-    buffer_init(&s->out, 64 << 20);
-    return b->functions->map(b->functions, 0, b->plan->tables[0].mapping.map, &row, &s->sink, reject);
-}
-
-static void check_items(struct bench *b, struct sink *s) {
-    for (int i = 0; i < s->count; i++) {
-        const char *json = s->out.data + s->at[i];
-        size_t len = s->ends[i] - s->at[i], size = 0;
-        uint64_t hash = 0;
-        struct error err = {0};
-        if (!dynamodb_item_size(json, len, &size, &err)) fail_msg("%s: %.*s", err.text, (int)len, json);
-        assert_int_equal(size, s->items[i].size);
-        assert_true(dynamodb_key_hash_item(&b->plan->tables[s->tables[i]].target, json, len, &hash));
-        assert_true(hash == s->items[i].key);
-    }
-}
-
-static void map_gives_items(void **state) {
-    (void)state;
-    struct bench b;
-    struct sink s;
-    struct map_reject reject = {0};
-    begin_map(&b, "function(r) return { SK = 1, PK = r.Text, x = { 1 } }, nil, hlua.to('Other', { K = 'k' }),\n"
-                  "  { PK = 'p', SK = r.Num, G = 'g', H = hlua.B 'h', Big = ('x'):rep(3000), n = hlua.S(nil) } end");
-    if (run_map(&b, &s, &reject) != MAP_ITEM) fail_msg("%s", reject.message);
-    assert_int_equal(s.count, 3);
-    assert_int_equal(s.cancelled, 0);
-    assert_int_equal(s.tables[1], 1);
-    check_items(&b, &s);
-    static const char first[] = "{\"PK\":{\"S\":\"h\xC3\xA9llo\"},\"SK\":{\"N\":\"1\"},\"x\":{\"L\":[{\"N\":\"1\"}]}}";
-    assert_int_equal(s.ends[0], sizeof first - 1);
-    assert_memory_equal(s.out.data, first, sizeof first - 1);
-    assert_int_equal(s.items[0].units, 1);
-    assert_int_equal(s.items[2].units, 3 + 3 + 3); /* the table, all of it in GSI1, keys and Big in GSI2 */
-    buffer_free(&s.out);
-    s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 1};
-    buffer_init(&s.out, 1 << 20);
-    assert_int_equal(b.functions->map(b.functions, 0, 0, &row, &s.sink, &reject), MAP_STOP);
-    buffer_free(&s.out);
-    buffer_init(&s.out, 8); /* memory is out */
-    s.count = 0;
-    assert_int_equal(b.functions->map(b.functions, 0, 0, &row, &s.sink, &reject), MAP_MEMORY);
-    assert_int_equal(s.cancelled, 1);
-    buffer_free(&s.out);
-    end(&b);
-    begin_map(&b, "function(r) return nil end");
-    assert_int_equal(run_map(&b, &s, &reject), MAP_FILTERED);
-    buffer_free(&s.out);
-    end(&b);
-}
-
-static void map_rejects(void **state) {
-    (void)state;
-    static const struct {
-        const char *function, *reason, *part;
-        int items, cancelled;
-    } list[] = {
-        {"function() return 5 end", REJECT_FUNCTION, "map returned a number", 0, 0},
-        {"function() return { { PK = 'a', SK = 1 } } end", REJECT_FUNCTION, "table.unpack", 0, 0},
-        {"function() return hlua.M { PK = 'a' } end", REJECT_FUNCTION, "map returned a hlua value", 0, 0},
-        {"function() return hlua.to('Othr', {}) end", REJECT_FUNCTION, "did you mean \"Other\"?", 0, 0},
-        {"function() return hlua.to(5, {}) end", REJECT_FUNCTION, "the name of a table", 0, 0},
-        {"function() return hlua.to('Other', 5) end", REJECT_FUNCTION, "map returned a number", 0, 0},
-        {"function() return {} end", REJECT_KEY_MISSING, "attribute PK", 0, 1},
-        {"function() return { PK = 'a' } end", REJECT_KEY_MISSING, "attribute SK", 0, 1},
-        {"function() return { PK = 'a', SK = 1 }, { PK = 'b' } end", REJECT_KEY_MISSING, "attribute SK", 1, 1},
-        {"function() return { PK = '', SK = 1 } end", REJECT_KEY_EMPTY, "attribute PK", 0, 1},
-        {"function() return { PK = 1, SK = 1 } end", REJECT_VALUE, "declared as S and the item has N", 0, 1},
-        {"function() return { PK = ('x'):rep(2049), SK = 1 } end", REJECT_KEY_SIZE, "2049", 0, 1},
-        {"function() return { PK = 'a', SK = 1, G = '' } end", REJECT_KEY_EMPTY, "index GSI1", 0, 1},
-        {"function() return { PK = 'a', SK = 1, G = true } end", REJECT_VALUE, "index GSI1", 0, 1},
-        {"function() return { PK = 'a', SK = 1, [''] = 1 } end", REJECT_FUNCTION, "must not be empty", 0, 1},
-        {"function() return { PK = 'a', SK = 1, [('n'):rep(65536)] = 1 } end", REJECT_FUNCTION, "65,535", 0, 1},
-        {"function() return { PK = 'a', SK = 1, x = 1, [1] = 2 } end", REJECT_FUNCTION, "map returned a list", 0, 0},
-        {"function() return { PK = 'a', SK = 1, [2] = 2 } end", REJECT_FUNCTION, "key that is a number", 0, 1},
-        {"function() return { PK = 'a', SK = 1, x = { y = { print } } } end", REJECT_FUNCTION, "x.y[1] is a function", 0, 1},
-        {"function() return { PK = 'a', SK = 1, x = ('x'):rep(300000), y = ('y'):rep(300000) } end", REJECT_ITEM_SIZE, "409,600", 0, 1},
-        {"function(r) return r end", REJECT_FUNCTION, "map returned a userdata", 0, 0},
-        {"function() error 'x' end", REJECT_FUNCTION, "plan.lua:6: x", 0, 0},
-    };
-    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
-        struct bench b;
-        struct sink s;
-        struct map_reject reject = {0};
-        begin_map(&b, list[i].function);
-        if (run_map(&b, &s, &reject) != MAP_REJECT) fail_msg("%s: not rejected", list[i].function);
-        if (strcmp(reject.reason, list[i].reason) != 0 || !strstr(reject.message, list[i].part) || !strstr(reject.message, "plan.lua:")) {
-            fail_msg("%s: %s: %s", list[i].function, reject.reason, reject.message);
-        }
-        assert_int_equal(s.count, list[i].items);
-        assert_int_equal(s.cancelled, list[i].cancelled);
-        check_items(&b, &s);
-        buffer_free(&s.out);
-        end(&b);
-    }
 }
 
 int main(void) {
@@ -766,8 +529,6 @@ int main(void) {
         cmocka_unit_test(clocks_and_chance_are_errors),
         cmocka_unit_test(a_worker_reads_the_same_bytes),
         cmocka_unit_test(a_plan_that_changes_is_refused),
-        cmocka_unit_test(map_gives_items),
-        cmocka_unit_test(map_rejects),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("mapper", tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ static lua_State *state_with(const char *script) {
     luaL_openlibs(L);
     assert_int_equal(luaL_dostring(L, "package.path = 'lua/?.lua;lua/?/init.lua;' .. package.path\n"
                                       "arg = {[0] = 'dir/plan.lua'}\n"
-                                      "package.loaded['hlua.core'] = {sha256 = function(b) return #b .. ' bytes' end}"), LUA_OK);
+                                      "package.loaded['hlua.core'] = {sha256 = function(b) return #b .. ' bytes' end}"),
+                     LUA_OK);
     if (luaL_loadbuffer(L, script, strlen(script), "@plan.lua") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) {
         fail_msg("%s", lua_tostring(L, -1));
     }
@@ -40,7 +41,8 @@ static const char whole[] =
     "      hlua.index { 'GSI1', partition_key = { G = '{g}' }, sort_key = { 'SK', 'Col' }, projection = { 'X', 'Y' },\n"
     "        provisioned = { read = 3, write = 4 } },\n"
     "    },\n"
-    "    local_secondary_indexes = { hlua.index { 'LSI1', sort_key = { L = hlua.B(hlua.column 'l') }, projection = 'KEYS_ONLY' } },\n"
+    "    local_secondary_indexes = { hlua.index { 'LSI1', sort_key = { L = hlua.B(hlua.column 'l') }, projection = 'KEYS_ONLY' } "
+    "},\n"
     "    attributes = { hlua.columns { except = { 'e' }, rename = { f = 'F' } },\n"
     "      Zero = hlua.B 'a\\0b', Flag = true, J = hlua.json('j', { invalid = 'absent' }),\n"
     "      W = hlua.when('w', hlua.column 'v') },\n"
@@ -177,16 +179,18 @@ static const char many[] =
     "local hlua = require 'hlua'\n"
     "return hlua.plan { name = 'p', source = hlua.postgres {}, time_zone = 'Europe/Madrid',\n"
     "  mapping_timeout = 0.25, mapping_memory = 2097152,\n"
-    "  hlua.table { from = 'a', to = 'Values', partition_key = { PK = hlua.S(hlua.fn({ 'a', 'b' }, function(a, b) return a .. b end)) },\n"
+    "  hlua.table { from = 'a', to = 'Values', partition_key = { PK = hlua.S(hlua.fn({ 'a', 'b' }, function(a, b) return a .. b "
+    "end)) },\n"
     "    attributes = { At = hlua.N '{at}', D = hlua.column('d', { default = 0 }), F = function(row) return row.f end,\n"
     "      M = hlua.M { l = hlua.L { 'x', hlua.null }, s = hlua.NS { 1, hlua.column 'n' } },\n"
     "      T = hlua.epoch('t', { expired = 'skip' }) },\n"
-    "    existing = hlua.newer 'At', keep = hlua.greatest 'At', empty_strings = 'absent', owns = { 'A#', 'B#' } },\n"
-    "  hlua.table { from = 'b', to = 'Items', partition_key = { PK = hlua.S }, existing = 'keep', time_zone = 'UTC',\n"
+    "    existing = 'replace', empty_strings = 'absent' },\n"
+    "  hlua.table { from = 'b', to = 'Items', partition_key = { PK = hlua.S }, time_zone = 'UTC',\n"
     "    global_secondary_indexes = { hlua.index { 'GSI1', partition_key = { G = hlua.B } } },\n"
     "    items = { hlua.item { partition_key = { PK = '{id}' }, attributes = { hlua.columns {}, G = hlua.B '{g}' } },\n"
     "      hlua.item { when = 'e', partition_key = { PK = '{e}' } } } },\n"
-    "  hlua.table { from = 'c', to = 'Map', partition_key = { PK = hlua.N }, map = function(row) return { PK = row.id } end } }\n";
+    "  hlua.table { from = 'c', to = 'Map', partition_key = { PK = hlua.N }, map = function(row) return { PK = row.id } end } "
+    "}\n";
 
 static void check_values(const struct plan_table *table) {
     const struct mapping_spec *mapping = &table->mapping;
@@ -240,7 +244,7 @@ static void check_items(const struct plan_table *table) {
     assert_int_equal(item->place.line, 12);
 }
 
-static void loads_functions_items_and_policies(void **unused) {
+static void loads_functions_and_items(void **unused) {
     (void)unused;
     lua_State *L = state_with(many);
     struct plan *plan = NULL;
@@ -254,15 +258,11 @@ static void loads_functions_items_and_policies(void **unused) {
     assert_int_equal(plan->mapping_memory, 2097152);
     assert_int_equal(plan->table_count, 3);
     const struct plan_table *table = &plan->tables[0];
-    assert_int_equal(table->existing, PLAN_EXISTING_NEWER);
-    assert_string_equal(table->newer, "At");
-    assert_string_equal(table->keep, "At");
-    assert_int_equal(table->owns_count, 2);
-    assert_string_equal(table->owns[1], "B#");
+    assert_int_equal(table->existing, PLAN_EXISTING_REPLACE);
     assert_string_equal(table->source.time_zone, "Europe/Madrid");
     check_values(table);
     table = &plan->tables[1];
-    assert_int_equal(table->existing, PLAN_EXISTING_KEEP);
+    assert_int_equal(table->existing, PLAN_EXISTING_REFUSE);
     assert_string_equal(table->source.time_zone, "UTC");
     check_items(table);
     table = &plan->tables[2];
@@ -345,7 +345,8 @@ static void survive(const char *script, long step) {
         assert_non_null(L);
         luaL_openlibs(L);
         assert_int_equal(luaL_dostring(L, "package.path = 'lua/?.lua;lua/?/init.lua;' .. package.path\n"
-                                          "package.loaded['hlua.core'] = {sha256 = function(b) return #b .. ' bytes' end}"), LUA_OK);
+                                          "package.loaded['hlua.core'] = {sha256 = function(b) return #b .. ' bytes' end}"),
+                         LUA_OK);
         assert_int_equal(luaL_dostring(L, script), LUA_OK);
         quota.left = allowed;
         struct plan *plan = NULL;
@@ -369,11 +370,8 @@ static void survives_want_of_memory(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loads_a_whole_plan),
-        cmocka_unit_test(loads_functions_items_and_policies),
-        cmocka_unit_test(loads_a_small_plan),
-        cmocka_unit_test(refuses_wrong_plans),
-        cmocka_unit_test(survives_want_of_memory),
+        cmocka_unit_test(loads_a_whole_plan),  cmocka_unit_test(loads_functions_and_items), cmocka_unit_test(loads_a_small_plan),
+        cmocka_unit_test(refuses_wrong_plans), cmocka_unit_test(survives_want_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,15 @@ static struct arena *arena;
 static struct logs l;
 static struct error err;
 
-static const struct program *compiled(void) {
+static const struct program *program(void) {
     const struct program *p = logs_compile(&l, arena, &err);
     if (p == NULL) fail_msg("%s", err.text);
     return p;
+}
+
+/* Its first item. */
+static const struct item_program *compiled(void) {
+    return &program()->items[0];
 }
 
 static void refused(const char *text, const char *hint) {
@@ -20,7 +25,7 @@ static void refused(const char *text, const char *hint) {
     if (!strstr(err.text, text) || !strstr(err.hint, hint)) fail_msg("%s (%s)", err.text, err.hint);
 }
 
-static const struct op *op_named(const struct program *p, const char *name) {
+static const struct op *op_named(const struct item_program *p, const char *name) {
     for (int i = 0; i < p->op_count; i++) {
         if (strcmp(p->ops[i].name, name) == 0) return &p->ops[i];
     }
@@ -102,7 +107,7 @@ static void key_types(void **state) {
     l.attributes[0].value = (struct value_spec)COLUMN("Id");
     l.attributes[1].value = (struct value_spec)COLUMN("Raw");
     l.schema.partition.type = l.schema.sort.type = DYNAMODB_ANY;
-    const struct program *p = compiled();
+    const struct item_program *p = compiled();
     assert_int_equal(l.schema.partition.type, DYNAMODB_N);
     assert_int_equal(l.schema.sort.type, DYNAMODB_B);
     assert_int_equal(p->ops[0].table_key, KEY_PARTITION);
@@ -130,7 +135,7 @@ static void keys_that_are_mapped_elsewhere(void **state) {
                                            .sort = {{.name = "Score"}},
                                            .sort_count = 1};
     l.schema.index_count = 3;
-    const struct program *p = compiled();
+    const struct item_program *p = compiled();
     assert_int_equal(l.indexes[1].partition[0].type, DYNAMODB_N);
     assert_int_equal(l.indexes[1].partition[1].type, DYNAMODB_S);
     assert_int_equal(l.indexes[1].sort[0].type, DYNAMODB_N);
@@ -140,10 +145,15 @@ static void keys_that_are_mapped_elsewhere(void **state) {
     assert_int_equal(op_named(p, "Score")->key, KEY_SORT);
     assert_int_equal(op_named(p, "Service")->key, KEY_PARTITION);
 
-    l.indexes[1].partition[0].name = "Amuont";
+    l.indexes[1].partition[0] = (struct dynamodb_key){.name = "Amuont"};
     refused("the key of index H is the attribute \"Amuont\", which the plan does not map", "");
+    /* a key that is declared by its type alone need not be mapped: no item of this plan is in that index */
+    l.indexes[1].partition[0].type = DYNAMODB_S;
+    p = compiled();
+    assert_int_equal(p->index_count, 2);
+    assert_int_equal(op_named(p, "Service")->key, KEY_PARTITION);
     /* of two limits the narrower one holds: a sort key's */
-    l.indexes[1].partition[0].name = "Score";
+    l.indexes[1].partition[0] = (struct dynamodb_key){.name = "Score"};
     assert_int_equal(op_named(compiled(), "Score")->key, KEY_SORT);
 }
 
@@ -194,11 +204,127 @@ static void names_that_collide(void **state) {
     assert_null(op_named(compiled(), "Body"));
 }
 
+/* --- values of parts, functions --- */
+
+static void columns_of_parts(void **state) {
+    (void)state;
+    bool used[COLUMN_COUNT];
+    static const struct value_spec body = COLUMN("Body"), other = COLUMN("Application");
+    static const struct value_spec parts[] = {{.kind = VALUE_COLUMN, .text = "Amount", .len = 6, .fallback = &other},
+                                              {.kind = VALUE_NULL},
+                                              {.kind = VALUE_WHEN, .text = "Success", .len = 7, .inner = &body}};
+    static const char *const arguments[] = {"Raw"};
+    l.spec.columns.present = false;
+    l.spec.attributes = l.attributes;
+    l.spec.attribute_count = 7;
+    l.attributes[5] = (struct attribute_spec){.name = "x", .index = -1, .value = LIST(parts)};
+    l.attributes[6] = (struct attribute_spec){
+        .name = "y", .index = -1, .value = {.kind = VALUE_FUNCTION, .columns = arguments, .column_count = 1}};
+    assert_true(program_columns(&l.spec, columns, COLUMN_COUNT, "dbo.\"Logs\"", used, &err));
+    for (int i = 0; i < COLUMN_COUNT; i++) assert_int_equal(used[i], i != SCORE);
+    assert_true(program_calls_functions(program()));
+    l.attributes[6].value.columns = NULL; /* it gets the row */
+    assert_true(program_columns(&l.spec, columns, COLUMN_COUNT, "dbo.\"Logs\"", used, &err));
+    for (int i = 0; i < COLUMN_COUNT; i++) assert_true(used[i]);
+    l.spec.attribute_count = 6;
+    assert_true(program_columns(&l.spec, columns, COLUMN_COUNT, "dbo.\"Logs\"", used, &err));
+    for (int i = 0; i < COLUMN_COUNT; i++) assert_int_equal(used[i], i != SCORE && i != RAW);
+    assert_false(program_calls_functions(program()));
+    l.spec.map = 0;
+    assert_true(program_columns(&l.spec, columns, COLUMN_COUNT, "dbo.\"Logs\"", used, &err));
+    for (int i = 0; i < COLUMN_COUNT; i++) assert_true(used[i]);
+    assert_true(program_calls_functions(program()));
+}
+
+static void parts_that_do_not_suit(void **state) {
+    (void)state;
+    static const struct value_spec numbers[] = {COLUMN("Id"), COLUMN("Body")}, fraction = CONSTANT(DYNAMODB_N, "0.5");
+    static const struct value_spec nothing[] = {COLUMN("Nothing")};
+    l.attributes[5] = (struct attribute_spec){.name = "x", .index = -1, .value = SET(DYNAMODB_NS, numbers)};
+    l.spec.attribute_count = 6;
+    refused("an element of a set NS is S", "put hlua.N around it");
+    l.attributes[5].value.type = DYNAMODB_BS;
+    refused("an element of a set BS is N", "put hlua.B around it");
+    l.attributes[5].value = (struct value_spec)LIST(nothing);
+    refused("no column \"Nothing\"", "");
+    l.attributes[5].value = (struct value_spec){.kind = VALUE_COLUMN, .text = "Body", .len = 4, .fallback = &fraction};
+    refused("cannot be its default's type", "a default has the type");
+    l.attributes[5].name = "Body"; /* and as a time to live nothing but a number is of use */
+    l.attributes[4].value = (struct value_spec)SET(DYNAMODB_NS, numbers);
+    l.attributes[4].value.part_count = 1;
+    refused("the time to live must be N, in seconds since 1970, and would be NS", "hlua.epoch");
+    l.attributes[4].value = (struct value_spec){.kind = VALUE_FUNCTION};
+    l.spec.attribute_count = 5;
+    assert_int_equal(op_named(compiled(), "TTL")->type, DYNAMODB_N);
+}
+
+/* What stands in for a NULL in a key is under the rules of keys, too. */
+static void keys_with_a_fallback(void **state) {
+    (void)state;
+    static const struct value_spec body = COLUMN("Body"),
+                                   service = {.kind = VALUE_COLUMN, .text = "Service", .len = 7, .fallback = &body};
+    l.spec.empty_strings_absent = true;
+    l.attributes[1].value = service;
+    const struct op *fallback = compiled()->ops[1].fallback;
+    assert_int_equal(fallback->table_key, KEY_SORT);
+    assert_int_equal(fallback->key, KEY_SORT);
+    assert_false(fallback->empty_absent);
+}
+
+static void keys_by_functions(void **state) {
+    (void)state;
+    l.attributes[0].value = (struct value_spec){.kind = VALUE_FUNCTION};
+    refused("the partition key \"PK\" would be ?, and keys are S, N or B", "");
+    l.schema.partition.type = DYNAMODB_N;
+    assert_int_equal(compiled()->ops[0].type, DYNAMODB_N);
+    l.attributes[0].value.type = DYNAMODB_S;
+    refused("declared N, but its value is S", "");
+}
+
+/* --- several items --- */
+
+static void items(void **state) {
+    (void)state;
+    struct attribute_spec second[] = {l.attributes[0], l.attributes[1]};
+    const struct item_spec both[] = {
+        {.attributes = l.attributes, .attribute_count = 5},
+        {.when = "Success", .attributes = second, .attribute_count = 2, .columns = {.present = true}},
+    };
+    bool used[COLUMN_COUNT];
+    l.spec = (struct mapping_spec){.map = -1, .items = both, .item_count = 1};
+    assert_true(program_columns(&l.spec, columns, COLUMN_COUNT, "t", used, &err));
+    for (int i = 0; i < COLUMN_COUNT; i++) assert_int_equal(used[i], i <= AT);
+    l.spec.item_count = 2;
+    assert_true(program_columns(&l.spec, columns, COLUMN_COUNT, "t", used, &err));
+    for (int i = 0; i < COLUMN_COUNT; i++) assert_true(used[i]);
+    const struct program *p = program();
+    assert_int_equal(p->item_count, 2);
+    assert_int_equal(p->items[0].index_count, 1);
+    assert_int_equal(p->items[1].index_count, 0); /* it has no key of the index */
+    assert_int_equal(p->items[0].when, -1);
+    assert_int_equal(p->items[1].when, SUCCESS);
+    assert_true(p->items[1].when_bool);
+    second[1].value = (struct value_spec)COLUMN("Id"); /* one table, one type of key */
+    refused("the sort key \"SK\" is declared S, but its value is N", "");
+    second[1].name = "other";
+    refused("the sort key is the attribute \"SK\", which the plan does not map", "");
+}
+
+static void items_under_unknown_columns(void **state) {
+    (void)state;
+    bool used[COLUMN_COUNT];
+    const struct item_spec one = {.when = "Sucess", .attributes = l.attributes, .attribute_count = 5};
+    l.spec = (struct mapping_spec){.map = -1, .items = &one, .item_count = 1};
+    assert_false(program_columns(&l.spec, columns, COLUMN_COUNT, "t", used, &err));
+    assert_string_equal(err.text, "t has no column \"Sucess\"");
+    refused("no column \"Sucess\"", "did you mean \"Success\"?");
+}
+
 /* --- what is shared, what is tied --- */
 
 static void equal_templates_are_shared(void **state) {
     (void)state;
-    const struct program *p = compiled();
+    const struct item_program *p = compiled();
     assert_int_equal(p->ops[3].same, 1); /* GSK repeats SK */
     assert_int_equal(p->ops[2].same, -1);
     assert_int_equal(p->ops[3].leader, 2); /* and is left out where GPK is absent */
@@ -225,7 +351,7 @@ static void projections(void **state) {
     static const char *const include[] = {"Amount", "SK"};
     assert_true(compiled()->indexes[0].all);
     l.indexes[0].projection = DYNAMODB_PROJECT_KEYS_ONLY;
-    const struct program *p = compiled();
+    const struct item_program *p = compiled();
     assert_false(p->indexes[0].all);
     assert_int_equal(p->indexes[0].part_count, 4);
     l.indexes[0].projection = DYNAMODB_PROJECT_INCLUDE;
@@ -258,6 +384,12 @@ int main(void) {
         TEST(keys_that_are_mapped_elsewhere),
         TEST(values_that_do_not_suit),
         TEST(names_that_collide),
+        TEST(columns_of_parts),
+        TEST(parts_that_do_not_suit),
+        TEST(keys_with_a_fallback),
+        TEST(keys_by_functions),
+        TEST(items),
+        TEST(items_under_unknown_columns),
         TEST(equal_templates_are_shared),
         TEST(projections),
     };
