@@ -13,7 +13,7 @@
 #   dynalite_start DIR              another such engine, in memory; sets DYNALITE_URL and DYNALITE_PID
 #   dynalite_stop DIR [SIGNAL]
 #   free_port                       prints a TCP port of the loopback that nobody listens on now
-#   pg_bindir                       prints the folder of PostgreSQL's server programs
+#   pg_bindir                       prints the folder of PostgreSQL's server programs (HLUA_PG_BINDIR: that one)
 #
 # All listen on 127.0.0.1 and unix sockets only, and each is stopped by its own process id. A function that fails says
 # why on standard error and returns non-zero. PostgreSQL refuses to run as root: then its server runs as the user
@@ -63,6 +63,10 @@ free_port() {
 
 pg_bindir() {
     local newest initdb
+    if [ -n "${HLUA_PG_BINDIR:-}" ]; then
+        printf '%s\n' "$HLUA_PG_BINDIR"
+        return
+    fi
     newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
     if [ ! -x "$newest" ]; then
         initdb=$(command -v initdb) || return 1

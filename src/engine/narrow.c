@@ -90,5 +90,7 @@ bool narrow(struct worker *w, struct error *err) {
     chunk->came = chunk->kept_rejects;
     chunk->ended = chunk->range_count == 0 || (w->job->limit > 0 && chunk->came >= w->job->limit);
     w->failed_chunk = -1;
+    /* Each such row makes all open chunks begin again: where there is one, there may be many, and fewer chunks at once lose less. */
+    if (w->open_max > 4) w->open_max /= 2;
     return true;
 }

@@ -190,7 +190,13 @@ static void test_few_rows(void **state) {
 
 static void test_odd_names(void **state) {
     (void)state;
-    run("CREATE TABLE hlua_test.\"Ta\"\"ble é\" (\"K ey\"\"1\" text COLLATE \"en-x-icu\", \"ключ\" "
+    /* a server may be built without ICU (tests/pg/run asks it) */
+    if (getenv("HLUA_TEST_NO_ICU")) {
+        run("CREATE COLLATION hlua_test.odd (locale = 'C')");
+    } else {
+        run("CREATE COLLATION hlua_test.odd (provider = icu, locale = 'en')");
+    }
+    run("CREATE TABLE hlua_test.\"Ta\"\"ble é\" (\"K ey\"\"1\" text COLLATE hlua_test.odd, \"ключ\" "
         "timestamptz NOT NULL,"
         " \"select\" int, PRIMARY KEY (\"K ey\"\"1\", \"ключ\"));"
         "INSERT INTO hlua_test.\"Ta\"\"ble é\" SELECT (ARRAY['a''b', 'B\\', 'é\"', '', E'tab\\t\\n', '日本', "
@@ -443,13 +449,19 @@ static const struct expected values[] = {
 #define VALUES ((int)(sizeof values / sizeof values[0]))
 
 /* Each value is a key of its own source, so that its decoding is seen through the row's key text as well. */
+/* A server may be built without xml: then a text stands in its place (tests/pg/run asks the server). */
+static bool not_built(int i) {
+    return strcmp(values[i].name, "xml") == 0 && getenv("HLUA_TEST_NO_XML") != NULL;
+}
+
 static void test_types(void **state) {
     (void)state;
     run("CREATE TYPE hlua_test.pair AS (x int, y text); CREATE DOMAIN hlua_test.numbers AS int[]");
     char *query = malloc(20000);
     size_t used = (size_t)snprintf(query, 20000, "SELECT 1 AS id");
     for (int i = 0; i < VALUES; i++)
-        used += (size_t)snprintf(query + used, 20000 - used, ", %s AS \"%s\"", values[i].sql, values[i].name);
+        used += (size_t)snprintf(query + used, 20000 - used, ", %s AS \"%s\"", not_built(i) ? "'<a/>'::text" : values[i].sql,
+                                 values[i].name);
     char *view = malloc(21000);
     snprintf(view, 21000, "CREATE VIEW hlua_test.types AS %s", query);
     run(view);
@@ -464,7 +476,7 @@ static void test_types(void **state) {
         const struct pg_column *columns = pg_source_selected(f.source, &count);
         assert_int_equal(count, VALUES + 1);
         assert_string_equal(columns[i + 1].name, values[i].name);
-        assert_int_equal(columns[i + 1].type, values[i].type);
+        assert_int_equal(columns[i + 1].type, not_built(i) ? PG_TEXT : values[i].type);
         struct keys keys = {0};
         read_all(&f, &keys, 10);
         assert_int_equal(keys.count, 1);
