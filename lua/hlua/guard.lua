@@ -42,6 +42,8 @@ function guard.determinism()
   end
   math.random = refuse("math.random", "make it of the row's own values")
   math.randomseed = refuse("math.randomseed", "make it of the row's own values")
+  -- It would end the whole process, in the middle of other workers' rows.
+  function os.exit() error("os.exit cannot be used in a plan's functions; error(...) rejects the row", 2) end
   -- A hook would stay for the rows that follow, and take the place of the one that ends a function that runs too long.
   function debug.sethook() error("debug.sethook cannot be used in a plan's functions", 2) end
 end

@@ -11,7 +11,7 @@ import expect
 from expect import B, Index, Mapping, N, Reject, S
 from move import move
 from place import wait_until
-from servers import SLOW, Endpoint
+from servers import Endpoint
 from test_kill import done_leaves, leaves
 
 # --- a generated table of all types ---
@@ -376,34 +376,72 @@ def test_targets_declared_differently(place):
 # --- rows that a function fails on ---
 
 RUBBISH = [
-    ("error('no such thing')", "no such thing"), ("error({ code = 1 })", "an error that is a table"), ("error()", "without a message"),
-    ("error(setmetatable({}, { __tostring = function() return 'shown' end }))", "shown"), ("return row.nmae", "the row has no column nmae"),
-    ("row.name = 1", "read-only"), ("return nil + 1", "arithmetic"), ("return row.bal * 2", "decimal"), ("return row.born.yaer", "no field yaer"),
-    ("return 0/0", "NaN"), ("return -1/0", "infinity"), ("return 1e200", "number"), ("return hlua.N 'abc'", "number"),
-    ("return hlua.N(('9'):rep(39))", "number"), ("return '\\xff'", "not UTF-8"), ("return {}", "empty table"),
-    ("return { 1, nil, 3 }", "neither 1 to n"), ("return { 1, a = 2 }", "neither"), ("return { [true] = 1 }", "neither"), ("return { [1.5] = 2 }", "neither"),
-    ("return { ['\\xff'] = 1 }", "not UTF-8"), ("return print", "function"), ("return row", "row"), ("return coroutine.create(print)", "thread"),
-    ("return io.stdout", "FILE"), ("local t = {} t.t = t return t", "32 levels"), ("return { a = { b = { print } } }", "a.b[1]"),
-    ("return hlua.SS {}", "empty hlua.SS"), ("return hlua.SS { 'a', 'a' }", "twice"), ("return hlua.NS { 1, 1.0 }", "twice"), ("return hlua.SS { {} }", "hlua.S of a table"),
-    ("return hlua.SS 'a'", "something else than a list"), ("return hlua.B(5)", "hlua.B of a number"), ("return hlua.bool 'x'", "hlua.bool of a string"), ("return hlua.L 'x'", "hlua.L of a string"),
-    ("return hlua.M 'x'", "hlua.M of a string"), ("return hlua.column 'id'", "how a column is mapped"), ("return hlua.to('Target', {})", "only what map returns"),
-    ("return hlua.nope", "no constructor"), ("return ('x'):rep(500000)", "409,600"), ("local t = {} for i = 1, 300000 do t[i] = i end return t", "409,600"),
-    ("local function f() return 1 + f() end return f()", None), ("return ('x'):rep(1 << 40)", "resulting string too large"),
-    ("return ('x'):rep(100 << 20)", "mapping_memory"), ("local t = {} while true do t[#t + 1] = { #t } end", "mapping_memory"),
+    ("error('no such thing')", "no such thing"),
+    ("error({ code = 1 })", "an error that is a table"),
+    ("error()", "without a message"),
+    ("error(setmetatable({}, { __tostring = function() return 'shown' end }))", "shown"),
+    ("return row.nmae", "the row has no column nmae"),
+    ("row.name = 1", "read-only"),
+    ("return nil + 1", "arithmetic"),
+    ("return row.bal * 2", "decimal"),
+    ("return row.born.yaer", "no field yaer"),
+    ("return 0/0", "NaN"),
+    ("return -1/0", "infinity"),
+    ("return 1e200", "number"),
+    ("return hlua.N 'abc'", "number"),
+    ("return hlua.N(('9'):rep(39))", "number"),
+    ("return '\\xff'", "not UTF-8"),
+    ("return {}", "empty table"),
+    ("return { 1, nil, 3 }", "neither 1 to n"),
+    ("return { 1, a = 2 }", "neither"),
+    ("return { [true] = 1 }", "neither"),
+    ("return { [1.5] = 2 }", "neither"),
+    ("return { ['\\xff'] = 1 }", "not UTF-8"),
+    ("return print", "function"),
+    ("return row", "row"),
+    ("return coroutine.create(print)", "thread"),
+    ("return io.stdout", "FILE"),
+    ("local t = {} t.t = t return t", "32 levels"),
+    ("return { a = { b = { print } } }", "a.b[1]"),
+    ("return hlua.SS {}", "empty hlua.SS"),
+    ("return hlua.SS { 'a', 'a' }", "twice"),
+    ("return hlua.NS { 1, 1.0 }", "twice"),
+    ("return hlua.SS { {} }", "hlua.S of a table"),
+    ("return hlua.SS 'a'", "something else than a list"),
+    ("return hlua.B(5)", "hlua.B of a number"),
+    ("return hlua.bool 'x'", "hlua.bool of a string"),
+    ("return hlua.L 'x'", "hlua.L of a string"),
+    ("return hlua.M 'x'", "hlua.M of a string"),
+    ("return hlua.column 'id'", "how a column is mapped"),
+    ("return hlua.to('Target', {})", "only what map returns"),
+    ("return hlua.nope", "no constructor"),
+    ("return ('x'):rep(500000)", "409,600"),
+    ("local t = {} for i = 1, 300000 do t[i] = i end return t", "409,600"),
+    ("local function f() return 1 + f() end return f()", None),
+    ("return ('x'):rep(1 << 40)", "resulting string too large"),
+    ("return ('x'):rep(100 << 20)", "mapping_memory"),
+    ("local t = {} while true do t[#t + 1] = { #t } end", "mapping_memory"),
     ("local s = 'x' while true do s = s .. s end", "mapping_memory"),
-    ("kept = kept or row return kept.id", None), ("coroutine.yield(1)", "outside a coroutine"), ("debug.sethook(function() error('hook') end, '', 1)", "debug.sethook"),
-    ("return os.time()", "hlua.started"), ("return os.date()", "hlua.started"), ("return os.clock()", "hlua.started"), ("return math.random(5)", "row's own values"),
+    ("kept = kept or row return kept.id", None),
+    ("coroutine.yield(1)", "outside a coroutine"),
+    ("debug.sethook(function() error('hook') end, '', 1)", "debug.sethook"),
+    ("return os.time()", "hlua.started"),
+    ("return os.date()", "hlua.started"),
+    ("return os.clock()", "hlua.started"),
+    ("return math.random(5)", "row's own values"),
     ("setmetatable({}, { __gc = function() error 'gc' end }) collectgarbage() error 'after'", "after"),
-    ("error(('é'):rep(2000))", "é"), ("error('two\\nlines\\0\\xff')", "two lines"),
+    ("os.exit(3)", "os.exit"),
+    ("error(('é'):rep(2000))", "é"),
+    ("error('two\\nlines\\0\\xff')", "two lines"),
 ]
 TAME = "kept"  # the first time this does no harm
 
 
-def outcomes(place, body, rows, more="", jobs=()):
-    """Runs a plan whose attribute V is `body` for the row's number, and "fine" for rows from 1000 on."""
+def outcomes(place, body, rows, more=""):
+    """Writes a plan whose attribute V is `body` for the row's number, and "fine" for rows from 1000 on."""
     place.sql("CREATE TABLE t (id int PRIMARY KEY, name text, bal numeric, born date)")
-    place.sql("""INSERT INTO t SELECT i, 'n', 1.5, date '2024-01-15' FROM generate_series(0, %s) i""" % (rows - 1))
-    place.sql("INSERT INTO t SELECT i, 'n', 1.5, date '2024-01-15' FROM generate_series(1000, 1199) i")
+    for first, last in (0, rows - 1), (1000, 1199):
+        place.sql(f"INSERT INTO t SELECT i, 'n', 1.5, date '2024-01-15' FROM generate_series({first}, {last}) i")
     place.plan(f"""from = "t", to = "Target", partition_key = {{ PK = hlua.N "{{id}}" }}, attributes = {{ A = "{{name}}",
         V = function(row)
           if row.id >= 1000 then return "fine" end
@@ -413,9 +451,7 @@ def outcomes(place, body, rows, more="", jobs=()):
 
 def test_rubbish_of_every_kind(place):
     """Each in a row of its own: rejected with a reason, a place and words; what comes after is as ever."""
-    cases = "\n".join(f"          if row.id == {i} then {code}{'' if code.startswith(('return', 'error')) else ' return 1'} end"
-                      if "return" not in code or code.startswith("return") else
-                      f"          if row.id == {i} then do {code} end end" for i, (code, _) in enumerate(RUBBISH))
+    cases = "\n".join(f"          if row.id == {i} then do {code} end return 1 end" for i, (code, _) in enumerate(RUBBISH))
     outcomes(place, cases, len(RUBBISH), "mapping_memory = 32 << 20,")
     with Endpoint() as endpoint:
         target = place.target(endpoint.url)
@@ -436,12 +472,16 @@ def test_rubbish_of_every_kind(place):
         assert result.counts() == (200 + len(RUBBISH), len(found), len(rejects), 0, 0)
 
 
-ENDLESS = ["while true do end", "pcall(function() while true do end end) return 1", "while true do pcall(error) end",
-           "coroutine.wrap(function() while true do end end)() return 1",
-           "local c = coroutine.create(function() while true do coroutine.yield() end end) while true do coroutine.resume(c) end",
-           "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return t[1] end) end",
-           "xpcall(function() while true do end end, function() while true do end end) return 1",
-           "local t <close> = setmetatable({}, { __close = function() while true do end end }) while true do end"]
+ENDLESS = [
+    "while true do end",
+    "pcall(function() while true do end end) return 1",
+    "while true do pcall(error) end",
+    "coroutine.wrap(function() while true do end end)() return 1",
+    "local c = coroutine.create(function() while true do coroutine.yield() end end) while true do coroutine.resume(c) end",
+    "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return t[1] end) end",
+    "xpcall(function() while true do end end, function() while true do end end) return 1",
+    "local t <close> = setmetatable({}, { __close = function() while true do end end }) while true do end",
+]
 
 
 def test_endless_functions(place):
@@ -455,7 +495,6 @@ def test_endless_functions(place):
         for i, code in enumerate(ENDLESS):
             assert i in rejects and rejects[i]["reason"] == "function" and "mapping_timeout" in rejects[i]["message"], (code, rejects.get(i))
         assert result.counts() == (200 + len(ENDLESS), 200, len(ENDLESS), 0, 0)
-        assert result.summary["seconds"] < 20 * SLOW if "seconds" in result.summary else True
         assert len([*expect.scan(target, "Target")]) == 200
 
 
@@ -569,7 +608,7 @@ def texts_sent(endpoint):
 def test_two_workers_give_the_same_bytes(place):
     """Each worker has a Lua state of its own, with seeds of its own: all write what one alone writes, the run's time included."""
     leaves(place, leaves=40, rows=25)
-    moments, made = set(), []
+    made = []
     for jobs in "1", "4":
         with Endpoint(log=place.folder / ("log" + jobs)) as endpoint:
             target = place.target(endpoint.url)
@@ -579,12 +618,10 @@ def test_two_workers_give_the_same_bytes(place):
             items = list(expect.scan(target, "Target"))
             started = {i["Map"]["M"]["map"]["M"]["started"]["S"] for i in items}
             assert len(started) == 1, started
-            moments |= started
             texts = texts_sent(endpoint)
             assert len(texts) == 1000
             made.append({t.replace(*started, "STARTED") for t in texts})
     assert made[0] == made[1]
-    assert len(moments) == 2
 
 
 def test_a_clock_while_the_plan_is_read(place):
