@@ -12,7 +12,7 @@ local options = {
   dry_run = { "--dry-run", "read and map everything, write nothing" },
   where   = { "--where", "narrow every table by this SQL condition; a run of its own", argument = "SQL" },
   limit   = { "--limit", "at most N rows of each table; a run of its own", argument = "N", integer = true },
-  jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 1024 },
+  jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 255 },
   restart = { "--restart", "forget what an earlier run did, and begin again" },
   ledger  = { "--ledger", "keep the state in FILE instead of .hlua/NAME.db beside the plan", argument = "FILE" },
   yes     = { "--yes", "answer yes to every question" },

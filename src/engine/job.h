@@ -50,8 +50,8 @@ struct job {
     struct arena *arena;
     const char *snapshot_id, *horizon;
     int64_t exported; /* clock_now() when the snapshot was exported: it holds back vacuum since then */
-    int64_t started; /* hlua.started: microseconds since 1970, when the run began */
-    int64_t limit;   /* rows of each table; 0: all */
+    int64_t started;  /* hlua.started: microseconds since 1970, when the run began */
+    int64_t limit;    /* rows of each table; 0: all */
     bool dry_run;
     int workers;
     struct aws_setting setting;

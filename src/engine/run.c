@@ -36,6 +36,7 @@ struct session {
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;
+    bool ran;   /* its workers were started */
     bool fresh; /* no chunk of this run was done before */
     int64_t began;
 };
@@ -110,7 +111,6 @@ static bool find_run(struct session *s, struct error *err) {
     }
     s->fresh = !found;
     if (found && strcmp(s->run.identity, identity) != 0) {
-        s->run.id = 0; /* its counts are not ours to tell */
         error_set(err, ERROR_PLAN, "this is not the run that the ledger began:%.1200s",
                   bind_difference(s->run.identity, identity, j->arena));
         return error_hint(err, "undo the change to resume, or begin again with --restart");
@@ -298,7 +298,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
 static bool close_books(struct session *s, struct error *err) {
     struct run_summary *out = s->summary;
     struct job *j = &s->job;
-    if (j->tables == NULL || (s->ledger && s->run.id == 0)) return true;
+    if (j->tables == NULL || (!s->ran && out->outcome != RUN_ALREADY_DONE)) return true; /* nothing happened that could be told */
     out->tables = arena_array(j->arena, (size_t)j->table_count, sizeof *out->tables);
     if (out->tables == NULL) return error_memory(err, "closing the books");
     out->sum_holds = true;
@@ -348,6 +348,7 @@ static bool migrate(struct session *s, const struct plan *plan, struct error *er
     struct job_chunk *order = shuffled(s, &count);
     if (order == NULL) return error_memory(err, "planning chunks");
     if (count < all) notice(s, "resuming: %d of %d chunks are done", all - count, all);
+    s->ran = true;
     struct progress *progress = progress_new(&s->job, s->listener);
     bool ok = run_threads(s, order, count, progress, err);
     progress_tell(progress, ok ? "done" : "stopped", true);

@@ -162,8 +162,9 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->delta = calloc(tables, sizeof *w->delta);
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
-    /* Near the end of a run no worker should sit on many chunks while another has none. */
-    int share = chunks / (2 * job->workers) + 1;
+    /* At most an eighth of all chunks are open: chunks that are read in turn end together, and a run that is stopped must not find all
+     * of them half done; nor should a worker sit on many, near the end, while another has none. */
+    int share = chunks / (8 * job->workers) + 1;
     w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
     if (w->mappers && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;

@@ -117,7 +117,8 @@ int host_main(int argc, char **argv) {
     int code = run(&s);
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "hlua: cannot write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+        if (errno != EPIPE) /* a reader that has seen enough is no failure to tell of */
+            fprintf(stderr, "hlua: cannot write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
         if (code == 0) code = error_exit_code(ERROR_LOCAL);
     }
     return code;

@@ -124,7 +124,8 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     if (v->fallback == NULL) return true;
     op->fallback = sub_ops(c, op, 1);
     if (op->fallback == NULL || !program_compile_value(c, v->fallback, op->fallback)) return false;
-    if (op->fallback->type == op->type) return true;
+    bool json = op->type == DYNAMODB_M && op->fallback->type == DYNAMODB_L; /* which of them a column holds is known row by row */
+    if (op->fallback->type == op->type || json) return true;
     return does_not_suit(c, v, column, "its default's type", "a default has the type that the column's value gets");
 }
 

@@ -65,7 +65,7 @@ describe("refused with exit 2:", function()
     end)
   end
   it("too many workers", function()
-    refused("--jobs needs a whole number from 1 to 1024, not 1025", nil, "--jobs", "1025")
+    refused("--jobs needs a whole number from 1 to 255, not 256", nil, "--jobs", "256")
   end)
 end)
 

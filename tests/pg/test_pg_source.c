@@ -52,8 +52,7 @@ static void open_fixture(struct fixture *f, const struct pg_source_spec *spec, i
     if (!pg_snapshot_export(f->exporter, &f->snapshot, &err)) fail_msg("%s", err.text);
     if ((f->source = pg_source_describe(f->exporter, spec, f->arena, &err)) == NULL)
         fail_msg("%s: %s (%s) hint: %s", spec->from ? spec->from : spec->query, err.text, err.code, err.hint);
-    if (!pg_source_ranges(f->exporter, f->source, rows, 32 << 20, f->arena, &f->ranges, &f->range_count,
-                          &err))
+    if (!pg_source_ranges(f->exporter, f->source, rows, 32 << 20, f->arena, &f->ranges, &f->range_count, &err))
         fail_msg("%s", err.text);
     if ((f->reader = pg_reader_new(uri, f->snapshot.id, &err)) == NULL) fail_msg("%s", err.text);
     pg_source_selected(f->source, &f->column_count);
@@ -66,8 +65,7 @@ static void close_fixture(struct fixture *f) {
 }
 
 /* Polls until something comes. */
-static enum pg_reader_state next(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end,
-                                 struct error *err) {
+static enum pg_reader_state next(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err) {
     enum pg_reader_state state;
     while ((state = pg_reader_step(r, cursor, out, end, err)) == PG_READER_WAIT) {
         struct pollfd p = {.fd = pg_reader_fd(r), .events = POLLIN};
@@ -124,8 +122,7 @@ static void read_all(struct fixture *f, struct keys *keys, int fetch) {
             int cursor;
             bool end;
             struct pg_rowset *rows;
-            if (!sent || next(f->reader, &cursor, &rows, &end, &err) != PG_READER_ROWS)
-                fail_msg("%s", err.text);
+            if (!sent || next(f->reader, &cursor, &rows, &end, &err) != PG_READER_ROWS) fail_msg("%s", err.text);
             assert_int_equal(cursor, slot);
             add_keys(f, rows, keys);
             pg_rowset_free(rows);
@@ -145,8 +142,7 @@ static int cover(const struct pg_source_spec *spec, int64_t rows, int64_t expect
     assert_int_equal(keys.count, expected);
     if (keys.count) qsort(keys.text, (size_t)keys.count, sizeof *keys.text, by_text);
     for (int i = 0; i < keys.count; i++) {
-        if (i && kind == PG_KEY_COLUMNS && strcmp(keys.text[i], keys.text[i - 1]) == 0)
-            fail_msg("twice: %s", keys.text[i]);
+        if (i && kind == PG_KEY_COLUMNS && strcmp(keys.text[i], keys.text[i - 1]) == 0) fail_msg("twice: %s", keys.text[i]);
     }
     for (int i = 0; i < keys.count; i++) free(keys.text[i]);
     free(keys.text);
@@ -155,9 +151,9 @@ static int cover(const struct pg_source_spec *spec, int64_t rows, int64_t expect
     return count;
 }
 
-#define NAMES(...)                                                                                           \
-    (const char *const[]) {                                                                                  \
-        __VA_ARGS__                                                                                          \
+#define NAMES(...)                                                                                                               \
+    (const char *const[]) {                                                                                                      \
+        __VA_ARGS__                                                                                                              \
     }
 
 /* --- keys and ranges --- */
@@ -167,8 +163,7 @@ static void test_integers(void **state) {
     run("CREATE TABLE hlua_test.even (id int PRIMARY KEY, t text); INSERT INTO hlua_test.even SELECT i, "
         "repeat('x', 50) "
         "FROM generate_series(1, 20000) i; ANALYZE hlua_test.even");
-    assert_int_equal(cover(&(struct pg_source_spec){.from = "hlua_test.even"}, 1000, 20000, PG_KEY_COLUMNS),
-                     20);
+    assert_int_equal(cover(&(struct pg_source_spec){.from = "hlua_test.even"}, 1000, 20000, PG_KEY_COLUMNS), 20);
     run("CREATE TABLE hlua_test.gaps (id bigint PRIMARY KEY, t text); INSERT INTO hlua_test.gaps SELECT i * "
         "i * i * i - 5000,"
         " 'x' FROM generate_series(1, 5000::bigint) i");
@@ -204,8 +199,7 @@ static void test_odd_names(void **state) {
         " timestamptz '1999-12-31 23:00+01' + i * interval '1.000001 second', i FROM generate_series(1, "
         "4000) i;"
         "INSERT INTO hlua_test.\"Ta\"\"ble é\" VALUES ('a', 'infinity', 0), ('a', '-infinity', 0)");
-    int ranges =
-        cover(&(struct pg_source_spec){.from = "hlua_test.\"Ta\"\"ble é\""}, 300, 4002, PG_KEY_COLUMNS);
+    int ranges = cover(&(struct pg_source_spec){.from = "hlua_test.\"Ta\"\"ble é\""}, 300, 4002, PG_KEY_COLUMNS);
     assert_in_range(ranges, 13, 15);
 }
 
@@ -226,14 +220,10 @@ static void test_other_keys(void **state) {
         "INSERT INTO hlua_test.enums SELECT (enum_range(NULL::hlua_test.\"Mo'od\"))[1 + i % 2], 'd' || i % "
         "10,"
         " inet '10.0.0.0' + i FROM generate_series(1, 2000) i");
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.uuids"}, 100, 3000, PG_KEY_COLUMNS), 25,
-                    35);
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.floats"}, 100, 2003, PG_KEY_COLUMNS),
-                    18, 24);
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.bytes"}, 100, 2000, PG_KEY_COLUMNS), 18,
-                    22);
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.enums"}, 100, 2000, PG_KEY_COLUMNS), 18,
-                    22);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.uuids"}, 100, 3000, PG_KEY_COLUMNS), 25, 35);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.floats"}, 100, 2003, PG_KEY_COLUMNS), 18, 24);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.bytes"}, 100, 2000, PG_KEY_COLUMNS), 18, 22);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.enums"}, 100, 2000, PG_KEY_COLUMNS), 18, 22);
 }
 
 /* Large enough that the boundaries come from pages of a sample. */
@@ -241,8 +231,7 @@ static void test_sample(void **state) {
     (void)state;
     run("CREATE TABLE hlua_test.large (id uuid PRIMARY KEY, n int); INSERT INTO hlua_test.large"
         " SELECT md5(i::text)::uuid, i FROM generate_series(1, 300000) i; ANALYZE hlua_test.large");
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.large"}, 10000, 300000, PG_KEY_COLUMNS),
-                    20, 45);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.large"}, 10000, 300000, PG_KEY_COLUMNS), 20, 45);
     struct pg_source_spec query = {
         .query = "SELECT id, n FROM hlua_test.large WHERE {range}", .key = NAMES("id"), .key_count = 1};
     assert_in_range(cover(&query, 10000, 300000, PG_KEY_COLUMNS), 20, 45);
@@ -267,8 +256,7 @@ static void test_parts(void **state) {
         "PRIMARY KEY (id))"
         " INHERITS (hlua_test.parent); INSERT INTO hlua_test.parent SELECT i FROM generate_series(1, 100) i;"
         " INSERT INTO hlua_test.child SELECT i FROM generate_series(101, 1000) i");
-    assert_int_equal(cover(&(struct pg_source_spec){.from = "hlua_test.parent"}, 100, 1000, PG_KEY_COLUMNS),
-                     10);
+    assert_int_equal(cover(&(struct pg_source_spec){.from = "hlua_test.parent"}, 100, 1000, PG_KEY_COLUMNS), 10);
     run("CREATE TABLE hlua_test.child2 () INHERITS (hlua_test.parent); INSERT INTO hlua_test.child2 SELECT i "
         "FROM"
         " generate_series(1, 50) i");
@@ -345,12 +333,11 @@ static void test_mistakes(void **state) {
     (void)state;
     run("CREATE TABLE hlua_test.\"IntegrationLogs\" (\"LogId\" int, \"LogTimestamp\" text, n int NOT NULL "
         "UNIQUE)");
-    refuse(&(struct pg_source_spec){.from = "hlua_test.IntegrationLogs"},
-           "no relation hlua_test.IntegrationLogs", "did you mean hlua_test.\"IntegrationLogs\"?");
+    refuse(&(struct pg_source_spec){.from = "hlua_test.IntegrationLogs"}, "no relation hlua_test.IntegrationLogs",
+           "did you mean hlua_test.\"IntegrationLogs\"?");
     refuse(&(struct pg_source_spec){.from = "hlua_test.a b"}, "hlua_test.a b", "");
     refuse(&(struct pg_source_spec){.from = "hlua_test.even_pkey"}, "is an index", "");
-    struct pg_source_spec s = {
-        .from = "hlua_test.\"IntegrationLogs\"", .key = NAMES("logid"), .key_count = 1};
+    struct pg_source_spec s = {.from = "hlua_test.\"IntegrationLogs\"", .key = NAMES("logid"), .key_count = 1};
     refuse(&s, "no key column \"logid\"", "did you mean \"LogId\"?");
     s.key = NAMES("LogId");
     refuse(&s, "can be NULL", "");
@@ -361,8 +348,7 @@ static void test_mistakes(void **state) {
     s.where = "n +";
     refuse(&s, "syntax error", "");
     struct pg_expression e = {.name = "n", .sql = "\"Nothing\" + 1"};
-    s = (struct pg_source_spec){
-        .from = "hlua_test.\"IntegrationLogs\"", .expressions = &e, .expression_count = 1};
+    s = (struct pg_source_spec){.from = "hlua_test.\"IntegrationLogs\"", .expressions = &e, .expression_count = 1};
     refuse(&s, "the expression of column \"n\": column \"Nothing\" does not exist", "(columns: LogId");
     s = (struct pg_source_spec){.query = "SELECT * FROM hlua_test.evn"};
     refuse(&s, "does not exist", "hlua_test.even");
@@ -370,29 +356,24 @@ static void test_mistakes(void **state) {
     refuse(&s, "the query: syntax error", "semicolon");
     s = (struct pg_source_spec){.query = "SELECT 1 AS a, 2 AS a"};
     refuse(&s, "twice", "AS");
-    s = (struct pg_source_spec){
-        .query = "SELECT nullif(id, 5) AS id FROM hlua_test.even", .key = NAMES("id"), .key_count = 1};
+    s = (struct pg_source_spec){.query = "SELECT nullif(id, 5) AS id FROM hlua_test.even", .key = NAMES("id"), .key_count = 1};
     refuse(&s, "NULL in some row", "");
-    s = (struct pg_source_spec){.query =
-                                    "SELECT a.id AS x FROM hlua_test.even a, hlua_test.one b WHERE {range}",
-                                .key = NAMES("x"),
-                                .key_count = 1};
+    s = (struct pg_source_spec){
+        .query = "SELECT a.id AS x FROM hlua_test.even a, hlua_test.one b WHERE {range}", .key = NAMES("x"), .key_count = 1};
     refuse(&s, "{range}", "wrapped");
     refuse(&(struct pg_source_spec){0}, "either", "");
 }
 
 static void test_passwords(void **state) {
     (void)state;
-    static const char *const uris[] = {
-        "postgresql://u:sec ret@/x?sslmode=zz",     "host=/nowhere password=secret junk",
-        "postgresql://u:p@secret@host/db",          "postgresql://u:secret/x@host/db",
-        "postgresql://u:secret@127.0.0.1:1/secret", "postgresql://h:secret/db"};
+    static const char *const uris[] = {"postgresql://u:sec ret@/x?sslmode=zz",     "host=/nowhere password=secret junk",
+                                       "postgresql://u:p@secret@host/db",          "postgresql://u:secret/x@host/db",
+                                       "postgresql://u:secret@127.0.0.1:1/secret", "postgresql://h:secret/db"};
     for (size_t i = 0; i < sizeof uris / sizeof uris[0]; i++) {
         struct error err = {0};
         assert_null(pg_connect(uris[i], &err));
         assert_int_equal(err.kind, ERROR_SOURCE);
-        if (strstr(err.text, "secret") || strstr(err.text, "sec ret") || strstr(err.hint, "secret"))
-            fail_msg("%s", err.text);
+        if (strstr(err.text, "secret") || strstr(err.text, "sec ret") || strstr(err.hint, "secret")) fail_msg("%s", err.text);
     }
 }
 
@@ -425,8 +406,7 @@ static const struct expected values[] = {
     {"'2024-02-29'::date", "date", PG_DATE, "2024-02-29"},
     {"'10:30:00.5'::time", "time", PG_TIME, "10:30:00.500000"},
     {"'0001-01-01 00:00:01'::timestamp", "timestamp", PG_TIMESTAMP, "0001-01-01T00:00:01.000000"},
-    {"'2024-01-15 10:30:00.123456+02'::timestamptz", "timestamptz", PG_TIMESTAMPTZ,
-     "2024-01-15T08:30:00.123456Z"},
+    {"'2024-01-15 10:30:00.123456+02'::timestamptz", "timestamptz", PG_TIMESTAMPTZ, "2024-01-15T08:30:00.123456Z"},
     {"'{\"a\": 1.50 }'::json", "json", PG_JSON, "{\"a\": 1.50 }"},
     {"'{\"a\": 1.50 }'::jsonb", "jsonb", PG_JSONB, "{\"a\": 1.50}"},
     {"ARRAY[1, 2, NULL]", "array", PG_SERVER_JSON, "[1, 2, null]"},
@@ -468,8 +448,7 @@ static void test_types(void **state) {
     struct fixture f;
     for (int i = 0; i < VALUES - 1; i++) {
         struct pg_source_spec s = {.from = "hlua_test.types", .key = NAMES(values[i].name), .key_count = 1};
-        if (strcmp(values[i].name, "json") == 0 || strcmp(values[i].name, "xml") == 0 ||
-            strcmp(values[i].name, "point") == 0)
+        if (strcmp(values[i].name, "json") == 0 || strcmp(values[i].name, "xml") == 0 || strcmp(values[i].name, "point") == 0)
             continue; /* they have no order */
         open_fixture(&f, &s, 100);
         int count;
@@ -494,8 +473,7 @@ static void test_expressions(void **state) {
     run("CREATE TABLE hlua_test.ex (id int PRIMARY KEY, ts text, unused text); INSERT INTO hlua_test.ex "
         "SELECT i,"
         " '2024-01-01 00:00:0' || i % 10, 'u' FROM generate_series(1, 100) i");
-    struct pg_expression e[] = {
-        {"ts", "ts::timestamp -- was text"}, {"id", "'#' || id"}, {"twice", "id * 2"}};
+    struct pg_expression e[] = {{"ts", "ts::timestamp -- was text"}, {"id", "'#' || id"}, {"twice", "id * 2"}};
     struct pg_source_spec s = {.from = "hlua_test.ex", .expressions = e, .expression_count = 3};
     struct fixture f;
     open_fixture(&f, &s, 10);
@@ -529,8 +507,7 @@ static void test_time_zone(void **state) {
     run("CREATE TABLE hlua_test.zoned (at timestamp PRIMARY KEY, t text, tz timestamptz, d date);"
         "INSERT INTO hlua_test.zoned VALUES ('2024-07-01 12:00', '2024-01-01 12:00', '2024-01-01 12:00+00', '2024-01-01')");
     struct pg_expression e = {"t", "t::timestamp -- was text"};
-    struct pg_source_spec s = {
-        .from = "hlua_test.zoned", .expressions = &e, .expression_count = 1, .time_zone = "Europe/Madrid"};
+    struct pg_source_spec s = {.from = "hlua_test.zoned", .expressions = &e, .expression_count = 1, .time_zone = "Europe/Madrid"};
     struct fixture f;
     open_fixture(&f, &s, 10);
     int count, keys;
@@ -615,13 +592,11 @@ static void test_class_22(void **state) {
     narrow_all(&s, 1, "[\"k0\",\"777\"]");
     s.from = "hlua_test.bad_keyless";
     narrow_all(&s, 1, NULL);
-    narrow_all(&(struct pg_source_spec){.from = "hlua_test.bad", .where = "1 / d < 5"}, 1,
-               "[\"k0\",\"777\"]");
-    narrow_all(
-        &(struct pg_source_spec){.query = "SELECT id, 1 / (id % 250) AS q FROM hlua_test.bad WHERE {range}",
-                                 .key = NAMES("id"),
-                                 .key_count = 1},
-        4, "[\"1000\"]");
+    narrow_all(&(struct pg_source_spec){.from = "hlua_test.bad", .where = "1 / d < 5"}, 1, "[\"k0\",\"777\"]");
+    narrow_all(&(struct pg_source_spec){.query = "SELECT id, 1 / (id % 250) AS q FROM hlua_test.bad WHERE {range}",
+                                        .key = NAMES("id"),
+                                        .key_count = 1},
+               4, "[\"1000\"]");
 }
 
 /* The failure arrives at the cursor that met it; the others are gone with the transaction. */
@@ -685,8 +660,7 @@ static void test_read_only(void **state) {
     struct pg_connection *c = pg_connect(uri, &err);
     assert_false(pg_run(c, &err, "CREATE TABLE hlua_test.written (a int)"));
     assert_string_equal(err.code, "25006");
-    assert_true(pg_server(c)->version >= 120000 && pg_server(c)->utf8 &&
-                strlen(pg_server(c)->system_identifier) > 5);
+    assert_true(pg_server(c)->version >= 120000 && pg_server(c)->utf8 && strlen(pg_server(c)->system_identifier) > 5);
     pg_close(c);
 }
 
@@ -715,15 +689,12 @@ int main(void) {
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),       cmocka_unit_test(test_few_rows),
-        cmocka_unit_test(test_odd_names),      cmocka_unit_test(test_other_keys),
-        cmocka_unit_test(test_sample),         cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_keyless),        cmocka_unit_test(test_queries),
-        cmocka_unit_test(test_where),          cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_passwords),      cmocka_unit_test(test_types),
-        cmocka_unit_test(test_expressions),    cmocka_unit_test(test_class_22),
-        cmocka_unit_test(test_reader_failure), cmocka_unit_test(test_lost_connection),
-        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_time_zone),
+        cmocka_unit_test(test_integers),        cmocka_unit_test(test_few_rows),  cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_other_keys),      cmocka_unit_test(test_sample),    cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_keyless),         cmocka_unit_test(test_queries),   cmocka_unit_test(test_where),
+        cmocka_unit_test(test_mistakes),        cmocka_unit_test(test_passwords), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_expressions),     cmocka_unit_test(test_class_22),  cmocka_unit_test(test_reader_failure),
+        cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only), cmocka_unit_test(test_time_zone),
     };
     return cmocka_run_group_tests_name("pg source", tests, set_up, tear_down);
 }
