@@ -39,6 +39,13 @@ static bool open_chunk(struct worker *w, const struct job_chunk *work, struct er
     return true;
 }
 
+/* Whether one more chunk should be asked for. One whose rows are all fetched waits for its last items only: the next may begin. */
+static bool has_room(const struct worker *w) {
+    int being_read = w->wanted;
+    for (int i = 0; i < OPEN_CHUNKS_MAX; i++) being_read += w->chunks[i].taken && !w->chunks[i].ended;
+    return being_read < w->open_max && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
+}
+
 bool reading_take(struct worker *w, struct error *err) {
     struct job_chunk work;
     bool stop = atomic_load(&w->job->stop);
@@ -47,7 +54,7 @@ bool reading_take(struct worker *w, struct error *err) {
         if (!stop && !open_chunk(w, &work, err)) return false;
     }
     if (w->no_more) w->wanted = 0;
-    while (!stop && !w->no_more && w->open_count + w->wanted < w->open_max) {
+    while (!stop && !w->no_more && has_room(w)) {
         coordinator_want(w->job->coordinator, &w->mailbox);
         w->wanted++;
     }

@@ -19,7 +19,8 @@ static bool turn(struct worker *w, struct error *err) {
     }
     reading_publish(w);
     reading_end_chunks(w);
-    return true;
+    return reading_take(w,
+                        err); /* a chunk has ended, or its rows have: the next one is asked for before anything is waited for */
 }
 
 /* Whether rows are at hand and may be mapped: then there is nothing to wait for. */
