@@ -38,16 +38,18 @@ bool batch_open_item(struct batch *b, size_t *mark) {
     return true;
 }
 
-struct batch_item *batch_close_item(struct batch *b, size_t mark) {
-    struct batch_item *item = &b->items[b->count];
+bool batch_close_item(struct batch *b, size_t mark, const struct batch_item *like) {
     size_t at = mark + (b->count ? 1 : 0);
     if (!buffer_append(&b->body, ITEM_END, sizeof ITEM_END - 1)) {
         batch_cancel_item(b, mark);
-        return NULL;
+        return false;
     }
-    *item = (struct batch_item){.at = at, .len = b->body.len - at, .item_at = at + sizeof ITEM_BEGIN - 1};
-    b->count++;
-    return item;
+    struct batch_item *item = &b->items[b->count++];
+    *item = *like;
+    item->at = at;
+    item->len = b->body.len - at;
+    item->item_at = at + sizeof ITEM_BEGIN - 1;
+    return true;
 }
 
 void batch_cancel_item(struct batch *b, size_t mark) {
@@ -61,14 +63,7 @@ bool batch_add(struct batch *b, const struct batch_item *like, const char *json,
         batch_cancel_item(b, mark);
         return false;
     }
-    struct batch_item *item = batch_close_item(b, mark);
-    if (item == NULL) return false;
-    item->key = like->key;
-    item->size = like->size;
-    item->units = like->units;
-    item->origin = like->origin;
-    item->place = like->place;
-    return true;
+    return batch_close_item(b, mark, like);
 }
 
 bool batch_full(const struct batch *b) {

@@ -40,8 +40,8 @@ bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) __attrib
 /* Opens the next item: the caller appends its JSON to b->body, then calls batch_close_item or batch_cancel_item. *mark is theirs.
  * False when memory is out. */
 bool batch_open_item(struct batch *b, size_t *mark) __attribute__((warn_unused_result));
-/* Keeps the item; gives its entry to fill in (key, size, units, origin, place). NULL when memory is out (then it is cancelled). */
-struct batch_item *batch_close_item(struct batch *b, size_t mark) __attribute__((warn_unused_result));
+/* Keeps the item, with the key, size, units, origin and place of `like`. False when memory is out (then it is cancelled). */
+bool batch_close_item(struct batch *b, size_t mark, const struct batch_item *like) __attribute__((warn_unused_result));
 void batch_cancel_item(struct batch *b, size_t mark);
 
 /* Appends an item that is JSON already, with its entry's key, size, units, origin and place. */

@@ -78,15 +78,17 @@ static int take_track(struct worker *w, struct fetched *f, int row) {
     return i;
 }
 
+static void count_written_row(struct worker *w, struct open_chunk *c) {
+    c->counts.rows_written++;
+    delta_of(w, c)->rows_written++;
+}
+
 /* One thing less is pending of a row: when it was the last, the row is counted, unless it was as rejected. */
 static void release_track(struct worker *w, int i) {
     struct row_track *t = &w->tracks[i];
     if (--t->pending > 0) return;
     struct open_chunk *c = t->from->chunk;
-    if (!t->rejected && t->written > 0) {
-        c->counts.rows_written++;
-        delta_of(w, c)->rows_written++;
-    }
+    if (!t->rejected && t->written > 0) count_written_row(w, c);
     t->next_free = w->track_free;
     w->track_free = i;
 }
@@ -134,8 +136,8 @@ static struct buffer *sink_open(struct item_sink *self, int table) {
     return &s->batch->body;
 }
 
-/* A dry run counts what it would write. */
-static void count_items(struct worker *w, struct open_chunk *c, uint32_t size, uint32_t units) {
+/* Counts an item that was written; in a dry run, one that would be. */
+static void count_item(struct worker *w, struct open_chunk *c, uint32_t size, uint32_t units) {
     struct run_counts *both[] = {&c->counts, delta_of(w, c)};
     for (int i = 0; i < 2; i++) {
         both[i]->items_written++;
@@ -154,7 +156,7 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
                                .origin = f,
                                .place = s->track < 0 ? w->row : track_place(s->track)};
     if (w->job->dry_run) {
-        count_items(w, f->chunk, mapped->size, mapped->units);
+        count_item(w, f->chunk, mapped->size, mapped->units);
         batch_cancel_item(s->batch, s->mark);
         return true;
     }
@@ -167,13 +169,7 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
         batch_cancel_item(s->batch, s->mark);
         return ok;
     }
-    struct batch_item *item = batch_close_item(s->batch, s->mark);
-    if (item == NULL) return error_memory(s->err, "adding an item");
-    item->key = entry.key;
-    item->size = entry.size;
-    item->units = entry.units;
-    item->origin = f;
-    item->place = entry.place;
+    if (!batch_close_item(s->batch, s->mark, &entry)) return error_memory(s->err, "adding an item");
     return writer_added(w->writer, s->table, s->err);
 }
 
@@ -190,6 +186,10 @@ void items_prepare(struct worker *w) {
 
 static bool reject_mapped(struct worker *w, const struct map_reject *why, struct error *err) {
     struct worker_sink *s = &w->sink;
+    if (s->track >= 0 && w->tracks[s->track].rejected) { /* an item of it was refused already: the row is counted once */
+        if (s->cancelled) batch_cancel_item(s->batch, s->mark);
+        return true;
+    }
     char key[600];
     size_t len = s->cancelled ? s->batch->body.len - s->start : 0;
     if (len && !buffer_append(&s->batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
@@ -277,13 +277,12 @@ void items_settled(void *context, struct job_table *table, const struct batch *b
     inflight_give(w->job->inflight, inflight_key(table, item->key), w->number);
     switch (how) {
     case SETTLED_WRITTEN:
-        count_items(w, c, item->size, item->units);
+        count_item(w, c, item->size, item->units);
         if (track >= 0) {
             w->tracks[track].written++;
             break;
         }
-        c->counts.rows_written++;
-        delta_of(w, c)->rows_written++;
+        count_written_row(w, c);
         break;
     case SETTLED_REFUSED:
         if (track >= 0 && w->tracks[track].rejected) break;

@@ -60,13 +60,6 @@ static void mark_value(struct search *s, const struct value_spec *v) {
     if (s->ok && v->fallback) mark_value(s, v->fallback);
 }
 
-static bool listed(const char *const *names, int count, const char *name) {
-    for (int i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0) return true;
-    }
-    return false;
-}
-
 static const char *renamed(const struct columns_spec *c, const char *name) {
     for (int i = 0; i < c->rename_count; i++) {
         if (strcmp(c->rename[i].from, name) == 0) return c->rename[i].to;
@@ -77,7 +70,8 @@ static const char *renamed(const struct columns_spec *c, const char *name) {
 /* Whether hlua.columns takes a column: by its lists, and unless the plan says an attribute of that name itself. */
 static bool column_taken(const struct item_spec *spec, const char *name) {
     const struct columns_spec *c = &spec->columns;
-    if (!c->present || (c->only && !listed(c->only, c->only_count, name)) || listed(c->except, c->except_count, name))
+    if (!c->present || (c->only && !program_listed(c->only, c->only_count, name)) ||
+        program_listed(c->except, c->except_count, name))
         return false;
     const char *attribute = renamed(c, name);
     for (int i = 0; i < spec->attribute_count; i++) {

@@ -63,13 +63,6 @@ static bool bind_index_key(struct compiler *c, struct item_program *p, const str
     return bind_key(c, p, spec, key, limit, needed, what, place);
 }
 
-static bool listed(const char *const *names, int count, const char *name) {
-    for (int i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0) return true;
-    }
-    return false;
-}
-
 /* The ops that an index projects; the table's keys are always among them. */
 static bool bind_projection(struct compiler *c, const struct item_program *p, const struct dynamodb_schema *schema,
                             const struct dynamodb_index *index, struct index_op *out) {
@@ -80,7 +73,7 @@ static bool bind_projection(struct compiler *c, const struct item_program *p, co
     for (int i = 0; i < p->op_count; i++) {
         bool key = i == find_op(p, schema->partition.name) || (schema->sort.name && i == find_op(p, schema->sort.name));
         for (int k = 0; k < out->key_count; k++) key = key || out->keys[k] == i;
-        if (key || listed(index->include, index->include_count, p->ops[i].name)) out->part[out->part_count++] = i;
+        if (key || program_listed(index->include, index->include_count, p->ops[i].name)) out->part[out->part_count++] = i;
     }
     return true;
 }

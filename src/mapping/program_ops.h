@@ -97,6 +97,7 @@ struct compiler {
 /* "plan.lua:12: tables[1].attributes.X: text" as ERROR_PLAN; returns false. */
 bool program_wrong(struct error *err, const struct plan_place *place, const char *text);
 bool program_no_memory(struct error *err);
+bool program_listed(const char *const *names, int count, const char *name);
 int program_find_column(const struct pg_column *columns, int count, const char *name);
 bool program_no_column(struct error *err, const struct plan_place *place, const char *name, const char *from,
                        const struct pg_column *columns, int count);

@@ -30,6 +30,13 @@ int program_find_column(const struct pg_column *columns, int count, const char *
     return -1;
 }
 
+bool program_listed(const char *const *names, int count, const char *name) {
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) return true;
+    }
+    return false;
+}
+
 bool program_no_column(struct error *err, const struct plan_place *place, const char *name, const char *from,
                        const struct pg_column *columns, int count) {
     const char *names[PROGRAM_COLUMNS_MAX];

@@ -27,7 +27,7 @@ bool template_check(const char *source, size_t len, struct template_problem *pro
 /* Calls `each` with every column that a correct template names, in order; for the columns in use. */
 void template_columns(const char *source, size_t len, void (*each)(void *context, const char *name, size_t n), void *context);
 
-/* Whether the template names a column at all. */
+/* Whether the template names no column. */
 bool template_constant(const char *source, size_t len);
 
 /* Compiles against columns: names must be there, formats must suit their types. NULL: problem says why. */
