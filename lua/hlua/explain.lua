@@ -159,10 +159,19 @@ local function items_section(lines, t)
   end
 end
 
+local EXISTING = { replace = "items already there are replaced", keep = "items already there stay" }
+
+local function existing_text(t)
+  if t.newer then return "of an item already there and a new one the one with the greater " .. t.newer .. " stays" end
+  return EXISTING[t.existing] or "a target that holds other items is refused"
+end
+
 local function policy_text(t)
   local parts = { "a NULL column " .. (t.keep_nulls and "becomes a NULL" or "leaves its attribute out") }
   if t.empty_strings_absent then parts[#parts + 1] = "an empty string leaves its attribute out" end
-  parts[#parts + 1] = t.existing == "replace" and "items already there are replaced" or "a target that holds other items is refused"
+  parts[#parts + 1] = existing_text(t)
+  if t.keep then parts[#parts + 1] = "of two rows with one key the one with the greater " .. t.keep .. " stays" end
+  if #t.owns > 0 then parts[#parts + 1] = "partition keys begin with " .. words.quote_list(t.owns) end
   parts[#parts + 1] = ("the run stops at more than %d rejected rows"):format(t.max_rejects)
   return table.concat(parts, "; ")
 end
@@ -261,7 +270,7 @@ local function table_document(t)
     name = t.name, from = t.from, query = t.query, where = t.where, time_zone = t.time_zone, to = t.target.name, key = t.key,
     settings = settings_text(t.target), time_to_live = t.target.time_to_live, max_rejects = t.max_rejects,
     nulls = t.keep_nulls and "keep" or "absent", empty_strings = t.empty_strings_absent and "absent" or nil,
-    existing = t.existing,
+    existing = t.existing, newer = t.newer, keep = t.keep, owns = #t.owns > 0 and t.owns or nil,
     map = t.map >= 0 or nil, items = items_document(t), attributes = attribute_document(t, t), indexes = {},
     columns = t.columns and columns_text(t.columns),
   }

@@ -88,7 +88,9 @@ local function mapping_lines(put, plan, t)
 end
 
 local function policy_lines(put, t)
-  put("existing", t.existing)
+  put("existing", t.newer and "newer " .. quote(t.newer) or t.existing)
+  put("keep", t.keep and "greatest " .. quote(t.keep))
+  put("owns", #t.owns > 0 and quote_list(t.owns))
 end
 
 -- The identity of a lowered plan: lines, each with a line feed at its end.

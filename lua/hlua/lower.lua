@@ -90,8 +90,15 @@ end
 
 -- Tables ----------------------------------------------------------------------------------------------------------------
 
+-- "replace", "keep" or "newer" with its attribute; or nil.
+local function lower_existing(existing)
+  if type(existing) ~= "table" then return existing, nil end
+  return "newer", existing[1]
+end
+
 local function lower_table(fields, at, plan, functions)
   local found = definitions.collect(fields, at)
+  local existing, newer = lower_existing(fields.existing)
   return put_place({
     name = fields.name or fields.to,
     from = fields.from,
@@ -107,7 +114,10 @@ local function lower_table(fields, at, plan, functions)
     items = lower_items(found, functions),
     keep_nulls = fields.nulls == "keep",
     empty_strings_absent = fields.empty_strings == "absent",
-    existing = fields.existing,
+    existing = existing,
+    newer = newer,
+    keep = fields.keep and fields.keep[1] or nil,
+    owns = copy(fields.owns or {}),
     max_rejects = fields.max_rejects or schema.default("table", "max_rejects"),
   }, at)
 end

@@ -4,6 +4,7 @@ local values       = require "hlua.values"
 local types        = require "hlua.types"
 local nearest      = require "hlua.nearest"
 local definitions  = require "hlua.definitions"
+local check_policy = require "hlua.policy_rules"
 
 -- DynamoDB's limits of a key's value in bytes (developer guide, "Quotas").
 local PARTITION_VALUE_MOST, SORT_VALUE_MOST = 2048, 1024
@@ -262,4 +263,5 @@ return function(at, fields, problems)
   check_time_to_live_name(at, fields, problems)
   check_references(found, definitions.columns(fields, at), problems)
   check_projections(found, problems)
+  check_policy(at, fields, found, problems)
 end

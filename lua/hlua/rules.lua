@@ -1,6 +1,6 @@
 -- What several fields of a plan say of each other: contradictions are errors, oddities are warnings. Runs on fields that
 -- hlua.types found well-formed; registered there by constructor. Source, capacity and indexes of a table are here; what its rows
--- become in hlua.mapping_rules, tables beside each other in hlua.plan_rules.
+-- become in hlua.mapping_rules, its policies in hlua.policy_rules, tables beside each other in hlua.plan_rules.
 local types         = require "hlua.types"
 local definitions   = require "hlua.definitions"
 local check_mapping = require "hlua.mapping_rules"

@@ -115,8 +115,12 @@ constructors.table = {
       'nulls = "keep"', { values = { "absent", "keep" }, default = "absent" }),
     field("empty_strings", "enum", "What an empty string or empty bytes become: themselves, or no attribute.",
       'empty_strings = "absent"', { values = { "keep", "absent" }, default = "keep" }),
-    field("existing", "enum", "What happens to items that are there already; without it a target that holds others' items is refused.",
-      'existing = "replace"', { values = { "replace" } }),
+    field("existing", "existing", "What happens to items that are there already; without it a target that holds others' items is refused.",
+      'existing = hlua.newer "UpdatedAt"', { values = { "replace", "keep" }, kind = "newer" }),
+    field("keep", "node", "Which of two rows with one key stays; without it the last one written.",
+      'keep = hlua.greatest "UpdatedAt"', { kind = "greatest" }),
+    field("owns", "strings", "The partition keys that are this plan's in a shared table, by how they begin.",
+      'owns = { "CUST#", "ORDER#" }'),
     field("max_rejects", "integer", "The run stops once more rows of this table than this are rejected.", "max_rejects = 50",
       { min = 0, default = 1000 }),
   },
@@ -233,6 +237,21 @@ constructors.to = {
     field("table", "string", "The name of a table of the plan: its name field, by default its target.", '"Audit"', { required = true }),
     field("item", "anything", "The item.", '{ PK = "AUDIT#" .. row.id }', { required = true }),
   },
+}
+
+local attribute = field("attribute", "attribute_name", "An attribute of the item: a number or a string.", '"UpdatedAt"',
+  { required = true })
+
+constructors.newer = {
+  about = "Says for existing: the item with the greater attribute stays, so that a newer one is never overwritten.",
+  example = 'existing = hlua.newer "UpdatedAt"',
+  arguments = { attribute },
+}
+
+constructors.greatest = {
+  about = "Says for keep: of two rows with one key the one with the greater attribute stays.",
+  example = 'keep = hlua.greatest "UpdatedAt"',
+  arguments = { attribute },
 }
 
 constructors.json = {

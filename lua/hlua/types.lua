@@ -290,7 +290,13 @@ function types.nodes(at, value, field, problems)
   types.each_entry(at, list, problems, function(entry_at, entry) types.node(entry_at, entry, field, problems) end)
 end
 
--- The arguments of hlua.column, hlua.when and so on. The path stays the attribute's: arguments have no names in a script.
+-- A word of an enum, or a node.
+function types.existing(at, value, field, problems)
+  if node.is(value) then return types.node(at, value, field, problems) end
+  types.enum(at, value, field, problems)
+end
+
+-- The arguments of hlua.column, hlua.newer and so on. The path stays the attribute's: arguments have no names in a script.
 function types.check_arguments(at, value, spec, problems)
   for i, argument in ipairs(spec.arguments) do
     local argument_at = at:field(i, at.path)

@@ -172,6 +172,8 @@ end
 
 local function key_name(at, name, problems) types.check_name(at, name, KEY_NAME_MOST, problems) end
 
+function types.attribute_name(at, value, _, problems) types.check_name(at, value, ATTRIBUTE_NAME_MOST, problems) end
+
 -- { NAME = value }, exactly one.
 local function check_key_pair(at, value, problems, hint)
   local keys = sorted_keys(value)

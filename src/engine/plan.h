@@ -19,6 +19,8 @@ struct plan_target {
 enum plan_existing {
     PLAN_EXISTING_REFUSE, /* not said: a target that holds items that are not ours is refused */
     PLAN_EXISTING_REPLACE,
+    PLAN_EXISTING_KEEP,  /* a conditional put: the item that is there stays */
+    PLAN_EXISTING_NEWER, /* a conditional put: the greater value of the attribute `newer` stays */
 };
 
 struct plan_table {
@@ -27,6 +29,10 @@ struct plan_table {
     struct dynamodb_schema target;
     struct mapping_spec mapping;
     enum plan_existing existing;
+    const char *newer; /* PLAN_EXISTING_NEWER: hlua.newer "UpdatedAt": an attribute */
+    const char *keep;  /* hlua.greatest "UpdatedAt": of two rows with one key, the one with the greater attribute; or NULL */
+    const char *const *owns; /* key prefixes that are ours in a shared table */
+    int owns_count;
     int64_t max_rejects;
     struct plan_place place;
 };

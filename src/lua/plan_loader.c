@@ -13,6 +13,8 @@ static const struct lowered_word projection_words[] = {
 };
 static const struct lowered_word existing_words[] = {
     {"replace", PLAN_EXISTING_REPLACE},
+    {"keep", PLAN_EXISTING_KEEP},
+    {"newer", PLAN_EXISTING_NEWER},
     {NULL, 0},
 };
 
@@ -109,6 +111,9 @@ static void read_table(lua_State *L, struct loader *ld, struct plan_table *table
     read_target(L, ld, &table->target);
     lowered_mapping(L, ld, &table->mapping);
     table->existing = (enum plan_existing)lowered_word(L, "existing", existing_words, PLAN_EXISTING_REFUSE);
+    table->newer = lowered_text(L, ld, "newer");
+    table->keep = lowered_text(L, ld, "keep");
+    table->owns = lowered_texts(L, ld, "owns", &table->owns_count);
     table->max_rejects = lowered_integer(L, "max_rejects", 0);
     lowered_place(L, ld, &table->place);
 }

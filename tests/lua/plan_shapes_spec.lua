@@ -1,4 +1,4 @@
--- Several items of a row, several tables in one target, and what happens to items that are there: items, existing.
+-- Several items of a row, several tables in one target, and what happens to items that are there: items, owns, existing, keep.
 package.path = "tests/lua/?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
 local helper  = require "plan_helper"
 local explain = require "hlua.explain"
@@ -149,11 +149,16 @@ describe("policies", function()
 
   it("are lowered", function()
     local t, low = policy [[
-attributes = { hlua.columns {}, At = hlua.N "{at}" }, existing = "replace", empty_strings = "absent", time_zone = "Europe/Madrid"]]
-    assert.are.same({ "replace", true, "Europe/Madrid" }, { t.existing, t.empty_strings_absent, t.time_zone })
-    says(low.identity, "existing = replace\n", "empty_strings = absent\n", 'time_zone = "Europe/Madrid"\n')
-    says(table.concat(explain.lines(low), " "):gsub("%s+", " "), "items already there are replaced",
+attributes = { hlua.columns {}, At = hlua.N "{at}" }, existing = hlua.newer "At", keep = hlua.greatest "At", empty_strings = "absent",
+time_zone = "Europe/Madrid", owns = { "X", "A#" }]]
+    assert.are.same({ "newer", "At", "At", true, "Europe/Madrid" }, { t.existing, t.newer, t.keep, t.empty_strings_absent, t.time_zone })
+    assert.are.same({ "X", "A#" }, t.owns)
+    says(low.identity, 'existing = newer "At"\n', 'keep = greatest "At"\n', "empty_strings = absent\n", 'time_zone = "Europe/Madrid"\n',
+      'owns = "X", "A#"\n')
+    says(table.concat(explain.lines(low), " "):gsub("%s+", " "), "the one with the greater At stays",
       "an empty string leaves its attribute out", "time zone Europe/Madrid")
+    assert.are.equal("keep", policy('existing = "keep"').existing)
+    assert.are.equal("c", policy('attributes = { hlua.columns {} }, keep = hlua.greatest "c"').keep)
   end)
 
   it("of a plan hold for its tables", function()
@@ -167,6 +172,43 @@ return hlua.plan { name = "p", source = hlua.postgres {}, time_zone = "UTC", map
     local _, plain = policy ""
     assert.are.same({ 1000, 67108864 }, { plain.mapping_timeout_ms, plain.mapping_memory })
     assert.is_nil(plain.tables[1].time_zone)
+  end)
+
+  it("name attributes that can be compared", function()
+    wrong('existing = hlua.newer "Nope"', 'hlua.newer: "Nope" is no attribute of tables[1]')
+    wrong('attributes = { F = true }, keep = hlua.greatest "F"', 'hlua.greatest: "F" is no string, number or bytes')
+    wrong('attributes = { F = function(row) return row.f end }, keep = hlua.greatest "F"', "as far as the plan says")
+    wrong('keep = hlua.greatest "PK"', '"PK" is a key')
+    wrong("existing = hlua.newer()", "hlua.newer: its attribute is missing")
+    wrong('existing = hlua.greatest "x"', "expected hlua.newer(...), got hlua.greatest")
+    wrong('keep = "x"', 'expected hlua.greatest(...), got "x"')
+    says(select(2, items [[existing = hlua.newer "At", items = {
+      hlua.item { partition_key = { PK = "{id}" }, attributes = { At = "{at}" } },
+      hlua.item { partition_key = { PK = "{e}" } } }]]), '"At" is no attribute of tables[1].items[2]')
+  end)
+
+  it("do not contradict each other", function()
+    local with = 'attributes = { A = "{a}", B = "{b}" }, keep = hlua.greatest "A", existing = '
+    wrong(with .. '"keep"', 'keep cannot go with existing = "keep"', 'existing = hlua.newer "A" says both')
+    wrong(with .. '"replace"', 'keep cannot go with existing = "replace"')
+    wrong(with .. 'hlua.newer "B"', 'existing compares "B", keep compares "A"')
+    policy(with .. 'hlua.newer "A"')
+  end)
+
+  it("own keys that there can be", function()
+    wrong("owns = {}", "the list is empty")
+    wrong('sort_key = { SK = "{b}" }, owns = "A#"', 'write { "A#" }')
+    local function owns(key, list)
+      return helper.table(('from = "t", to = "Target", partition_key = { PK = %s }, owns = { %s }'):format(key, list))
+    end
+    assert.is_table(owns('"CUST#{id}"', '"CUST#"'))
+    assert.is_table(owns('"C{id}"', '"CUST#"'))
+    assert.is_table(owns('"{{{id}"', '"{"'))
+    assert.is_table(owns('hlua.S "CUST#1"', '"X", "CUST#"'))
+    assert.is_table(owns('hlua.column "id"', '"CUST#"'))
+    says(select(2, owns('"ORDER#{id}"', '"CUST#"')), "every row would be rejected")
+    says(select(2, owns('hlua.S "C"', '"CUST#"')), "every row would be rejected")
+    says(select(2, owns('hlua.N "{id}"', '"CUST#"')), 'the partition key "PK" is no string')
   end)
 
   it("have sensible values", function()
