@@ -55,6 +55,13 @@ bool dynamodb_table_wait(struct dynamodb_client *c, const char *name, struct err
 /* Whether a consistent read of the table finds no item. */
 bool dynamodb_table_is_empty(struct dynamodb_client *c, const char *name, bool *empty, struct error *err);
 
+/* --- owned.c --- */
+
+/* Whether the table has an item whose partition key begins with one of the texts that the schema owns. Reads the table, a page of 1 MB
+ * after the other, until one is found: of a large table full of others' items, all of it, and says so to the client's patience, which
+ * can also stop it. */
+bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema, bool *has, struct error *err);
+
 /* --- create.c --- */
 
 /* Appends the body of the CreateTable request. ERROR_PLAN when the schema gives one attribute two types, or

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "engine/conditional.h"
 
 /* --- tables --- */
 
@@ -44,6 +45,7 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     t->program =
         program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
     t->mapped_columns = used_count;
+    t->condition = conditional_of(t->plan);
     t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
     return t->program != NULL;
 }

@@ -83,12 +83,18 @@ static void count_written_row(struct worker *w, struct open_chunk *c) {
     delta_of(w, c)->rows_written++;
 }
 
+static void count_superseded_row(struct worker *w, struct open_chunk *c) {
+    c->counts.rows_superseded++;
+    delta_of(w, c)->rows_superseded++;
+}
+
 /* One thing less is pending of a row: when it was the last, the row is counted, unless it was as rejected. */
 static void release_track(struct worker *w, int i) {
     struct row_track *t = &w->tracks[i];
     if (--t->pending > 0) return;
     struct open_chunk *c = t->from->chunk;
     if (!t->rejected && t->written > 0) count_written_row(w, c);
+    if (!t->rejected && t->written == 0 && t->superseded > 0) count_superseded_row(w, c);
     t->next_free = w->track_free;
     w->track_free = i;
 }
@@ -283,6 +289,13 @@ void items_settled(void *context, struct job_table *table, const struct batch *b
             break;
         }
         count_written_row(w, c);
+        break;
+    case SETTLED_SUPERSEDED:
+        if (track >= 0) {
+            w->tracks[track].superseded++;
+            break;
+        }
+        count_superseded_row(w, c);
         break;
     case SETTLED_REFUSED:
         if (track >= 0 && w->tracks[track].rejected) break;

@@ -8,6 +8,7 @@
 
 #include "aws/credentials.h"
 #include "aws/http.h"
+#include "dynamodb/put.h"
 #include "engine/inflight.h"
 #include "engine/ledger.h"
 #include "engine/plan.h"
@@ -26,6 +27,7 @@ struct job_table {
     struct pg_source_spec spec; /* the plan's, narrowed by --where */
     struct pg_source *source;
     struct dynamodb_schema schema; /* the plan's, key types bound */
+    struct put_condition condition; /* under which its items are written */
     const struct program *program;
     int mapped_columns; /* the first ones of those selected: what the mapping sees */
     bool resumable;

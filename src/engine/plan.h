@@ -31,8 +31,6 @@ struct plan_table {
     enum plan_existing existing;
     const char *newer; /* PLAN_EXISTING_NEWER: hlua.newer "UpdatedAt": an attribute */
     const char *keep;  /* hlua.greatest "UpdatedAt": of two rows with one key, the one with the greater attribute; or NULL */
-    const char *const *owns; /* key prefixes that are ours in a shared table */
-    int owns_count;
     int64_t max_rejects;
     struct plan_place place;
 };

@@ -41,13 +41,28 @@ static bool check_ours(const struct job *job, const struct job_table *t, struct 
     return error_hint(err, "what the ledger calls done is not there: run again with --restart");
 }
 
-static bool refuse_strangers(struct dynamodb_client *client, const struct job_table *t, struct error *err) {
+/* In a table that others use as well, their items are not asked about. */
+static bool refuse_owned(struct dynamodb_client *client, const struct job_table *t, struct error *err) {
+    bool has;
+    if (!dynamodb_table_has_owned(client, &t->schema, &has, err)) return false;
+    if (!has) return true;
+    return error_set(err, ERROR_TARGET, "table %s holds items with keys that the plan owns, and this ledger did not write them",
+                     t->schema.name);
+}
+
+static bool refuse_any(struct dynamodb_client *client, const struct job_table *t, struct error *err) {
     bool empty;
-    if (t->plan->existing == PLAN_EXISTING_REPLACE) return true;
     if (!dynamodb_table_is_empty(client, t->schema.name, &empty, err)) return false;
     if (empty) return true;
-    error_set(err, ERROR_TARGET, "table %s holds items that this ledger did not write", t->schema.name);
-    return error_hint(err, "use another table, or say existing = \"replace\" in the plan to write over items with the same key");
+    return error_set(err, ERROR_TARGET, "table %s holds items that this ledger did not write", t->schema.name);
+}
+
+static bool refuse_strangers(struct dynamodb_client *client, const struct job_table *t, struct error *err) {
+    if (t->plan->existing != PLAN_EXISTING_REFUSE) return true;
+    if (t->schema.owns_count ? refuse_owned(client, t, err) : refuse_any(client, t, err)) return true;
+    if (*err->hint || err->kind != ERROR_TARGET) return false;
+    return error_hint(err, "use another table, or say what becomes of items with the same key: existing = \"replace\" writes over "
+                           "them, \"keep\" leaves them, hlua.newer(attribute) lets the newer one stay");
 }
 
 static bool prepare_table(struct job *job, struct job_table *t, struct dynamodb_client *client, struct ledger *ledger, bool fresh,

@@ -43,7 +43,7 @@ struct row_track {
     struct fetched *from;
     int row;
     int pending; /* items not settled, and one while the row is being mapped */
-    int written;
+    int written, superseded;
     bool rejected; /* it was counted already */
     int next_free;
 };

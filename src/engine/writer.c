@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dynamodb/failure.h"
+#include "engine/conditional.h"
 
 /* The bytes of all the workers' requests together: one budget for the process, so that more workers do not mean more memory. */
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
@@ -43,6 +44,7 @@ struct writer {
     writer_settled *settled;
     void *context;
     struct sigv4 *signer;
+    struct conditional *conditional;
     struct request **filling; /* by table */
     struct request *ready, **ready_end;
     struct request *waiting;
@@ -65,8 +67,9 @@ struct writer *writer_new(struct job *job, writer_settled *settled, void *contex
         w->ready_end = &w->ready;
         w->filling = calloc((size_t)job->table_count, sizeof *w->filling);
         w->signer = sigv4_new(job->setting.region, "dynamodb");
+        w->conditional = conditional_new();
     }
-    if (w && w->filling && w->signer) return w;
+    if (w && w->filling && w->signer && w->conditional) return w;
     writer_free(w);
     error_memory(err, "starting a worker");
     return NULL;
@@ -93,8 +96,14 @@ void writer_free(struct writer *w) {
     free_requests(w->waiting);
     free_requests(w->spare);
     sigv4_free(w->signer);
+    conditional_free(w->conditional);
     free(w->filling);
     free(w);
+}
+
+static bool begin(struct batch *b, const struct job_table *table) {
+    if (table->condition.rule == PUT_ALWAYS) return batch_begin(b, &table->schema);
+    return batch_begin_put(b, &table->schema, &table->condition);
 }
 
 static struct request *take_request(struct writer *w, struct job_table *table) {
@@ -111,7 +120,7 @@ static struct request *take_request(struct writer *w, struct job_table *table) {
     r->attempt = 0;
     r->failed = 0;
     r->throttled = r->clock_tried = false;
-    if (batch_begin(&r->batch, &table->schema)) return r;
+    if (begin(&r->batch, table)) return r;
     free_requests(r);
     return NULL;
 }
@@ -252,8 +261,8 @@ static void again(struct writer *w, struct request *r, enum retry_class class, i
 }
 
 static bool stop_for(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
-    error_set(err, ERROR_TARGET, "table %s: BatchWriteItem: %s: %s", r->table->schema.name, *f->type ? f->type : "HTTP error",
-              f->message);
+    error_set(err, ERROR_TARGET, "table %s: %s: %s: %s", r->table->schema.name, batch_operation(&r->batch),
+              *f->type ? f->type : "HTTP error", f->message);
     error_code(err, f->type);
     error_hint(err, "put it right and run the same command again: it goes on where it stopped");
     settle_all(w, r, SETTLED_DROPPED, f->message);
@@ -270,6 +279,23 @@ static bool set_clock(struct writer *w, struct request *r, const struct http_res
     return true;
 }
 
+/* What is there stays, unless it is this very item. */
+static bool held_off(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
+    enum conditional_end end;
+    size_t len;
+    const char *json = batch_item_json(&r->batch, 0, &len);
+    if (!conditional_judge(w->conditional, json, len, a->body, a->body_len, &end, err)) {
+        settle_all(w, r, SETTLED_DROPPED, "");
+        return false;
+    }
+    switch (end) {
+    case CONDITIONAL_OURS: settle_all(w, r, SETTLED_WRITTEN, ""); break;
+    case CONDITIONAL_LOST: settle_all(w, r, SETTLED_SUPERSEDED, ""); break;
+    case CONDITIONAL_UNREADABLE: again(w, r, RETRY_TRANSIENT, -1, "an answer that cannot be read"); break;
+    }
+    return true;
+}
+
 static bool refused(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
     struct dynamodb_failure f;
     char text[300];
@@ -280,6 +306,7 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
     case RETRY_THROTTLE:
     case RETRY_TRANSIENT: again(w, r, f.class, a->retry_after_ms, text); return true;
     case RETRY_CLOCK: return set_clock(w, r, a) || stop_for(w, r, &f, err);
+    case RETRY_CONDITION: return r->batch.condition ? held_off(w, r, a, err) : stop_for(w, r, &f, err);
     case RETRY_ITEM:
         if (r->batch.count > 1) return split(w, r, err);
         snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
@@ -357,8 +384,8 @@ static bool start(struct writer *w, struct line *line, struct error *err) {
     struct request *r = pop_ready(w);
     line->head.len = 0;
     int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
-    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path, "BatchWriteItem",
-                    r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
+    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
+                    batch_operation(&r->batch), r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
         settle_all(w, r, SETTLED_DROPPED, ""); /* not the line's: it may still hold an older request's answer */
         return false;
     }

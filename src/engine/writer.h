@@ -1,4 +1,5 @@
-/* The writing half of a worker: batches being filled, sent, waited for, sent again, split; and the connections they go over.
+/* The writing half of a worker: requests being filled, sent, waited for, sent again, split; and the connections they go over. Items of
+ * a table with a condition go alone, each in a PutItem, many at once.
  *
  * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops.
  * Not for: what an item is made of, or which keys are in flight (items.c). */
@@ -14,6 +15,7 @@ struct writer;
 
 enum settled {
     SETTLED_WRITTEN,
+    SETTLED_SUPERSEDED, /* another item with its key stays, by the table's policy */
     SETTLED_REFUSED, /* by DynamoDB, for good: message says why */
     SETTLED_DROPPED, /* the run stops: the item may or may not be there */
 };

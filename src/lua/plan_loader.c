@@ -113,7 +113,7 @@ static void read_table(lua_State *L, struct loader *ld, struct plan_table *table
     table->existing = (enum plan_existing)lowered_word(L, "existing", existing_words, PLAN_EXISTING_REFUSE);
     table->newer = lowered_text(L, ld, "newer");
     table->keep = lowered_text(L, ld, "keep");
-    table->owns = lowered_texts(L, ld, "owns", &table->owns_count);
+    table->target.owns = lowered_texts(L, ld, "owns", &table->target.owns_count);
     table->max_rejects = lowered_integer(L, "max_rejects", 0);
     lowered_place(L, ld, &table->place);
 }

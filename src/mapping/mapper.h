@@ -33,6 +33,7 @@ struct map_reject {
 #define REJECT_TEXT "text"               /* not UTF-8 */
 #define REJECT_FUNCTION "function"       /* a function of the plan failed, ran too long, or returned what no item can be */
 #define REJECT_ITEM_SIZE "item-size"     /* over 409,600 bytes */
+#define REJECT_OWNS "owns"               /* its partition key is not one that the plan owns in a shared table */
 #define REJECT_SOURCE "source"           /* the server could not give the row (SQLSTATE class 22) */
 #define REJECT_TARGET "target"           /* DynamoDB refused the item */
 
