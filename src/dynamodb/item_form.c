@@ -109,8 +109,12 @@ static bool end_part(struct maker *m, size_t at) {
 
 /* Sorts the parts since `first` (bytes of m->parts), which fill the form from `start` on, and forgets them. */
 static bool sort_parts(struct maker *m, size_t first, size_t start) {
+    size_t count = (m->parts->len - first) / sizeof(struct part), len = m->out->len - start;
+    if (count < 2) {
+        m->parts->len = first;
+        return true;
+    }
     struct part *parts = (struct part *)(void *)(m->parts->data + first);
-    size_t count = (m->parts->len - first) / sizeof *parts, len = m->out->len - start;
     m->parts->len = first;
     bool sorted = true;
     for (size_t i = 1; i < count && sorted; i++) sorted = compare_parts(&parts[i - 1], &parts[i], m->out->data) <= 0;

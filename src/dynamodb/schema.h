@@ -64,7 +64,8 @@ struct dynamodb_schema {
     bool deletion_protection;
     const char *table_class;  /* STANDARD, STANDARD_INFREQUENT_ACCESS, or NULL: not said */
     const char *time_to_live; /* the attribute's name, or NULL */
-    const char *const *owns;  /* how the partition keys (S) begin that are ours in a table that others use as well; none: all are */
+    const char *const
+        *owns; /* how the partition keys (S) begin that are ours in a table that others use as well; none: all are */
     int owns_count;
 };
 

@@ -26,7 +26,7 @@ struct job_table {
     const struct plan_table *plan;
     struct pg_source_spec spec; /* the plan's, narrowed by --where */
     struct pg_source *source;
-    struct dynamodb_schema schema; /* the plan's, key types bound */
+    struct dynamodb_schema schema;  /* the plan's, key types bound */
     struct put_condition condition; /* under which its items are written */
     const struct program *program;
     int mapped_columns; /* the first ones of those selected: what the mapping sees */

@@ -61,8 +61,9 @@ static bool refuse_strangers(struct dynamodb_client *client, const struct job_ta
     if (t->plan->existing != PLAN_EXISTING_REFUSE) return true;
     if (t->schema.owns_count ? refuse_owned(client, t, err) : refuse_any(client, t, err)) return true;
     if (*err->hint || err->kind != ERROR_TARGET) return false;
-    return error_hint(err, "use another table, or say what becomes of items with the same key: existing = \"replace\" writes over "
-                           "them, \"keep\" leaves them, hlua.newer(attribute) lets the newer one stay");
+    return error_hint(err,
+                      "use another table, or say what becomes of items with the same key: existing = \"replace\" writes over "
+                      "them, \"keep\" leaves them, hlua.newer(attribute) lets the newer one stay");
 }
 
 static bool prepare_table(struct job *job, struct job_table *t, struct dynamodb_client *client, struct ledger *ledger, bool fresh,

@@ -16,8 +16,8 @@ struct writer;
 enum settled {
     SETTLED_WRITTEN,
     SETTLED_SUPERSEDED, /* another item with its key stays, by the table's policy */
-    SETTLED_REFUSED, /* by DynamoDB, for good: message says why */
-    SETTLED_DROPPED, /* the run stops: the item may or may not be there */
+    SETTLED_REFUSED,    /* by DynamoDB, for good: message says why */
+    SETTLED_DROPPED,    /* the run stops: the item may or may not be there */
 };
 
 /* Told of every item exactly once. `batch` and `i` are valid during the call. */

@@ -109,8 +109,8 @@ static void tie_sort_keys(struct item_program *p, const struct item_spec *spec, 
 static bool check_owns(struct compiler *c, const struct item_spec *spec, const struct dynamodb_schema *schema) {
     char text[400];
     if (schema->owns_count == 0 || schema->partition.type == DYNAMODB_S) return true;
-    snprintf(text, sizeof text, "owns lists how keys begin, and the partition key \"%s\" is %s, no string", schema->partition.name,
-             dynamodb_type_name(schema->partition.type));
+    snprintf(text, sizeof text, "owns lists how keys begin, and the partition key \"%s\" is %s, no string",
+             schema->partition.name, dynamodb_type_name(schema->partition.type));
     return program_wrong(c->err, &spec->place, text);
 }
 

@@ -18,7 +18,7 @@ struct page {
     int name_count;
     int64_t limit;          /* of items that are looked at */
     int64_t count, scanned; /* items shown, and all */
-    size_t bytes;         /* of JSON, shown or not */
+    size_t bytes;           /* of JSON, shown or not */
     struct buffer *out;
 };
 

@@ -8,9 +8,11 @@ static bool is_ordered(const struct value *v) {
     return v->type[1] == '\0' && strchr("SNB", v->type[0]);
 }
 
-static bool refuse_operand(const struct value *v, const char *operator, struct error *err) {
-    return refuse_value(err, "Invalid ConditionExpression: Incorrect operand type for operator or function; operator or function: %s, "
-                             "operand type: %s", operator, v->type);
+static bool refuse_operand(const struct value *v, const char *operator, struct error * err) {
+    return refuse_value(err,
+                        "Invalid ConditionExpression: Incorrect operand type for operator or function; operator or function: %s, "
+                        "operand type: %s",
+                        operator, v->type);
 }
 
 /* `(name)` or `(name, :value)` of a function. */

@@ -9,7 +9,17 @@
 
 #define PREDICATE_TERMS_MAX 100
 
-enum term_kind { TERM_EXISTS, TERM_NOT_EXISTS, TERM_TYPE, TERM_BEGINS, TERM_EQUAL, TERM_LESS, TERM_UP_TO, TERM_GREATER, TERM_FROM };
+enum term_kind {
+    TERM_EXISTS,
+    TERM_NOT_EXISTS,
+    TERM_TYPE,
+    TERM_BEGINS,
+    TERM_EQUAL,
+    TERM_LESS,
+    TERM_UP_TO,
+    TERM_GREATER,
+    TERM_FROM
+};
 
 struct term {
     enum term_kind kind;

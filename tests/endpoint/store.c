@@ -42,7 +42,8 @@ static bool apply(struct catalog_table *t, bool put, struct item_key key, struct
 static bool answer_condition(struct slice body, const struct item *found, struct answer *a, struct error *err) {
     char wish[16] = "";
     struct slice json = found ? item_json(found) : (struct slice){"", 0};
-    bool show = found && doc_get_text(body, "ReturnValuesOnConditionCheckFailure", wish, sizeof wish) && strcmp(wish, "ALL_OLD") == 0;
+    bool show =
+        found && doc_get_text(body, "ReturnValuesOnConditionCheckFailure", wish, sizeof wish) && strcmp(wish, "ALL_OLD") == 0;
     a->status = 400;
     a->applied = 0;
     return (buffer_append_text(&a->body, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException\"") &&
@@ -55,7 +56,8 @@ static bool answer_condition(struct slice body, const struct item *found, struct
 static bool meets_condition(struct slice body, const struct item *found, bool *meets, struct error *err) {
     struct predicate p;
     struct slice none = {"", 0};
-    return predicate_read(&p, body, "ConditionExpression", err) && predicate_holds(&p, found ? item_json(found) : none, meets, err);
+    return predicate_read(&p, body, "ConditionExpression", err) &&
+           predicate_holds(&p, found ? item_json(found) : none, meets, err);
 }
 
 /* PutItem, DeleteItem, GetItem: the table, and the key of the request's Item or Key. */
