@@ -163,7 +163,8 @@ local EXISTING = { replace = "items already there are replaced", keep = "items a
 
 local function existing_text(t)
   if t.newer then return "of an item already there and a new one the one with the greater " .. t.newer .. " stays" end
-  return EXISTING[t.existing] or "a target that holds other items is refused"
+  local others = #t.owns > 0 and "others' items with its keys" or "other items"
+  return EXISTING[t.existing] or ("a target that holds %s is refused"):format(others)
 end
 
 local function policy_text(t)

@@ -209,6 +209,13 @@ return hlua.plan { name = "p", source = hlua.postgres {}, time_zone = "UTC", map
     says(select(2, owns('"ORDER#{id}"', '"CUST#"')), "every row would be rejected")
     says(select(2, owns('hlua.S "C"', '"CUST#"')), "every row would be rejected")
     says(select(2, owns('hlua.N "{id}"', '"CUST#"')), 'the partition key "PK" is no string')
+    local many = {}
+    for i = 1, 101 do many[i] = ('"CUST#%d"'):format(i) end
+    assert.is_table(owns('"CUST#{id}"', table.concat(many, ", ", 1, 100)))
+    says(select(2, owns('"CUST#{id}"', table.concat(many, ", "))), "owns has 101 entries, and 100 are allowed")
+    says(select(2, owns('"CUST#{id}"', '"CUST#", ""')), "owns[2]")
+    says(table.concat(explain.lines(owns('"CUST#{id}"', '"CUST#"')), "\n"), "a target that holds others' items with its",
+      'begin with "CUST#"')
   end)
 
   it("have sensible values", function()

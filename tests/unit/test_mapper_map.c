@@ -129,6 +129,8 @@ static void map_rejects(void **state) {
         {"function() return { PK = 'a', SK = 1, x = { y = { print } } } end", REJECT_FUNCTION, "x.y[1] is a function", 0, 1},
         {"function() return { PK = 'a', SK = 1, x = ('x'):rep(300000), y = ('y'):rep(300000) } end", REJECT_ITEM_SIZE, "409,600",
          0, 1},
+        {"function() return { PK = 'K', SK = 1 } end, owns = { 'K#' }", REJECT_OWNS, "attribute PK: the key begins with nothing",
+         0, 1},
         {"function(r) return r end", REJECT_FUNCTION, "map returned a userdata", 0, 0},
         {"function() error 'x' end", REJECT_FUNCTION, "plan.lua:6: x", 0, 0},
     };

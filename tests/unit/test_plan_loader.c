@@ -184,7 +184,7 @@ static const char many[] =
     "    attributes = { At = hlua.N '{at}', D = hlua.column('d', { default = 0 }), F = function(row) return row.f end,\n"
     "      M = hlua.M { l = hlua.L { 'x', hlua.null }, s = hlua.NS { 1, hlua.column 'n' } },\n"
     "      T = hlua.epoch('t', { expired = 'skip' }) },\n"
-    "    existing = 'replace', empty_strings = 'absent' },\n"
+    "    existing = 'replace', owns = { 'A#', 'B' }, empty_strings = 'absent' },\n"
     "  hlua.table { from = 'b', to = 'Items', partition_key = { PK = hlua.S }, time_zone = 'UTC',\n"
     "    global_secondary_indexes = { hlua.index { 'GSI1', partition_key = { G = hlua.B } } },\n"
     "    items = { hlua.item { partition_key = { PK = '{id}' }, attributes = { hlua.columns {}, G = hlua.B '{g}' } },\n"
@@ -260,9 +260,13 @@ static void loads_functions_and_items(void **unused) {
     const struct plan_table *table = &plan->tables[0];
     assert_int_equal(table->existing, PLAN_EXISTING_REPLACE);
     assert_string_equal(table->source.time_zone, "Europe/Madrid");
+    assert_int_equal(table->target.owns_count, 2);
+    assert_string_equal(table->target.owns[0], "A#");
+    assert_string_equal(table->target.owns[1], "B");
     check_values(table);
     table = &plan->tables[1];
     assert_int_equal(table->existing, PLAN_EXISTING_REFUSE);
+    assert_int_equal(table->target.owns_count, 0);
     assert_string_equal(table->source.time_zone, "UTC");
     check_items(table);
     table = &plan->tables[2];
