@@ -344,6 +344,15 @@ def test_interrupted(place):
         assert place.hlua("migrate").counts() == (20_000, 20_000, 0, 0, 0)
 
 
+def test_large_items(place):
+    """Near 400 KB of JSON, since each byte is escaped; the old items come back with the answer."""
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, repeat(E'\\x01', 66000) FROM generate_series(1, 40) i")
+    with engine(place) as (target, table):
+        plant(target, table, {"PK": {"S": "K#3"}, "v": {"S": "\x02" * 66_000}}, {"PK": {"S": "K#4"}, "v": {"S": "\x01" * 66_000}})
+        place.plan(KEYED % table + 'attributes = { v = hlua.column "v" }, existing = "keep",')
+        assert place.hlua("migrate").counts() == (40, 39, 0, 0, 1)
+
+
 def test_many_at_once(place):
     """An item a request, 20 ms each: one after the other they would take 40 s."""
     source(place, 2000)
@@ -426,6 +435,16 @@ def test_a_policy_asks_nothing_of_what_is_there(place):
         place.plan(OWNS % ("Target", AT_N) + 'existing = "keep",')
         assert place.hlua("migrate").counts() == (5, 5, 0, 0, 0)
         assert "Scan" not in endpoint.counts()["operations"]
+
+
+def test_a_long_search_says_so(place):
+    source(place, 5)
+    with Endpoint("--fault", "op=Scan,n=2,what=delay,ms=5500") as endpoint:
+        target = place.target(endpoint.url)
+        plant(target, "Target", *({"PK": {"S": f"OTHER#{i}"}, "pad": {"S": "x" * 300_000}} for i in range(9)))
+        place.plan(OWNS % ("Target", AT_N))
+        result = place.hlua("migrate")
+        assert any("looking for items that the plan owns; none among" in e["text"] for e in result.lines if e["event"] == "notice")
 
 
 def test_the_search_can_be_interrupted(place):
