@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-
 /* --- tables --- */
 
 static const char *narrowed(const struct plan_table *t, const struct run_options *options, struct arena *a) {
@@ -44,8 +42,7 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     t->program =
         program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
     t->mapped_columns = used_count;
-    t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
-    return t->program != NULL;
+    return t->program != NULL && job_set_targets(job, t, &t->schema.name, 1, err);
 }
 
 bool bind_tables(struct job *job, struct pg_connection *c, const struct run_options *options, struct error *err) {

@@ -404,7 +404,9 @@ static bool schemas_from_plan(struct job *j, struct error *err) {
     if (j->tables == NULL) return error_memory(err, "reading the plan");
     for (int i = 0; i < j->table_count; i++) {
         j->tables[i].plan = &j->plan->tables[i];
-        j->tables[i].schema = j->plan->tables[i].target;
+        struct job_table *t = &j->tables[i];
+        t->schema = j->plan->tables[i].target;
+        if (!job_set_targets(j, t, &t->schema.name, 1, err)) return false;
     }
     return true;
 }

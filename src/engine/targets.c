@@ -28,7 +28,7 @@ static void notify(const struct run_listener *l, const struct dynamodb_notices *
 
 /* Whether the ledger knows this very table: endpoint, region, name, and DynamoDB's own id of it (NULL: it is not there). When chunks were
  * done in it already, another id means that they are lost. */
-static bool check_ours(const struct job *job, const struct job_table *t, struct ledger *ledger, const char *id, bool fresh,
+static bool check_ours(const struct job *job, const struct job_target *t, struct ledger *ledger, const char *id, bool fresh,
                        bool *ours, const char *target, struct error *err) {
     const char *known;
     *ours = false;
@@ -41,17 +41,17 @@ static bool check_ours(const struct job *job, const struct job_table *t, struct 
     return error_hint(err, "what the ledger calls done is not there: run again with --restart");
 }
 
-static bool refuse_strangers(struct dynamodb_client *client, const struct job_table *t, struct error *err) {
+static bool refuse_strangers(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
     bool empty;
-    if (t->plan->existing == PLAN_EXISTING_REPLACE) return true;
+    if (t->table->plan->existing == PLAN_EXISTING_REPLACE) return true;
     if (!dynamodb_table_is_empty(client, t->schema.name, &empty, err)) return false;
     if (empty) return true;
     error_set(err, ERROR_TARGET, "table %s holds items that this ledger did not write", t->schema.name);
     return error_hint(err, "use another table, or say existing = \"replace\" in the plan to write over items with the same key");
 }
 
-static bool prepare_table(struct job *job, struct job_table *t, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
-                          struct dynamodb_notices *notices, int *created, struct error *err) {
+static bool prepare_target(struct job *job, struct job_target *t, struct dynamodb_client *client, struct ledger *ledger,
+                           bool fresh, struct dynamodb_notices *notices, int *created, struct error *err) {
     struct dynamodb_description d;
     if (!dynamodb_table_describe(client, t->schema.name, &d, job->arena, err)) return false;
     const char *target = arena_printf(job->arena, "%s %s %s", job->endpoint.url, job->setting.region, t->schema.name);
@@ -76,8 +76,11 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
     struct dynamodb_notices notices = {.arena = job->arena};
     bool ok = true;
     *created = 0;
-    for (int i = 0; ok && i < job->table_count; i++) {
-        ok = prepare_table(job, &job->tables[i], client, ledger, fresh, &notices, created, err);
+    for (int i = 0; i < job->table_count; i++) {
+        struct job_table *t = &job->tables[i];
+        for (int k = 0; ok && k < t->target_count; k++) {
+            ok = prepare_target(job, &t->targets[k], client, ledger, fresh, &notices, created, err);
+        }
     }
     notify(listener, &notices);
     return ok;

@@ -20,7 +20,7 @@
 
 struct request {
     struct request *next;
-    struct job_table *table;
+    struct job_target *target;
     struct batch batch;
     int attempt;    /* how often it was sent again */
     int64_t due;    /* while waiting: when to send it again */
@@ -43,7 +43,7 @@ struct writer {
     writer_settled *settled;
     void *context;
     struct sigv4 *signer;
-    struct request **filling; /* by table */
+    struct request **filling; /* by target */
     struct request *ready, **ready_end;
     struct request *waiting;
     struct request *spare;
@@ -63,7 +63,7 @@ struct writer *writer_new(struct job *job, writer_settled *settled, void *contex
         w->settled = settled;
         w->context = context;
         w->ready_end = &w->ready;
-        w->filling = calloc((size_t)job->table_count, sizeof *w->filling);
+        w->filling = calloc((size_t)job->target_count + 1, sizeof *w->filling);
         w->signer = sigv4_new(job->setting.region, "dynamodb");
     }
     if (w && w->filling && w->signer) return w;
@@ -88,7 +88,7 @@ void writer_free(struct writer *w) {
         buffer_free(&w->lines[i].head);
         free_requests(w->lines[i].request);
     }
-    for (int i = 0; w->filling && i < w->job->table_count; i++) free_requests(w->filling[i]);
+    for (int i = 0; w->filling && i < w->job->target_count; i++) free_requests(w->filling[i]);
     free_requests(w->ready);
     free_requests(w->waiting);
     free_requests(w->spare);
@@ -97,7 +97,7 @@ void writer_free(struct writer *w) {
     free(w);
 }
 
-static struct request *take_request(struct writer *w, struct job_table *table) {
+static struct request *take_request(struct writer *w, struct job_target *target) {
     struct request *r = w->spare;
     if (r) {
         w->spare = r->next;
@@ -107,11 +107,11 @@ static struct request *take_request(struct writer *w, struct job_table *table) {
         batch_init(&r->batch);
     }
     r->next = NULL;
-    r->table = table;
+    r->target = target;
     r->attempt = 0;
     r->failed = 0;
     r->throttled = r->clock_tried = false;
-    if (batch_begin(&r->batch, &table->schema)) return r;
+    if (batch_begin(&r->batch, &target->schema)) return r;
     free_requests(r);
     return NULL;
 }
@@ -152,7 +152,7 @@ static void push_waiting(struct writer *w, struct request *r, int64_t wait, bool
     w->bytes += r->batch.body.len;
     atomic_fetch_add(&w->job->waiting, 1);
     if (throttled) atomic_fetch_add(&w->job->throttled, 1);
-    atomic_fetch_add(&r->table->live.retries, r->batch.count);
+    atomic_fetch_add(&r->target->table->live.retries, r->batch.count);
     char line[400];
     snprintf(line, sizeof line, "%s (attempt %d, for %.1f s)", text, r->attempt, (double)(now - r->failed) / CLOCK_SECOND);
     job_wait_text(w->job, line);
@@ -170,8 +170,8 @@ static void unlink_waiting(struct writer *w, struct request **link) {
 /* --- settling --- */
 
 static void settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
-    w->settled(w->context, r->table, &r->batch, i, how, message);
-    atomic_fetch_sub_explicit(&r->table->live.in_flight, 1, memory_order_relaxed);
+    w->settled(w->context, r->target, &r->batch, i, how, message);
+    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, 1, memory_order_relaxed);
 }
 
 static void settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
@@ -186,9 +186,9 @@ bool writer_ready(const struct writer *w) {
     return w->ready_count == 0 && w->busy + w->waiting_count < WRITER_CONNECTIONS_MAX && w->bytes < budget;
 }
 
-struct batch *writer_batch(struct writer *w, struct job_table *table) {
-    struct request **filling = &w->filling[table - w->job->tables];
-    if (*filling == NULL) *filling = take_request(w, table);
+struct batch *writer_batch(struct writer *w, struct job_target *target) {
+    struct request **filling = &w->filling[target->number];
+    if (*filling == NULL) *filling = take_request(w, target);
     return *filling ? &(*filling)->batch : NULL;
 }
 
@@ -196,18 +196,18 @@ static bool send_on(struct writer *w, struct request **filling, struct error *er
     struct request *r = *filling;
     if (!batch_finish(&r->batch)) return error_memory(err, "ending a request");
     *filling = NULL;
-    atomic_fetch_add_explicit(&r->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     push_ready(w, r);
     return writer_step(w, err);
 }
 
-bool writer_added(struct writer *w, struct job_table *table, struct error *err) {
-    struct request **filling = &w->filling[table - w->job->tables];
+bool writer_added(struct writer *w, struct job_target *target, struct error *err) {
+    struct request **filling = &w->filling[target->number];
     return !batch_full(&(*filling)->batch) || send_on(w, filling, err);
 }
 
 bool writer_flush(struct writer *w, struct error *err) {
-    for (int i = 0; i < w->job->table_count; i++) {
+    for (int i = 0; i < w->job->target_count; i++) {
         struct request *r = w->filling[i];
         if (r && r->batch.count && !send_on(w, &w->filling[i], err)) return false;
     }
@@ -218,7 +218,7 @@ bool writer_flush(struct writer *w, struct error *err) {
 
 /* Half of a refused batch goes into a request of its own, until the guilty item stands alone. */
 static bool split(struct writer *w, struct request *r, struct error *err) {
-    struct request *other = take_request(w, r->table);
+    struct request *other = take_request(w, r->target);
     bool first[DYNAMODB_BATCH_ITEMS_MAX];
     if (other == NULL) return error_memory(err, "splitting a request");
     int half = r->batch.count / 2;
@@ -252,7 +252,7 @@ static void again(struct writer *w, struct request *r, enum retry_class class, i
 }
 
 static bool stop_for(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
-    error_set(err, ERROR_TARGET, "table %s: BatchWriteItem: %s: %s", r->table->schema.name, *f->type ? f->type : "HTTP error",
+    error_set(err, ERROR_TARGET, "table %s: BatchWriteItem: %s: %s", r->target->schema.name, *f->type ? f->type : "HTTP error",
               f->message);
     error_code(err, f->type);
     error_hint(err, "put it right and run the same command again: it goes on where it stopped");
@@ -274,7 +274,7 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
     struct dynamodb_failure f;
     char text[300];
     dynamodb_failure_parse(a->status, a->body, a->body_len, &f);
-    snprintf(text, sizeof text, "%s: %s%s%.150s", r->table->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
+    snprintf(text, sizeof text, "%s: %s%s%.150s", r->target->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
              *f.reasons ? f.reasons : f.message);
     switch (f.class) {
     case RETRY_THROTTLE:
@@ -307,7 +307,7 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
     batch_keep(&r->batch, left);
     if (!batch_finish(&r->batch)) return error_memory(err, "sending items again");
     char text[200];
-    snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->table->schema.name);
+    snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->target->schema.name);
     again(w, r, RETRY_THROTTLE, a->retry_after_ms, text);
     return true;
 }
@@ -466,7 +466,7 @@ void writer_polled(struct writer *w, const struct pollfd *fds) {
 
 bool writer_idle(const struct writer *w) {
     if (w->busy || w->ready || w->waiting) return false;
-    for (int i = 0; i < w->job->table_count; i++) {
+    for (int i = 0; i < w->job->target_count; i++) {
         if (w->filling[i] && w->filling[i]->batch.count) return false;
     }
     return true;
@@ -479,11 +479,11 @@ void writer_drop(struct writer *w) {
         unlink_waiting(w, &w->waiting);
         settle_all(w, r, SETTLED_DROPPED, "");
     }
-    for (int i = 0; i < w->job->table_count; i++) {
+    for (int i = 0; i < w->job->target_count; i++) {
         struct request *r = w->filling[i];
         if (r == NULL) continue;
         w->filling[i] = NULL;
-        atomic_fetch_add_explicit(&r->table->live.in_flight, r->batch.count, memory_order_relaxed);
+        atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
         settle_all(w, r, SETTLED_DROPPED, "");
     }
 }
