@@ -128,7 +128,8 @@ static bool defer(struct worker *w, struct job_target *target, const struct batc
 
 static struct buffer *sink_open(struct item_sink *self, int table) {
     struct worker_sink *s = (struct worker_sink *)self;
-    s->target = &s->worker->job->tables[table].targets[0];
+    struct job_table *t = &s->worker->job->tables[table];
+    s->target = t == s->table ? s->routed : &t->targets[0];
     s->batch = writer_batch(s->worker->writer, s->target);
     s->cancelled = false;
     if (s->batch == NULL || !batch_open_item(s->batch, &s->mark)) return NULL;
@@ -211,6 +212,20 @@ static void count_row(struct worker *w, enum map_result result) {
     }
 }
 
+/* Tells the row's target, then maps it. */
+static enum map_result map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct map_reject *why) {
+    struct worker_sink *s = &w->sink;
+    s->table = w->current->chunk->work.table;
+    struct route *route = w->routes[s->table - w->job->tables];
+    enum map_result found = MAP_ITEM;
+    if (route == NULL) {
+        s->routed = &s->table->targets[0];
+    } else {
+        found = route_find(route, row, &s->routed, why);
+    }
+    return found == MAP_ITEM ? mapper->map(mapper, row, &s->sink, why) : found;
+}
+
 bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err) {
     struct open_chunk *c = w->current->chunk;
     struct map_reject why;
@@ -220,7 +235,7 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
     if (mapper->many && !w->job->dry_run && w->sink.track < 0) return error_memory(err, "mapping a row");
     c->counts.rows_read++;
     delta_of(w, c)->rows_read++;
-    enum map_result result = mapper->map(mapper, row, &w->sink.sink, &why);
+    enum map_result result = map_row(w, mapper, row, &why);
     if (result == MAP_MEMORY) return error_memory(err, "mapping a row");
     if (result == MAP_STOP) return false;
     bool ok = true;

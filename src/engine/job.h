@@ -13,6 +13,7 @@
 #include "engine/plan.h"
 #include "engine/run.h"
 #include "mapping/program.h"
+#include "mapping/template.h"
 
 /* Counts of one table as they happen, for progress: done chunks of earlier runs are in them from the start. */
 struct live_counts {
@@ -36,7 +37,8 @@ struct job_table {
     struct pg_source_spec spec; /* the plan's, narrowed by --where */
     struct pg_source *source;
     struct dynamodb_schema schema; /* the plan's, key types bound; what all its targets are like */
-    struct job_target *targets;
+    const struct template *to;     /* the name of a row's target; NULL: there is one */
+    struct job_target *targets;    /* by name, in the order of strcmp */
     int target_count;
     const struct program *program;
     int mapped_columns; /* the first ones of those selected: what the mapping sees */
@@ -82,7 +84,7 @@ struct job {
     char wait_text[400];          /* what is being waited for, for people */
 };
 
-/* Gives a table its targets, under `names`, once its schema is bound. ERROR_LOCAL when memory is out. */
+/* Gives a table its targets, under `names` (in order, each once), once its schema is bound. ERROR_LOCAL when memory is out. */
 bool job_set_targets(struct job *j, struct job_table *t, const char *const *names, int count, struct error *err);
 
 /* Says, for progress, what requests are waiting for. */

@@ -65,6 +65,11 @@ bool ledger_table_forget(struct ledger *l, int64_t run, int table, struct error 
 /* The tables planned so far, in order. */
 bool ledger_tables(struct ledger *l, int64_t run, struct arena *a, struct ledger_table **out, int *count, struct error *err);
 
+/* The names of the target tables of a plan's table whose `to` is a template, written at once before its chunks are planned. */
+bool ledger_targets_list(struct ledger *l, int64_t run, int table, const char *const *names, int count, struct error *err);
+/* The same, in the order of strcmp; *count 0 when there are none. */
+bool ledger_targets(struct ledger *l, int64_t run, int table, struct arena *a, const char ***out, int *count, struct error *err);
+
 struct ledger_chunk {
     int number; /* within the table, from 0, in key order */
     struct pg_range range;

@@ -20,7 +20,7 @@
 #include "engine/ledger_sql.h"
 
 #define LEDGER_APPLICATION 1751938401 /* "hlua"; both are set by ledger.sql */
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2
 #define BUSY_MS 5000    /* SQLite's own locks are held for moments: recovery, a last checkpoint */
 #define LOCK_TRIES 20   /* a reader's glance holds the lock for microseconds: not to be taken for an owner */
 #define START_TRIES 100 /* a writer that has just taken the lock is given a second to make its files */

@@ -2,6 +2,7 @@
 #ifndef ENGINE_WORKER_PARTS_H
 #define ENGINE_WORKER_PARTS_H
 
+#include "engine/route.h"
 #include "engine/worker.h"
 #include "engine/writer.h"
 #include "pg/reader.h"
@@ -52,6 +53,8 @@ struct row_track {
 struct worker_sink {
     struct item_sink sink;
     struct worker *worker;
+    struct job_table *table;   /* of the row under way */
+    struct job_target *routed; /* where its items go, unless they say another table */
     struct job_target *target; /* of the item that is open */
     struct batch *batch;
     size_t mark, start;
@@ -79,6 +82,7 @@ struct worker {
     struct writer *writer;
     struct functions *functions; /* NULL: the plan has none */
     struct row_mapper **mappers; /* by table */
+    struct route **routes;       /* by table; NULL: it has one target */
     struct worker_sink sink;     /* where they all put their items */
     struct row_track *tracks;    /* rows that may become other than one item, until they are counted */
     int track_count, track_free; /* track_free: the first free one; -1 */

@@ -14,12 +14,17 @@
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
 /* A body that has grown beyond this is given back after use: 64 large ones would be more than the memory we may take. */
 #define BODY_KEPT (256 * 1024)
+/* With more targets than this being filled, bodies are not kept either: each begins small. */
+#define TARGETS_FEW 64
+/* Of the budget, what bodies that are being filled may take: with many targets some are sent before they are full. */
+#define FILLING_BYTES (IN_FLIGHT_BYTES / 2)
 /* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
 #define CONNECTIONS_FIRST 4
 #define GROW_AFTER CLOCK_MS
 
 struct request {
     struct request *next;
+    size_t filled; /* while being filled: its bytes in the writer's count */
     struct job_target *target;
     struct batch batch;
     int attempt;    /* how often it was sent again */
@@ -44,10 +49,12 @@ struct writer {
     void *context;
     struct sigv4 *signer;
     struct request **filling; /* by target */
+    size_t filling_bytes;
+    int filling_count, filling_turn; /* turn: the target to look at first when one must be sent before it is full */
     struct request *ready, **ready_end;
     struct request *waiting;
     struct request *spare;
-    int ready_count, waiting_count, busy;
+    int ready_count, waiting_count, spare_count, busy;
     size_t bytes; /* of ready, waiting and busy requests */
     struct line lines[WRITER_CONNECTIONS_MAX];
     int line_count;
@@ -101,6 +108,8 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     struct request *r = w->spare;
     if (r) {
         w->spare = r->next;
+        w->spare_count--;
+        if (w->filling_count >= TARGETS_FEW) buffer_free(&r->batch.body);
     } else {
         r = calloc(1, sizeof *r);
         if (r == NULL) return NULL;
@@ -108,6 +117,7 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     }
     r->next = NULL;
     r->target = target;
+    r->filled = 0;
     r->attempt = 0;
     r->failed = 0;
     r->throttled = r->clock_tried = false;
@@ -117,9 +127,12 @@ static struct request *take_request(struct writer *w, struct job_target *target)
 }
 
 static void give_request(struct writer *w, struct request *r) {
+    r->next = NULL;
+    if (w->spare_count >= WRITER_CONNECTIONS_MAX) return free_requests(r);
     if (r->batch.body.cap > BODY_KEPT) buffer_free(&r->batch.body);
     r->next = w->spare;
     w->spare = r;
+    w->spare_count++;
 }
 
 /* --- queues --- */
@@ -192,22 +205,47 @@ bool writer_ready(const struct writer *w) {
 
 struct batch *writer_batch(struct writer *w, struct job_target *target) {
     struct request **filling = &w->filling[target->number];
-    if (*filling == NULL) *filling = take_request(w, target);
+    if (*filling == NULL) {
+        *filling = take_request(w, target);
+        w->filling_count += *filling != NULL;
+    }
     return *filling ? &(*filling)->batch : NULL;
 }
 
-static bool send_on(struct writer *w, struct request **filling, struct error *err) {
+/* Takes a request out of those that are being filled. */
+static struct request *take_filling(struct writer *w, struct request **filling) {
     struct request *r = *filling;
-    if (!batch_finish(&r->batch)) return error_memory(err, "ending a request");
     *filling = NULL;
+    w->filling_count--;
+    w->filling_bytes -= r->filled;
+    return r;
+}
+
+static bool send_on(struct writer *w, struct request **filling, struct error *err) {
+    if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
+    struct request *r = take_filling(w, filling);
     atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     push_ready(w, r);
     return writer_step(w, err);
 }
 
+/* Sends on the next one in turn, though it is not full. */
+static bool send_some(struct writer *w, struct error *err) {
+    for (int i = 0; i < w->job->target_count; i++) {
+        int turn = w->filling_turn;
+        w->filling_turn = (turn + 1) % w->job->target_count;
+        struct request **filling = &w->filling[turn];
+        if (*filling && (*filling)->batch.count) return send_on(w, filling, err);
+    }
+    return true;
+}
+
 bool writer_added(struct writer *w, struct job_target *target, struct error *err) {
-    struct request **filling = &w->filling[target->number];
-    return !batch_full(&(*filling)->batch) || send_on(w, filling, err);
+    struct request **filling = &w->filling[target->number], *r = *filling;
+    w->filling_bytes += r->batch.body.len - r->filled;
+    r->filled = r->batch.body.len;
+    if (batch_full(&r->batch)) return send_on(w, filling, err);
+    return w->filling_count == 1 || w->filling_bytes <= FILLING_BYTES / (size_t)w->job->workers || send_some(w, err);
 }
 
 bool writer_flush(struct writer *w, struct error *err) {
@@ -484,9 +522,8 @@ void writer_drop(struct writer *w) {
         settle_all(w, r, SETTLED_DROPPED, "");
     }
     for (int i = 0; i < w->job->target_count; i++) {
-        struct request *r = w->filling[i];
-        if (r == NULL) continue;
-        w->filling[i] = NULL;
+        if (w->filling[i] == NULL) continue;
+        struct request *r = take_filling(w, &w->filling[i]);
         atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
         settle_all(w, r, SETTLED_DROPPED, "");
     }
