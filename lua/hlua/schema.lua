@@ -78,7 +78,7 @@ constructors.table = {
       [[columns = { LogTimestamp = '"LogTimestamp"::timestamp' }]]),
     field("time_zone", "time_zone", "The zone of timestamp columns without one; by default the plan's.",
       'time_zone = "Europe/Madrid"'),
-    field("to", "target_name", "The DynamoDB table to write to; a template names a table for each of its texts. Several tables of a plan may share one.",
+    field("to", "target_name", "The DynamoDB table to write to, or a template that names each row's; several may share one.",
       'to = "Logs-{LogTimestamp:%Y-%m}"', { required = true }),
     field("partition_key", "table_key", "The table's partition key and its value; with map or items its type alone.",
       'partition_key = { PK = "{ServiceName}" }', { required = true }),

@@ -45,8 +45,7 @@ static void mark_target_columns(const struct plan_table *t, const struct pg_colu
 static bool bind_targets(struct job *job, struct job_table *t, const struct pg_column *columns, struct error *err) {
     const char *text = t->plan->to_template;
     if (text == NULL) return job_set_targets(job, t, &t->schema.name, 1, err);
-    t->to = program_template(job->arena, text, strlen(text), &t->plan->to_place, columns, t->mapped_columns, err);
-    return t->to != NULL;
+    return program_template(job->arena, text, strlen(text), &t->plan->to_place, columns, t->mapped_columns, &t->to, err);
 }
 
 static bool bind_table(struct job *job, struct job_table *t, struct pg_connection *c, const struct run_options *options,

@@ -18,7 +18,7 @@ enum ledger_mode {
 };
 
 /* ERROR_LOCAL, with a code: busy (names the owner: pid, host, since when), unwritable, full, not-a-ledger, newer (made by a newer
- * hlua), damaged, io; absent (LEDGER_READ). Every verb may say full, unwritable, damaged, io, and refused (a fault of ours: a
+ * hlua), older, damaged, io; absent (LEDGER_READ). Every verb may say full, unwritable, damaged, io, and refused (a fault of ours: a
  * chunk that is not planned, a table planned twice); what it was to change is then as before. The lock is a flock on PATH.lock,
  * so a killed owner leaves none. LEDGER_WRITE makes the file's folder, not its parents; LEDGER_READ makes no file. */
 struct ledger *ledger_open(const char *path, enum ledger_mode mode, struct error *err);

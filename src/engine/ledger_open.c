@@ -220,8 +220,10 @@ static bool identify(struct ledger *l, bool *empty, struct error *err) {
     if (version == LEDGER_VERSION) return check_length(l, err);
     error_set(err, ERROR_LOCAL, "the ledger %s has version %lld, and this hlua knows version %d", l->path, (long long)version,
               LEDGER_VERSION);
-    error_code(err, version > LEDGER_VERSION ? "newer" : "damaged");
-    return error_hint(err, "run it with the hlua that made it, or a newer one");
+    error_code(err, version > LEDGER_VERSION ? "newer" : "older");
+    if (version > LEDGER_VERSION) return error_hint(err, "run it with the hlua that made it, or a newer one");
+    return error_hint(err,
+                      "finish its runs with the hlua that made it, or move it away and start over with an empty target table");
 }
 
 /* Log and durability, for this connection. */

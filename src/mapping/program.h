@@ -16,9 +16,9 @@
 bool program_columns(const struct mapping_spec *spec, const struct pg_column *columns, int count, const char *from, bool *used,
                      struct error *err);
 
-/* Compiles a template that stands at `place` in the plan against columns. NULL with ERROR_PLAN, which shows where it is wrong. */
-struct template *program_template(struct arena *a, const char *text, size_t len, const struct plan_place *place,
-                                  const struct pg_column *columns, int count, struct error *err);
+/* Compiles a template that stands at `place` in the plan against columns. ERROR_PLAN shows where it is wrong. */
+bool program_template(struct arena *a, const char *text, size_t len, const struct plan_place *place,
+                      const struct pg_column *columns, int count, const struct template **out, struct error *err);
 
 struct program;
 

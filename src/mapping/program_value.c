@@ -136,24 +136,23 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     return does_not_suit(c, v, column, "its default's type", "a default has the type that the column's value gets");
 }
 
-struct template *program_template(struct arena *a, const char *text, size_t len, const struct plan_place *place,
-                                  const struct pg_column *columns, int count, struct error *err) {
+bool program_template(struct arena *a, const char *text, size_t len, const struct plan_place *place,
+                      const struct pg_column *columns, int count, const struct template **out, struct error *err) {
     struct template_problem problem = {0};
-    struct template *t = template_compile(a, text, len, columns, count, &problem);
-    if (t) return t;
+    *out = template_compile(a, text, len, columns, count, &problem);
+    if (*out) return true;
     char message[800];
     snprintf(message, sizeof message, "%s\n  \"%.*s\"\n   %*s^", problem.message, (int)(len > 200 ? 200 : len), text,
              (int)problem.at, "");
     program_wrong(err, place, message);
     if (*problem.hint) error_hint(err, "%s", problem.hint);
-    return NULL;
+    return false;
 }
 
 static bool compile_template(struct compiler *c, const struct value_spec *v, struct op *op) {
     op->kind = OP_TEMPLATE;
     op->type = v->type == DYNAMODB_ANY ? DYNAMODB_S : v->type;
-    op->template = program_template(c->arena, v->text, v->len, &v->place, c->columns, c->count, c->err);
-    return op->template != NULL;
+    return program_template(c->arena, v->text, v->len, &v->place, c->columns, c->count, &op->template, c->err);
 }
 
 static bool compile_json(struct compiler *c, const struct value_spec *v, struct op *op) {
