@@ -1,5 +1,6 @@
 #include "engine/progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,7 @@ static void show_table(struct progress *p, int i, int64_t now) {
 const char *progress_state(const struct job *j) {
     if (j->stop) return "stopping";
     if (j->paused) return "paused";
-    if (j->waiting == 0) return "migrating";
+    if (j->waiting == 0) return j->source_gap > 0 ? "sparing the source" : "migrating";
     return j->throttled > 0 ? "throttled" : "waiting for the target";
 }
 
@@ -106,6 +107,9 @@ void progress_tell(struct progress *p, const char *state, bool now) {
     p->told = at;
     for (int i = 0; i < p->job->table_count; i++) show_table(p, i, at);
     p->detail[0] = '\0';
+    if (p->job->source_gap > 0) {
+        snprintf(p->detail, sizeof p->detail, "it answers in %.1f ms", (double)p->job->source_took / CLOCK_MS);
+    }
     if (p->job->waiting > 0) {
         pthread_mutex_lock(&p->job->wait_lock);
         memcpy(p->detail, p->job->wait_text, sizeof p->detail);

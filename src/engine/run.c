@@ -15,6 +15,7 @@
 #include "engine/ledger_path.h"
 #include "engine/listing.h"
 #include "engine/progress.h"
+#include "engine/source_load.h"
 #include "engine/targets.h"
 #include "engine/worker.h"
 
@@ -79,6 +80,8 @@ static bool open_job(struct session *s, const struct plan *plan, const struct ru
     j->limit = options->limit;
     j->dry_run = options->dry_run;
     j->workers = options->jobs > 0 ? options->jobs : processors > 0 ? (int)processors : 1;
+    int64_t connections = plan->source_connections; /* one of them holds the snapshot */
+    if (connections > 1 && j->workers > connections - 1) j->workers = (int)connections - 1;
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
     j->started = clock_unix() * 1000000; /* a dry run; a real one has the ledger's */
     pthread_mutex_init(&j->wait_lock, NULL);
@@ -256,6 +259,15 @@ static bool all_ended(struct worker *const *workers, int count) {
     return true;
 }
 
+/* Watches how fast the source answers, if the plan asks for that. */
+static struct source_load *watch_source(struct session *s) {
+    struct error why;
+    if (s->job.plan->source_latency_ms <= 0) return NULL;
+    struct source_load *load = source_load_start(&s->job, s->source, &why);
+    if (load == NULL) coordinator_fail(s->job.coordinator, &why);
+    return load;
+}
+
 static bool run_threads(struct session *s, struct job_chunk *order, int count, struct progress *progress, struct error *err) {
     struct job *j = &s->job;
     struct worker *workers[INFLIGHT_WORKERS_MAX] = {0};
@@ -270,6 +282,7 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
         coordinator_fail(j->coordinator, &why);
         break;
     }
+    struct source_load *load = watch_source(s);
     while (!all_ended(workers, started)) {
         progress_tell(progress, NULL, false);
         if (s->control) {
@@ -280,6 +293,7 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
         if (run_stopping) atomic_store(&j->stop, true);
     }
     for (int i = 0; i < started; i++) worker_join(workers[i]);
+    source_load_end(load);
     bool ok = coordinator_finish(j->coordinator, err);
     for (int i = 0; i < started; i++) worker_free(workers[i]);
     if (ok && j->stop) stopped(err);

@@ -49,7 +49,8 @@ struct run_table_progress {
 };
 
 struct run_progress {
-    const char *state;  /* migrating, paused, throttled, waiting for the target, stopping; at the end done or stopped */
+    const char *
+        state; /* migrating, sparing the source, paused, throttled, waiting for the target, stopping; at the end done or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
     double elapsed_seconds;
     double snapshot_age_seconds;
