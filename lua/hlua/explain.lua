@@ -98,7 +98,7 @@ local function settings_text(target)
 end
 
 local function target_section(lines, t)
-  put(lines, "  writes       ", t.target.name)
+  put(lines, "  writes       ", t.target.name .. (t.to_template and ", a table for each name that the source gives" or ""))
   put(lines, "  settings     ", settings_text(t.target))
   for _, tag in ipairs(t.target.tags) do put(lines, "  tag          ", tag.key .. " = " .. tag.value) end
 end

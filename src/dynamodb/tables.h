@@ -74,6 +74,11 @@ bool dynamodb_table_create_body(const struct dynamodb_schema *schema, struct buf
 bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
                            struct error *err);
 
+/* The same in two steps, so that several tables can be in the making at once: asks for the table; waits for it and sets the rest. */
+bool dynamodb_table_begin(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct error *err);
+bool dynamodb_table_finish(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
+                           struct error *err);
+
 /* --- compare.c --- */
 
 /* Compares a plan's table with the one that stands. Other keys, key types, projections, or an index that is

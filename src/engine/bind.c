@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "engine/conditional.h"
 
 /* --- tables --- */
@@ -24,6 +23,33 @@ static bool copy_schema(struct job_table *t, struct arena *a) {
     return true;
 }
 
+struct search {
+    const struct pg_column *columns;
+    int count;
+    bool *used;
+};
+
+static void mark(void *context, const char *name, size_t n) {
+    struct search *s = context;
+    for (int i = 0; i < s->count; i++) {
+        if (strlen(s->columns[i].name) == n && memcmp(s->columns[i].name, name, n) == 0) s->used[i] = true;
+    }
+}
+
+/* The columns that name a row's target are read, whatever the mapping needs; a name that is none of them is told when the template is
+ * compiled. */
+static void mark_target_columns(const struct plan_table *t, const struct pg_column *columns, int count, bool *used) {
+    struct search s = {columns, count, used};
+    if (t->to_template) template_columns(t->to_template, strlen(t->to_template), mark, &s);
+}
+
+/* A table's one target; what a template names, the source or the ledger says later (listing.h). */
+static bool bind_targets(struct job *job, struct job_table *t, const struct pg_column *columns, struct error *err) {
+    const char *text = t->plan->to_template;
+    if (text == NULL) return job_set_targets(job, t, &t->schema.name, 1, err);
+    return program_template(job->arena, text, strlen(text), &t->plan->to_place, columns, t->mapped_columns, &t->to, err);
+}
+
 static bool bind_table(struct job *job, struct job_table *t, struct pg_connection *c, const struct run_options *options,
                        struct error *err) {
     struct arena *a = job->arena;
@@ -38,6 +64,7 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     bool *used = arena_array(a, (size_t)count + 1, sizeof *used);
     if (used == NULL) return error_memory(err, "binding the plan");
     if (!program_columns(&t->plan->mapping, columns, count, pg_source_name(t->source), used, err)) return false;
+    mark_target_columns(t->plan, columns, count, used);
     for (int i = 0; i < count; i++) used_count += used[i];
     if (!pg_source_select(t->source, used, err)) return false;
     columns = pg_source_selected(t->source, &count);
@@ -46,8 +73,7 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
         program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
     t->mapped_columns = used_count;
     t->condition = conditional_of(t->plan);
-    t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
-    return t->program != NULL;
+    return t->program != NULL && bind_targets(job, t, columns, err);
 }
 
 bool bind_tables(struct job *job, struct pg_connection *c, const struct run_options *options, struct error *err) {

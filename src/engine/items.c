@@ -107,24 +107,24 @@ static int64_t track_place(int track) {
 /* --- the sink --- */
 
 /* One key in two tables is two keys. The odd factor (2^64 / golden ratio) spreads what the seed has changed. */
-static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
+static uint64_t inflight_key(const struct job_target *t, uint64_t key) {
     return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Whether an item with this key waits already, before `end`: of the rows of one key the last one read is to be written last. */
 static bool waits_already(const struct worker *w, uint64_t key, const struct deferred *end) {
     for (const struct deferred *d = w->deferred; d != end; d = d->next) {
-        if (inflight_key(d->table, d->item.key) == key) return true;
+        if (inflight_key(d->target, d->item.key) == key) return true;
     }
     return false;
 }
 
 /* Puts an item aside whose key is in flight. Rare, so it may allocate. */
-static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
+static bool defer(struct worker *w, struct job_target *target, const struct batch_item *item, const char *json, size_t len,
                   struct error *err) {
     struct deferred *d = malloc(sizeof *d + len);
     if (d == NULL) return error_memory(err, "putting an item aside");
-    *d = (struct deferred){.table = table, .item = *item, .len = len};
+    *d = (struct deferred){.target = target, .item = *item, .len = len};
     memcpy(d->json, json, len);
     *w->deferred_end = d;
     w->deferred_end = &d->next;
@@ -134,8 +134,9 @@ static bool defer(struct worker *w, struct job_table *table, const struct batch_
 
 static struct buffer *sink_open(struct item_sink *self, int table) {
     struct worker_sink *s = (struct worker_sink *)self;
-    s->table = &s->worker->job->tables[table];
-    s->batch = writer_batch(s->worker->writer, s->table);
+    struct job_table *t = &s->worker->job->tables[table];
+    s->target = t == s->table ? s->routed : &t->targets[0];
+    s->batch = writer_batch(s->worker->writer, s->target);
     s->cancelled = false;
     if (s->batch == NULL || !batch_open_item(s->batch, &s->mark)) return NULL;
     s->start = s->batch->body.len;
@@ -169,14 +170,14 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
     f->refs++;
     f->chunk->pending++;
     if (s->track >= 0) w->tracks[s->track].pending++;
-    uint64_t key = inflight_key(s->table, mapped->key);
+    uint64_t key = inflight_key(s->target, mapped->key);
     if (waits_already(w, key, NULL) || !inflight_take(w->job->inflight, key, w->number)) {
-        bool ok = defer(w, s->table, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
+        bool ok = defer(w, s->target, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
         batch_cancel_item(s->batch, s->mark);
         return ok;
     }
     if (!batch_close_item(s->batch, s->mark, &entry)) return error_memory(s->err, "adding an item");
-    return writer_added(w->writer, s->table, s->err);
+    return writer_added(w->writer, s->target, s->err);
 }
 
 static void sink_cancel(struct item_sink *self) {
@@ -217,6 +218,20 @@ static void count_row(struct worker *w, enum map_result result) {
     }
 }
 
+/* Tells the row's target, then maps it. */
+static enum map_result map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct map_reject *why) {
+    struct worker_sink *s = &w->sink;
+    s->table = w->current->chunk->work.table;
+    struct route *route = w->routes[s->table - w->job->tables];
+    enum map_result found = MAP_ITEM;
+    if (route == NULL) {
+        s->routed = &s->table->targets[0];
+    } else {
+        found = route_find(route, row, &s->routed, why);
+    }
+    return found == MAP_ITEM ? mapper->map(mapper, row, &s->sink, why) : found;
+}
+
 bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err) {
     struct open_chunk *c = w->current->chunk;
     struct map_reject why;
@@ -226,7 +241,7 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
     if (mapper->many && !w->job->dry_run && w->sink.track < 0) return error_memory(err, "mapping a row");
     c->counts.rows_read++;
     delta_of(w, c)->rows_read++;
-    enum map_result result = mapper->map(mapper, row, &w->sink.sink, &why);
+    enum map_result result = map_row(w, mapper, row, &why);
     if (result == MAP_MEMORY) return error_memory(err, "mapping a row");
     if (result == MAP_STOP) return false;
     bool ok = true;
@@ -243,7 +258,7 @@ bool items_deferred(struct worker *w, struct error *err) {
     while (*link) {
         struct deferred *d = *link;
         if (!writer_ready(w->writer)) return true;
-        uint64_t key = inflight_key(d->table, d->item.key);
+        uint64_t key = inflight_key(d->target, d->item.key);
         if (waits_already(w, key, d) || !inflight_take(w->job->inflight, key, w->number)) {
             link = &d->next;
             continue;
@@ -251,12 +266,12 @@ bool items_deferred(struct worker *w, struct error *err) {
         *link = d->next;
         if (*link == NULL) w->deferred_end = link;
         w->deferred_count--;
-        struct batch *batch = writer_batch(w->writer, d->table);
-        struct job_table *table = d->table;
+        struct batch *batch = writer_batch(w->writer, d->target);
+        struct job_target *target = d->target;
         bool ok = batch && batch_add(batch, &d->item, d->json, d->len);
         free(d);
         if (!ok) return error_memory(err, "adding an item");
-        if (!writer_added(w->writer, table, err)) return false;
+        if (!writer_added(w->writer, target, err)) return false;
     }
     return true;
 }
@@ -273,14 +288,14 @@ static void refused(struct worker *w, const struct batch *batch, int i, int row,
     coordinator_fail(w->job->coordinator, &err);
 }
 
-void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message) {
     struct worker *w = context;
     const struct batch_item *item = &batch->items[i];
     struct fetched *f = item->origin;
     struct open_chunk *c = f->chunk;
     int track = item->place < 0 ? (int)(-1 - item->place) : -1;
-    inflight_give(w->job->inflight, inflight_key(table, item->key), w->number);
+    inflight_give(w->job->inflight, inflight_key(target, item->key), w->number);
     switch (how) {
     case SETTLED_WRITTEN:
         count_item(w, c, item->size, item->units);

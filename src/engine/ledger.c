@@ -159,6 +159,35 @@ bool ledger_tables(struct ledger *l, int64_t run, struct arena *a, struct ledger
     return step == LEDGER_END;
 }
 
+bool ledger_targets_list(struct ledger *l, int64_t run, int table, const char *const *names, int count, struct error *err) {
+    static const char sql[] = "INSERT INTO run_target (run, run_table, name) VALUES (?1, ?2, ?3)";
+    bool ok = true;
+    if (!ledger_begin(l, err)) return false;
+    for (int i = 0; ok && i < count; i++) {
+        ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_INT(table), L_TEXT(names[i])), NULL, err);
+    }
+    return ledger_finish(l, ok, err);
+}
+
+bool ledger_targets(struct ledger *l, int64_t run, int table, struct arena *a, const char ***out, int *count, struct error *err) {
+    static const char sql[] = "SELECT count(*) OVER (), name FROM run_target WHERE run = ?1 AND run_table = ?2 ORDER BY name";
+    enum ledger_step step;
+    *out = NULL;
+    *count = 0;
+    struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_INT(run), L_INT(table)), err);
+    if (s == NULL) return false;
+    while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {
+        if (*out == NULL) *out = list_array(s, sizeof **out, a, err);
+        if (*out && ledger_text(s, 1, a, &(*out)[*count], err)) {
+            ++*count;
+            continue;
+        }
+        ledger_end(s);
+        return false;
+    }
+    return step == LEDGER_END;
+}
+
 static bool read_chunk(struct sqlite3_stmt *s, struct ledger_chunk *c, struct arena *a, struct error *err) {
     c->number = sqlite3_column_int(s, 1);
     c->range.lower_exclusive = sqlite3_column_int(s, 5) != 0;

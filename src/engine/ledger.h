@@ -18,7 +18,7 @@ enum ledger_mode {
 };
 
 /* ERROR_LOCAL, with a code: busy (names the owner: pid, host, since when), unwritable, full, not-a-ledger, newer (made by a newer
- * hlua), damaged, io; absent (LEDGER_READ). Every verb may say full, unwritable, damaged, io, and refused (a fault of ours: a
+ * hlua), older, damaged, io; absent (LEDGER_READ). Every verb may say full, unwritable, damaged, io, and refused (a fault of ours: a
  * chunk that is not planned, a table planned twice); what it was to change is then as before. The lock is a flock on PATH.lock,
  * so a killed owner leaves none. LEDGER_WRITE makes the file's folder, not its parents; LEDGER_READ makes no file. */
 struct ledger *ledger_open(const char *path, enum ledger_mode mode, struct error *err);
@@ -64,6 +64,11 @@ bool ledger_table_plan(struct ledger *l, int64_t run, const struct ledger_table 
 bool ledger_table_forget(struct ledger *l, int64_t run, int table, struct error *err);
 /* The tables planned so far, in order. */
 bool ledger_tables(struct ledger *l, int64_t run, struct arena *a, struct ledger_table **out, int *count, struct error *err);
+
+/* The names of the target tables of a plan's table whose `to` is a template, written at once before its chunks are planned. */
+bool ledger_targets_list(struct ledger *l, int64_t run, int table, const char *const *names, int count, struct error *err);
+/* The same, in the order of strcmp; *count 0 when there are none. */
+bool ledger_targets(struct ledger *l, int64_t run, int table, struct arena *a, const char ***out, int *count, struct error *err);
 
 struct ledger_chunk {
     int number; /* within the table, from 0, in key order */

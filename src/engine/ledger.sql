@@ -1,8 +1,8 @@
--- The ledger's schema, version 1. Run once, in one transaction, on an empty file (src/engine/ledger_open.c).
+-- The ledger's schema, version 2. Run once, in one transaction, on an empty file (src/engine/ledger_open.c).
 -- Times are ISO texts in UTC; flags are 0 or 1.
 
 PRAGMA application_id = 1751938401; -- "hlua" in ASCII; LEDGER_APPLICATION
-PRAGMA user_version = 1;            -- LEDGER_VERSION
+PRAGMA user_version = 2;            -- LEDGER_VERSION
 
 -- Who took the lock last. Whether that process lives is told by the lock file alone.
 CREATE TABLE owner (
@@ -34,6 +34,15 @@ CREATE TABLE run_table (
     rows_estimated REAL NOT NULL,
     resumable      INTEGER NOT NULL,
     PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+
+-- The target tables of a `to` that is a template, as the source had them when the run began. They outlive the run_table of a table
+-- that is read again from the beginning.
+CREATE TABLE run_target (
+    run       INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    run_table INTEGER NOT NULL, -- place in the plan, from 0
+    name      TEXT NOT NULL,
+    PRIMARY KEY (run, run_table, name)
 ) STRICT, WITHOUT ROWID;
 
 -- A half-open range of the source's key (struct pg_range), and what became of it.

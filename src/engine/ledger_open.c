@@ -20,7 +20,7 @@
 #include "engine/ledger_sql.h"
 
 #define LEDGER_APPLICATION 1751938401 /* "hlua"; both are set by ledger.sql */
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2
 #define BUSY_MS 5000    /* SQLite's own locks are held for moments: recovery, a last checkpoint */
 #define LOCK_TRIES 20   /* a reader's glance holds the lock for microseconds: not to be taken for an owner */
 #define START_TRIES 100 /* a writer that has just taken the lock is given a second to make its files */
@@ -220,8 +220,10 @@ static bool identify(struct ledger *l, bool *empty, struct error *err) {
     if (version == LEDGER_VERSION) return check_length(l, err);
     error_set(err, ERROR_LOCAL, "the ledger %s has version %lld, and this hlua knows version %d", l->path, (long long)version,
               LEDGER_VERSION);
-    error_code(err, version > LEDGER_VERSION ? "newer" : "damaged");
-    return error_hint(err, "run it with the hlua that made it, or a newer one");
+    error_code(err, version > LEDGER_VERSION ? "newer" : "older");
+    if (version > LEDGER_VERSION) return error_hint(err, "run it with the hlua that made it, or a newer one");
+    return error_hint(err,
+                      "finish its runs with the hlua that made it, or move it away and start over with an empty target table");
 }
 
 /* Log and durability, for this connection. */

@@ -27,6 +27,8 @@ struct plan_table {
     const char *name; /* for reports: the plan's name field, by default the target's name */
     struct pg_source_spec source;
     struct dynamodb_schema target;
+    const char *to_template; /* `to` names columns: target.name as a template, whose text is each row's table; NULL: one table */
+    struct plan_place to_place;
     struct mapping_spec mapping;
     enum plan_existing existing;
     const char *newer; /* PLAN_EXISTING_NEWER: hlua.newer "UpdatedAt": an attribute */

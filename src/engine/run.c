@@ -13,6 +13,7 @@
 #include "engine/control.h"
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
+#include "engine/listing.h"
 #include "engine/progress.h"
 #include "engine/source_load.h"
 #include "engine/targets.h"
@@ -301,6 +302,16 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
 
 /* --- the books --- */
 
+static bool name_targets(struct job *j, const struct job_table *t, struct run_table *out, struct error *err) {
+    const char **names = arena_array(j->arena, (size_t)t->target_count + 1, sizeof *names);
+    if (names == NULL) return error_memory(err, "closing the books");
+    for (int i = 0; i < t->target_count; i++) names[i] = t->targets[i].schema.name;
+    out->templated = true;
+    out->targets = names;
+    out->target_count = t->target_count;
+    return true;
+}
+
 static bool close_table(struct session *s, int i, struct run_table *out, struct error *err) {
     struct job_table *t = &s->job.tables[i];
     *out = (struct run_table){.name = t->plan->name,
@@ -308,6 +319,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
                               .to = t->schema.name,
                               .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
                               .rows_estimated = t->rows_estimated};
+    if (t->to && !name_targets(&s->job, t, out, err)) return false;
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);
         out->chunks = t->chunk_count;
@@ -354,9 +366,10 @@ static bool prepare(struct session *s, const struct plan *plan, struct error *er
         if (s->ledger == NULL) return false;
     }
     if (!open_source(s, err) || stopped(err)) return false;
-    if (j->dry_run) return true;
+    if (j->dry_run) return listing_make(j, s->source, NULL, 0, true, s->listener, err);
     s->client = targets_connect(j, s->listener, err);
     if (s->client == NULL || !find_run(s, err)) return false;
+    if (!listing_make(j, s->source, s->ledger, s->run.id, s->fresh, s->listener, err) || stopped(err)) return false;
     if (!targets_prepare(j, s->client, s->ledger, s->fresh, s->listener, &created, err)) return false;
     if (created) notice(s, "created %d table%s in DynamoDB", created, created == 1 ? "" : "s");
     if (s->run.finished || s->fresh) return true;
@@ -426,10 +439,11 @@ bool run_control(const struct plan *plan, const struct run_options *options, con
 
 /* --- create --- */
 
-/* Whether a key's type is its column's, so that the source must be asked. */
+/* Whether a key's type is its column's, or a target's name in its rows, so that the source must be asked. */
 static bool needs_source(const struct plan *plan) {
     for (int i = 0; i < plan->table_count; i++) {
         const struct dynamodb_schema *t = &plan->tables[i].target;
+        if (plan->tables[i].to_template) return true;
         if (t->partition.type == DYNAMODB_ANY || (t->sort.name && t->sort.type == DYNAMODB_ANY)) return true;
         for (int k = 0; k < t->index_count; k++) {
             const struct dynamodb_index *index = &t->indexes[k];
@@ -450,14 +464,16 @@ static bool schemas_from_plan(struct job *j, struct error *err) {
     if (j->tables == NULL) return error_memory(err, "reading the plan");
     for (int i = 0; i < j->table_count; i++) {
         j->tables[i].plan = &j->plan->tables[i];
-        j->tables[i].schema = j->plan->tables[i].target;
+        struct job_table *t = &j->tables[i];
+        t->schema = j->plan->tables[i].target;
+        if (!job_set_targets(j, t, &t->schema.name, 1, err)) return false;
     }
     return true;
 }
 
 static bool create(struct session *s, int *created, struct error *err) {
     if (needs_source(s->job.plan)) {
-        if (!open_source(s, err)) return false;
+        if (!open_source(s, err) || !listing_make(&s->job, s->source, NULL, 0, true, s->listener, err)) return false;
     } else if (!schemas_from_plan(&s->job, err)) {
         return false;
     }

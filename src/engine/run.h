@@ -28,6 +28,9 @@ struct run_counts {
 
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
+    bool templated;               /* `to` is a template, and `targets` are its tables; not told while a run goes on */
+    const char *const *targets;
+    int target_count;
     struct run_counts counts;
     double seconds;        /* of this process; 0 in a status */
     double rows_estimated; /* of the whole source, as the server guesses */

@@ -25,7 +25,19 @@ static bool find(const struct plan *plan, const struct run_options *options, str
     return ok;
 }
 
-static bool read_tables(struct ledger *l, const struct ledger_run *run, struct run_summary *out, struct error *err) {
+/* The target tables of a plan's table whose `to` is a template. */
+static bool read_targets(struct ledger *l, const struct ledger_run *run, const struct plan *plan, int number, struct run_table *t,
+                         struct arena *a, struct error *err) {
+    const char **names;
+    if (number >= plan->table_count || plan->tables[number].to_template == NULL) return true;
+    t->templated = true;
+    if (!ledger_targets(l, run->id, number, a, &names, &t->target_count, err)) return false;
+    t->targets = names;
+    return true;
+}
+
+static bool read_tables(struct ledger *l, const struct ledger_run *run, const struct plan *plan, struct run_summary *out,
+                        struct error *err) {
     struct ledger_table *tables;
     int count;
     if (!ledger_tables(l, run->id, out->arena, &tables, &count, err)) return false;
@@ -46,13 +58,15 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, struct r
                                 .chunks = totals.chunks,
                                 .chunks_done = totals.chunks_done,
                                 .snapshots = totals.snapshots};
+        if (!read_targets(l, run, plan, tables[i].number, t, out->arena, err)) return false;
         out->sum_holds = out->sum_holds && job_sum_holds(&t->counts);
     }
     out->outcome = run->finished ? RUN_DONE : RUN_STOPPED;
     return true;
 }
 
-static bool fill(struct ledger *l, const struct ledger_run *run, struct run_status *out, struct error *err) {
+static bool fill(struct ledger *l, const struct ledger_run *run, const struct plan *plan, struct run_status *out,
+                 struct error *err) {
     struct ledger_owner owner;
     if (!ledger_owner(l, &owner, err)) return false;
     out->found = true;
@@ -62,7 +76,7 @@ static bool fill(struct ledger *l, const struct ledger_run *run, struct run_stat
     snprintf(out->owner_host, sizeof out->owner_host, "%s", owner.host);
     snprintf(out->started, sizeof out->started, "%s", run->started ? run->started : "");
     snprintf(out->updated, sizeof out->updated, "%s", run->updated ? run->updated : "");
-    return read_tables(l, run, &out->summary, err);
+    return read_tables(l, run, plan, &out->summary, err);
 }
 
 bool run_status_read(const struct plan *plan, const struct run_options *options, struct run_status *out, struct error *err) {
@@ -72,7 +86,7 @@ bool run_status_read(const struct plan *plan, const struct run_options *options,
     if (out->summary.arena == NULL) return error_memory(err, "reading the ledger");
     if (!find(plan, options, out->summary.arena, &l, &run, err)) return false;
     if (l == NULL) return true;
-    bool ok = fill(l, &run, out, err);
+    bool ok = fill(l, &run, plan, out, err);
     ledger_close(l);
     return ok;
 }

@@ -2,6 +2,7 @@
 #ifndef ENGINE_WORKER_PARTS_H
 #define ENGINE_WORKER_PARTS_H
 
+#include "engine/route.h"
 #include "engine/worker.h"
 #include "engine/writer.h"
 #include "pg/reader.h"
@@ -52,7 +53,9 @@ struct row_track {
 struct worker_sink {
     struct item_sink sink;
     struct worker *worker;
-    struct job_table *table; /* of the item that is open */
+    struct job_table *table;   /* of the row under way */
+    struct job_target *routed; /* where its items go, unless they say another table */
+    struct job_target *target; /* of the item that is open */
     struct batch *batch;
     size_t mark, start;
     int track;      /* of the row under way; -1: it becomes just one item */
@@ -63,7 +66,7 @@ struct worker_sink {
 /* An item whose key is in flight: it waits, as a copy. */
 struct deferred {
     struct deferred *next;
-    struct job_table *table;
+    struct job_target *target;
     struct batch_item item;
     size_t len;
     char json[];
@@ -79,6 +82,7 @@ struct worker {
     struct writer *writer;
     struct functions *functions; /* NULL: the plan has none */
     struct row_mapper **mappers; /* by table */
+    struct route **routes;       /* by table; NULL: it has one target */
     struct worker_sink sink;     /* where they all put their items */
     struct row_track *tracks;    /* rows that may become other than one item, until they are counted */
     int track_count, track_free; /* track_free: the first free one; -1 */
@@ -128,7 +132,7 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
 /* Tries again to write the items whose keys were in flight. */
 bool items_deferred(struct worker *w, struct error *err);
 /* The writer's callback. */
-void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message);
 /* Records a rejected row of a chunk. json may be NULL. */
 bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,

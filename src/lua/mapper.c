@@ -216,15 +216,22 @@ enum map_result mapper_call(struct functions *self, int table, int function, con
 
 /* --- whole-row map --- */
 
+/* Which of the tables of a template an item would go to, only a row of its own source says. */
+static int check_table(lua_State *L, struct mapper *m, int table, const char *name) {
+    if (m->plan->tables[table].to_template == NULL || table == (int)(m->table - m->tables)) return table;
+    return luaL_error(L, "hlua.to cannot name the table %s: its `to` is a template, so its own rows alone say where they go",
+                      name);
+}
+
 /* The number of the table that hlua.to names: by its name in the plan, else by its target; raises when there is none. */
 static int find_table(lua_State *L, struct mapper *m, const char *name) {
     const char *names[32];
     int count = m->plan->table_count;
     for (int i = 0; i < count; i++) {
-        if (strcmp(m->plan->tables[i].name, name) == 0) return i;
+        if (strcmp(m->plan->tables[i].name, name) == 0) return check_table(L, m, i, name);
     }
     for (int i = 0; i < count; i++) {
-        if (strcmp(m->plan->tables[i].target.name, name) == 0) return i;
+        if (strcmp(m->plan->tables[i].target.name, name) == 0) return check_table(L, m, i, name);
     }
     char hint[300];
     for (int i = 0; i < count && i < 32; i++) names[i] = m->plan->tables[i].name;

@@ -55,6 +55,13 @@ static void push_table(lua_State *L, const struct run_table *t) {
     set_integer(L, "chunks", t->chunks);
     set_integer(L, "chunks_done", t->chunks_done);
     set_integer(L, "snapshots", t->snapshots);
+    if (!t->templated) return;
+    lua_createtable(L, t->target_count, 0);
+    for (int i = 0; i < t->target_count; i++) {
+        lua_pushstring(L, t->targets[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "targets");
 }
 
 static const char *outcome_name(enum run_outcome outcome) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "pg/connect.h"
 #include "pg/row.h"
+#include "pg/types.h"
 
 /* What the plan says. All text belongs to the caller and must outlive the source. */
 struct pg_expression {
@@ -82,5 +83,12 @@ bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, con
 
 /* The key of one row as text, e.g. LogId=17 or LoanId=3,PaymentNumber=4; into out, cut at size. */
 void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, char *out, size_t size);
+
+/* Reads the distinct values of some of the selected columns, each as finely as grains[i] says, in c's transaction and under the
+ * plan's where. `each` gets rows of all selected columns, NULL in those of grain none; two rows may be alike (the server tells 1.0
+ * from 1.00). It returns false, with err set, to stop. */
+bool pg_source_distinct(struct pg_connection *c, const struct pg_source *s, const enum pg_grain *grains,
+                        bool (*each)(void *context, const struct pg_row *row, struct error *err), void *context,
+                        struct error *err);
 
 #endif

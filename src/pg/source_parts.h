@@ -8,7 +8,8 @@
  * source_sql.c       the SELECT of a range
  * source_ranges.c    cuts a source into ranges
  * source_sample.c    sizes, and boundaries from a sample
- * source_middle.c    the middle of a range */
+ * source_middle.c    the middle of a range
+ * source_distinct.c  the distinct values of columns */
 #ifndef PG_SOURCE_PARTS_H
 #define PG_SOURCE_PARTS_H
 

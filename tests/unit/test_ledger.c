@@ -251,6 +251,29 @@ static void a_reject_is_whole(void **state) {
     ledger_close(l);
 }
 
+static void target_tables_are_listed(void **state) {
+    (void)state;
+    struct ledger *l = open_or_fail(LEDGER_WRITE);
+    static const char *const names[] = {"Logs-2024-01", "Logs-2024-02", "logs"};
+    const char **found;
+    int64_t run;
+    int count;
+    assert_true(plan_run(l, 1, &run));
+    OK(ledger_targets(l, run, 0, arena, &found, &count, &e));
+    assert_int_equal(count, 0);
+    OK(ledger_targets_list(l, run, 0, names, 3, &e));
+    OK(ledger_targets_list(l, run, 1, names, 0, &e));
+    OK(ledger_table_forget(l, run, 0, &e)); /* read again from the beginning, into the same tables */
+    OK(ledger_targets(l, run, 0, arena, &found, &count, &e));
+    assert_int_equal(count, 3);
+    for (int i = 0; i < 3; i++) assert_string_equal(found[i], names[i]);
+    assert_false(ledger_targets_list(l, run, 0, names, 1, &e)); /* listed twice */
+    OK(ledger_run_forget(l, run, &e));
+    OK(ledger_targets(l, run, 0, arena, &found, &count, &e));
+    assert_int_equal(count, 0);
+    ledger_close(l);
+}
+
 static void targets_outlive_runs(void **state) {
     (void)state;
     struct ledger *l = open_or_fail(LEDGER_WRITE);
@@ -278,9 +301,17 @@ static void targets_outlive_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(makes_its_files),   TEST(makes_no_parents),        TEST(names_of_any_kind), TEST(reads_nothing_where_nothing_is),
-        TEST(keeps_runs),        TEST(keeps_tables_and_chunks), TEST(totals_are_sums),   TEST(rejects_are_replaced),
-        TEST(a_reject_is_whole), TEST(targets_outlive_runs),
+        TEST(makes_its_files),
+        TEST(makes_no_parents),
+        TEST(names_of_any_kind),
+        TEST(reads_nothing_where_nothing_is),
+        TEST(keeps_runs),
+        TEST(keeps_tables_and_chunks),
+        TEST(totals_are_sums),
+        TEST(rejects_are_replaced),
+        TEST(a_reject_is_whole),
+        TEST(targets_outlive_runs),
+        TEST(target_tables_are_listed),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }

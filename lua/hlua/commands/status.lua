@@ -26,12 +26,14 @@ end
 
 local function table_lines(screen, t)
   local share = t.chunks > 0 and t.chunks_done / t.chunks or 0
-  return {
+  local lines = {
     ("%s  %s, %s of %s"):format(screen:paint("bold", format.printable(t.name)), format.percent(share),
       format.count(t.chunks_done), format.plural(t.chunks, "chunk")),
-    format.fold(closing.sum_text(t), screen.width, "  "),
-    format.fold(closing.written_text(t), screen.width, "  "),
   }
+  table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
+  lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
+  lines[#lines + 1] = format.fold(closing.written_text(t), screen.width, "  ")
+  return lines
 end
 
 -- What to do next: a list of lines.
