@@ -15,6 +15,8 @@ local options = {
   jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 255 },
   restart = { "--restart", "forget what an earlier run did, and begin again" },
   ledger  = { "--ledger", "keep the state in FILE instead of .hlua/NAME.db beside the plan", argument = "FILE" },
+  retry   = { "--retry", "read the rejected rows again, map them as the plan is now, and write them" },
+  export  = { "--export", "write them to FILE as JSON lines; - is standard output", argument = "FILE" },
   yes     = { "--yes", "answer yes to every question" },
   json    = { "--json", "JSON on standard output, a line an event; other text on standard error" },
 }
@@ -32,8 +34,8 @@ local commands = {
     about = "create the tables that are missing, and compare those that are there" },
   { name = "migrate", module = "migrate", options = migrate_options,
     about = "copy the rows, from where an earlier run stopped" },
-  { name = "rejects", module = "rejects", options = { "where", "limit", "ledger", "json" },
-    about = "list the rows that could not be written, and why" },
+  { name = "rejects", module = "rejects", options = { "retry", "export", "where", "limit", "ledger", "yes", "json" },
+    about = "list, retry or export the rows that could not be written" },
   { name = "status", module = "status", options = { "where", "limit", "ledger", "json" },
     about = "tell where the migration stands, also while it runs" },
 }

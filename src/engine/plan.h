@@ -34,6 +34,7 @@ struct plan_table {
     const char *const *owns; /* key prefixes that are ours in a shared table */
     int owns_count;
     int64_t max_rejects;
+    int on_reject; /* number of the function that is asked about a row that cannot be mapped; -1: none */
     struct plan_place place;
 };
 

@@ -90,7 +90,7 @@ static void show_table(struct progress *p, int i, int64_t now) {
 static const char *find_state(struct progress *p) {
     struct job *j = p->job;
     if (j->stop) return "stopping";
-    if (j->waiting == 0) return "migrating";
+    if (j->waiting == 0) return j->retrying ? "retrying" : "migrating";
     return j->throttled > 0 ? "throttled" : "waiting for the target";
 }
 
