@@ -152,7 +152,7 @@ static const char *table_field(const char *line) {
 
 /* Whether a line says what a row becomes: expressions, values, functions, their modules, and which columns they read. */
 static bool is_mapping(const char *line) {
-    static const char *const fields[] = {"attributes.",           "items[",   "map ",       "nulls ",     "empty_strings ",
+    static const char *const fields[] = {"attributes.",           "items[",   "map ",       "nulls ",    "empty_strings ",
                                          "columns_as_attributes", "columns.", "time_zone ", "on_reject "};
     if (strncmp(line, "modules.", 8) == 0) return true;
     if (strncmp(line, "tables[", 7) == 0) {

@@ -145,9 +145,9 @@ static bool record(struct coordinator *c, const struct chunk_result *r, struct e
     for (int i = 0; i < r->reject_count; i++) texts[i] = r->rejects[i].texts;
     int table = (int)(r->work.table - c->job->tables);
     bool ok = r->work.retry ? record_retry(c, r, table, texts, err)
-              : r->done ? ledger_chunk_done(c->ledger, c->run, table, r->work.chunk->number, &r->counts, c->job->horizon,
-                                          r->seconds, texts, r->reject_count, err)
-                      : ledger_chunk_rejects(c->ledger, c->run, table, r->work.chunk->number, texts, r->reject_count, err);
+              : r->done     ? ledger_chunk_done(c->ledger, c->run, table, r->work.chunk->number, &r->counts, c->job->horizon,
+                                                r->seconds, texts, r->reject_count, err)
+                            : ledger_chunk_rejects(c->ledger, c->run, table, r->work.chunk->number, texts, r->reject_count, err);
     free(texts);
     return ok;
 }

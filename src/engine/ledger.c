@@ -36,8 +36,8 @@ bool ledger_run_create(struct ledger *l, const char *key, const char *plan, cons
                        struct error *err) {
     static const char sql[] = "INSERT INTO run (key, plan, identity, seed, started, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
     char time[LEDGER_TIME];
-    if (!ledger_do(l, sql, L_VALUES(L_TEXT(key), L_TEXT(plan), L_TEXT(identity), L_INT((int64_t)seed), L_TEXT(ledger_now(time))), NULL,
-                   err)) {
+    if (!ledger_do(l, sql, L_VALUES(L_TEXT(key), L_TEXT(plan), L_TEXT(identity), L_INT((int64_t)seed), L_TEXT(ledger_now(time))),
+                   NULL, err)) {
         return false;
     }
     *id = sqlite3_last_insert_rowid(l->db);

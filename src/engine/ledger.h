@@ -103,7 +103,7 @@ bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, c
 struct ledger_listed {
     int chunk, number;
     bool chunk_done;
-    const char *part;       /* of the chunk */
+    const char *part; /* of the chunk */
     const char *key, *bound;
 };
 bool ledger_listed(struct ledger *l, int64_t run, int table, struct arena *a, struct ledger_listed **out, int *count,
@@ -121,7 +121,7 @@ bool ledger_retries(struct ledger *l, int64_t run, struct arena *a, struct ledge
 
 /* What became of some rejects of one done chunk, which were read again. */
 struct ledger_mending {
-    int retry;                        /* ledger_retry_begin's number */
+    int retry; /* ledger_retry_begin's number */
     int table, chunk;
     const struct ledger_listed *rows; /* those rejects */
     const bool *gone;                 /* for each: the source has the row no more. It stays listed, and says so */

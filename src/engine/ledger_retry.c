@@ -43,7 +43,8 @@ bool ledger_retry_begin(struct ledger *l, int64_t run, bool mapping_changed, int
     if (s == NULL || ledger_step(l, s, err) != LEDGER_ROW) return false;
     *number = sqlite3_column_int(s, 0);
     ledger_end(s);
-    return ledger_do(l, insert, L_VALUES(L_INT(run), L_INT(*number), L_TEXT(ledger_now(time)), L_INT(mapping_changed)), NULL, err);
+    return ledger_do(l, insert, L_VALUES(L_INT(run), L_INT(*number), L_TEXT(ledger_now(time)), L_INT(mapping_changed)), NULL,
+                     err);
 }
 
 bool ledger_retry_end(struct ledger *l, int64_t run, int number, struct error *err) {
@@ -104,19 +105,20 @@ static bool correct_chunk(struct ledger *l, int64_t run, const struct ledger_men
     return ledger_must_be_one(l, ok, changed, "chunk that is done, number", m->chunk, err);
 }
 
-static bool replace_row(struct ledger *l, int64_t run, const struct ledger_mending *m, int i, const char *time, struct error *err) {
+static bool replace_row(struct ledger *l, int64_t run, const struct ledger_mending *m, int i, const char *time,
+                        struct error *err) {
     static const char forget[] = "DELETE FROM reject WHERE run = ?1 AND run_table = ?2 AND chunk = ?3 AND number = ?4";
     static const char gone[] = "UPDATE reject SET at = ?5, reason = ?6, message = CASE WHEN reason = ?6 THEN message ELSE "
                                "'the source does not have this row any more; it was rejected before: ' || message END "
                                "WHERE run = ?1 AND run_table = ?2 AND chunk = ?3 AND number = ?4";
     const struct ledger_listed *r = &m->rows[i];
     int changed;
-    bool ok = m->gone[i] ? ledger_do(l, gone,
-                                     L_VALUES(L_INT(run), L_INT(m->table), L_INT(m->chunk), L_INT(r->number), L_TEXT(time),
-                                              L_TEXT(REJECT_GONE)),
-                                     &changed, err)
-                         : ledger_do(l, forget, L_VALUES(L_INT(run), L_INT(m->table), L_INT(m->chunk), L_INT(r->number)),
-                                     &changed, err);
+    bool ok = m->gone[i]
+                  ? ledger_do(l, gone,
+                              L_VALUES(L_INT(run), L_INT(m->table), L_INT(m->chunk), L_INT(r->number), L_TEXT(time),
+                                       L_TEXT(REJECT_GONE)),
+                              &changed, err)
+                  : ledger_do(l, forget, L_VALUES(L_INT(run), L_INT(m->table), L_INT(m->chunk), L_INT(r->number)), &changed, err);
     return ledger_must_be_one(l, ok, changed, "rejected row number", r->number, err);
 }
 
@@ -136,11 +138,11 @@ static bool count_retry(struct ledger *l, int64_t run, const struct ledger_mendi
                               "rows_superseded = rows_superseded + ?7, rows_gone = rows_gone + ?8 WHERE run = ?1 AND number = ?2";
     const struct run_counts *n = m->counts;
     int changed;
-    bool ok = ledger_do(l, sql,
-                        L_VALUES(L_INT(run), L_INT(m->retry), L_INT(n->rows_read), L_INT(n->rows_written),
-                                 L_INT(n->rows_rejected), L_INT(n->rows_filtered), L_INT(n->rows_superseded),
-                                 L_INT(m->count - n->rows_read)),
-                        &changed, err);
+    bool ok =
+        ledger_do(l, sql,
+                  L_VALUES(L_INT(run), L_INT(m->retry), L_INT(n->rows_read), L_INT(n->rows_written), L_INT(n->rows_rejected),
+                           L_INT(n->rows_filtered), L_INT(n->rows_superseded), L_INT(m->count - n->rows_read)),
+                  &changed, err);
     return ledger_must_be_one(l, ok, changed, "retry", m->retry, err);
 }
 

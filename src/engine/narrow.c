@@ -32,13 +32,13 @@ static bool reject_found(struct search *s, const struct pg_range *range, const s
     const char *key = NULL, *bound = NULL;
     char message[600];
     struct pg_source *source = s->chunk->work.table->source;
-    if (!pg_source_first_key(pg_reader_connection(w->reader), source, range, s->chunk->arena, &key, &bound, err))
-        return false;
+    if (!pg_source_first_key(pg_reader_connection(w->reader), source, range, s->chunk->arena, &key, &bound, err)) return false;
     snprintf(message, sizeof message, "the server cannot give this row: %.400s (SQLSTATE %.5s)", why->text, why->code);
     s->chunk->counts.rows_read++;
     w->delta[s->chunk->work.table - w->job->tables].rows_read++;
     return reject_record(
-        w, s->chunk, &(struct ledger_reject){.key = key ? key : "", .bound = bound, .reason = REJECT_SOURCE, .message = message}, 0, err);
+        w, s->chunk, &(struct ledger_reject){.key = key ? key : "", .bound = bound, .reason = REJECT_SOURCE, .message = message},
+        0, err);
 }
 
 /* Reads a range; when it fails, its halves. A range that can be read is kept. The depth is that of halving: under 64. */

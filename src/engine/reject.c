@@ -49,7 +49,8 @@ static size_t item_length(const char *json, size_t len) {
 }
 
 bool reject_record(struct worker *w, struct open_chunk *c, const struct ledger_reject *r, size_t item_len, struct error *err) {
-    size_t key = strlen(r->key), reason = strlen(r->reason), message = strlen(r->message), bound = r->bound ? strlen(r->bound) : 0;
+    size_t key = strlen(r->key), reason = strlen(r->reason), message = strlen(r->message),
+           bound = r->bound ? strlen(r->bound) : 0;
     item_len = item_length(r->item, item_len);
     char *memory = make_room(c) ? malloc(key + reason + message + bound + item_len + 5) : NULL;
     if (memory == NULL) return error_memory(err, "recording a rejected row");
@@ -88,8 +89,7 @@ bool reject_row(struct worker *w, const struct fetched *f, int row, const char *
     buffer_init(&bound, REJECT_BOUND_MAX);
     pg_source_key_text(source, &view, key, sizeof key);
     bool known = pg_source_key_bound(source, &view, &bound);
-    struct ledger_reject r = {
-        .key = key, .reason = reason, .message = message, .item = json, .bound = known ? bound.data : NULL};
+    struct ledger_reject r = {.key = key, .reason = reason, .message = message, .item = json, .bound = known ? bound.data : NULL};
     bool ok = reject_record(w, f->chunk, &r, len, err);
     buffer_free(&bound);
     return ok;
@@ -102,7 +102,8 @@ static bool take_item(struct worker_sink *s, struct buffer *out, struct error *e
     if (!s->cancelled) return true;
     size_t len = s->batch->body.len - s->start;
     const char *json = s->batch->body.data + s->start;
-    bool ok = len == 0 || (buffer_append(out, json, item_length(json, len)) && (len > REJECT_ITEM_MAX || buffer_append(out, "}", 1)));
+    bool ok =
+        len == 0 || (buffer_append(out, json, item_length(json, len)) && (len > REJECT_ITEM_MAX || buffer_append(out, "}", 1)));
     batch_cancel_item(s->batch, s->mark);
     s->cancelled = false;
     return ok || error_memory(err, "recording a rejected row");
@@ -156,7 +157,8 @@ bool reject_mapped(struct worker *w, const struct pg_row *row, const struct map_
     if (mended == MAP_MEMORY) ok = error_memory(err, "mapping a row");
     if (mended == MAP_STOP && !told.stop) ok = false; /* the sink's failure is in err */
     if (mended == MAP_ITEM) *result = MAP_ITEM;
-    if (ok && mended != MAP_ITEM && !counted_as_rejected(w)) { /* an item of it may have been refused meanwhile: it is counted once */
+    if (ok && mended != MAP_ITEM &&
+        !counted_as_rejected(w)) { /* an item of it may have been refused meanwhile: it is counted once */
         snprintf(message, sizeof message, mended == MAP_REJECT ? "%s; on_reject: %s" : "%s", why->message, again.message);
         ok = reject_row(w, w->current, w->row, why->reason, message, item.data, item.len, err);
         if (w->sink.track >= 0) w->tracks[w->sink.track].rejected = true;

@@ -12,8 +12,8 @@ struct session {
     struct job job;
     const struct run_options *options;
     const struct run_listener *listener;
-    struct run_summary *summary; /* of migrate */
-    struct ledger *ledger;       /* NULL: a dry run */
+    struct run_summary *summary;  /* of migrate */
+    struct ledger *ledger;        /* NULL: a dry run */
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;

@@ -85,8 +85,7 @@ static enum node_kind kind_of_name(const char *name) {
         const char *name;
         enum node_kind kind;
     } kinds[] = {{"S", NODE_S},   {"N", NODE_N},   {"B", NODE_B}, {"bool", NODE_BOOL}, {"null", NODE_NULL}, {"SS", NODE_SS},
-                 {"NS", NODE_NS}, {"BS", NODE_BS}, {"L", NODE_L}, {"M", NODE_M},       {"to", NODE_TO},
-                 {"stop", NODE_STOP}};
+                 {"NS", NODE_NS}, {"BS", NODE_BS}, {"L", NODE_L}, {"M", NODE_M},       {"to", NODE_TO},     {"stop", NODE_STOP}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) == 0) return kinds[i].kind;
     }

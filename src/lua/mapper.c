@@ -247,7 +247,8 @@ static int destination(lua_State *L, struct mapper *m, int index) {
                    kind == NODE_NONE ? luaL_typename(L, index) : "hlua value");
     }
     if (lua_rawgeti(L, index, 1) != LUA_TNIL) {
-        luaL_error(L, "%s returned a list where an item is needed: return items one by one, return table.unpack(items)", m->makes);
+        luaL_error(L, "%s returned a list where an item is needed: return items one by one, return table.unpack(items)",
+                   m->makes);
     }
     lua_pop(L, 1);
     return own;

@@ -78,8 +78,8 @@ enum map_result mapper_call(struct functions *self, int table, int function, con
                             struct map_reject *reject);
 enum map_result mapper_map(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
                            struct map_reject *reject);
-enum map_result mapper_mend(struct functions *self, int table, int function, const struct pg_row *row, struct function_reject *why,
-                            struct item_sink *sink, struct map_reject *reject);
+enum map_result mapper_mend(struct functions *self, int table, int function, const struct pg_row *row,
+                            struct function_reject *why, struct item_sink *sink, struct map_reject *reject);
 void mapper_table_free(struct mapper *m, struct mapper_table *t);
 
 #endif

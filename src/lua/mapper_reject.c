@@ -25,7 +25,8 @@ static void push_reject(lua_State *L, const struct function_reject *why) {
 static int stop(lua_State *L, struct mapper *m, int index) {
     size_t len;
     lua_getfield(L, index, "why");
-    if (lua_type(L, -1) != LUA_TSTRING) return luaL_error(L, "hlua.stop needs a text that says why, got a %s", luaL_typename(L, -1));
+    if (lua_type(L, -1) != LUA_TSTRING)
+        return luaL_error(L, "hlua.stop needs a text that says why, got a %s", luaL_typename(L, -1));
     const char *text = lua_tolstring(L, -1, &len);
     snprintf(m->reject->message, sizeof m->reject->message, "%.*s", (int)(len < 500 ? len : 500), text);
     m->mending->stop = true;
@@ -45,8 +46,8 @@ static int mend_body(lua_State *L) {
     return mapper_put_items(L, m, 2);
 }
 
-enum map_result mapper_mend(struct functions *self, int table, int function, const struct pg_row *row, struct function_reject *why,
-                            struct item_sink *sink, struct map_reject *reject) {
+enum map_result mapper_mend(struct functions *self, int table, int function, const struct pg_row *row,
+                            struct function_reject *why, struct item_sink *sink, struct map_reject *reject) {
     struct mapper *m = (struct mapper *)self;
     m->now.serial++; /* nothing that is known of another row is this one's */
     m->mending = why;

@@ -407,8 +407,8 @@ static int core_rejects(lua_State *L) {
 
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create}, {"migrate", core_migrate}, {"status", core_status}, {"rejects", core_rejects},
-        {"retry", core_retry},   {NULL, NULL},
+        {"create", core_create},   {"migrate", core_migrate}, {"status", core_status},
+        {"rejects", core_rejects}, {"retry", core_retry},     {NULL, NULL},
     };
     static const luaL_Reg summary_methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
     static const luaL_Reg retry_methods[] = {{"__gc", retry_close}, {"__close", retry_close}, {NULL, NULL}};

@@ -52,8 +52,8 @@ struct functions {
     /* Calls an on_reject function. MAP_ITEM: the items that it returned went to `sink`, as map's do; MAP_FILTERED: it returned none;
      * MAP_REJECT: it failed, or an item cannot be, *reject says why; MAP_STOP: the sink said so, or the function did (why->stop; then
      * reject->message is its word). The row need not have begun. */
-    enum map_result (*mend)(struct functions *self, int table, int function, const struct pg_row *row, struct function_reject *why,
-                            struct item_sink *sink, struct map_reject *reject);
+    enum map_result (*mend)(struct functions *self, int table, int function, const struct pg_row *row,
+                            struct function_reject *why, struct item_sink *sink, struct map_reject *reject);
     void (*free)(struct functions *self);
 };
 

@@ -34,7 +34,7 @@ local function write_table(screen, t, command, options)
     screen:line(format.fold(closing.sum_text(t), screen.width, "  "))
     screen:line(format.fold(closing.written_text(t), screen.width, "  "))
   end
-  for _, line in ipairs(notes(t, command, options)) do screen:line(format.fold(line, screen.width, "  ")) end
+  for _, line in ipairs(notes(t, command, options)) do screen:line("  " .. line) end
 end
 
 local function write(context, r)
