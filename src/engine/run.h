@@ -46,7 +46,9 @@ struct run_table_progress {
 };
 
 struct run_progress {
-    const char *state;  /* migrating or retrying, throttled, waiting for the target, stopping; at the end done or stopped */
+    const char
+        *state; /* migrating, retrying, sparing the source, paused, throttled, waiting for the target, stopping; at the end done
+                         * or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
     double elapsed_seconds;
     double snapshot_age_seconds;
@@ -88,7 +90,9 @@ void run_summary_free(struct run_summary *summary);
 
 /* Asks a run to stop: it finishes what is in flight, saves and returns ERROR_INTERRUPTED. Safe in a signal handler. */
 void run_stop(void);
-/* The flag that run_stop sets; for waits elsewhere (dynamodb client). */
+/* The same, asked by `control`: the error says so. */
+void run_stop_by_control(void);
+/* The flag that both set; for waits elsewhere (dynamodb client). */
 extern volatile int run_stopping;
 
 /* What became of a table's rejected rows that were read again. In rows: listed = read + gone + open + unknown, and
@@ -118,6 +122,12 @@ struct run_retry {
 bool run_retry(const struct plan *plan, const struct run_options *options, const struct run_listener *listener,
                struct run_retry *out, struct error *err);
 void run_retry_free(struct run_retry *out);
+
+/* Asks the migration that runs this plan now: "status", "pause", "resume", "stop". Appends its answer, a JSON object (engine/control.h).
+ * ERROR_LOCAL, code "absent": none listens. */
+struct buffer;
+bool run_control(const struct plan *plan, const struct run_options *options, const char *request, struct buffer *answer,
+                 struct error *err);
 
 /* What the ledger says of a run, also while another process runs it. */
 struct run_retried {

@@ -17,8 +17,9 @@ struct session {
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;
-    bool ran;   /* its workers were started */
-    bool fresh; /* no chunk of this run was done before */
+    struct control *control; /* NULL: nobody can talk to this run */
+    bool ran;                /* its workers were started */
+    bool fresh;              /* no chunk of this run was done before */
     int64_t began;
 };
 
