@@ -132,7 +132,8 @@ constructors.table = {
       'owns = { "CUST#", "ORDER#" }'),
     field("max_rejects", "integer", "The run stops once more rows of this table than this are rejected.", "max_rejects = 50",
       { min = 0, default = 1000 }),
-    field("on_reject", "row_function", "Asked about a row that cannot be mapped: gets the row and why, returns items instead, nil, or hlua.stop.",
+    field("on_reject", "row_function",
+      "Asked about a row that cannot be mapped: gets the row and why, returns items instead, nil, or hlua.stop.",
       'on_reject = function(row, reject) if reject.reason == "function" then return hlua.stop(reject.message) end end'),
   },
 }

@@ -1,6 +1,8 @@
 """rejects --retry: rejected rows read again by their keys, mapped as the plan is today, written; rejects --export."""
+import contextlib
 import json
 import os
+import sqlite3
 
 import expect
 from place import wait_until
@@ -323,6 +325,24 @@ def test_interrupted_and_busy(place):
         result = running.end()
         assert result.code == 130, result
         assert retry(place)["left"] == 0
+
+
+def test_a_ledger_of_version_1(place):
+    """It is read as it is; a run brings it to today's form. Its rejects have no keys to ask for."""
+    texts(place, 10, 100)
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan(FIRST)
+        place.hlua("migrate", code=5)
+        with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
+            ledger.executescript("ALTER TABLE reject DROP COLUMN bound; DROP TABLE retry; PRAGMA user_version = 1")
+        assert len(place.rejects()) == 10 and status(place)["retries"] == []
+        event = retry(place, code=5)
+        assert event["tables"][0]["unknown"] == 10 and event["left"] == 10
+        with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
+            assert ledger.execute("PRAGMA user_version").fetchone() == (2,)
+        place.hlua("migrate", "--restart", code=5)
+        assert retry(place, code=5)["tables"][0]["rows_read"] == 10
 
 
 def test_export(place):

@@ -1,4 +1,5 @@
 -- `hlua PLAN rejects`: lists the rows that were not written, and why. What its options ask for instead is in files of their own.
+local closing = require "hlua.report.closing"
 local encode  = require "hlua.encode"
 local failure = require "hlua.report.failure"
 local format  = require "hlua.report.format"
@@ -39,6 +40,9 @@ local function list_all(context)
   end)
   if err then return failure.tell(err, context.emit) end
   context.screen:line(count == 0 and "no rejected rows" or format.plural(count, "rejected row"))
+  if count > 0 then
+    context.screen:line("mended, they are read again by:  " .. closing.next_command(context.command, "rejects --retry", context.options))
+  end
   return 0
 end
 

@@ -43,7 +43,9 @@ local function write(context, r)
     if t.listed > 0 then write_table(screen, t, command, options) end
     any = any or were_read(t)
   end
-  if any and r.mapping_changed then screen:line "the mapping has changed since the run began: these rows are mapped as the plan is today" end
+  if any and r.mapping_changed then
+    screen:line "the mapping has changed since the run began: these rows are mapped as the plan is today"
+  end
   if #r.tables == 0 then return screen:line "no rejected rows" end
   if r.left == 0 then return screen:line(screen:paint("green", "no row is rejected any more")) end
   screen:line(screen:paint("yellow", ("%s rejected; to see why:  %s"):format(rows_are(r.left),
