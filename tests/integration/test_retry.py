@@ -242,8 +242,12 @@ def test_queries_and_narrowed_runs(place):
         event = retry(place, arguments=("--where", "id <= 50"))
         assert counts(event["tables"][0]) == (5, 5, 0, 0, 0)
         assert len(written(target)) == 50 and len(status(place, "--where", "id <= 50")["retries"]) == 1
-        place.hlua("migrate", "--limit", "40", code=0)
-        assert status(place, "--limit", "40")["retries"] == []
+        place.plan(query % '"{k}"')
+        place.hlua("migrate", "--limit", "40", code=5)
+        place.plan(query % 'hlua.S(function(row) return row.k or "none" .. row.id end)')
+        rejects = len(place.rejects("--limit", "40"))
+        event = retry(place, arguments=("--limit", "40"))
+        assert rejects > 0 and counts(event["tables"][0]) == (rejects, rejects, 0, 0, 0)
 
 
 def test_chunks_that_are_not_done(place):

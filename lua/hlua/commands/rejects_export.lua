@@ -16,12 +16,6 @@ local function reason_of(text, path)
   return text:sub(1, #path + 2) == path .. ": " and text:sub(#path + 3) or text
 end
 
-local function exists(path)
-  local handle = io.open(path, "rb")
-  if handle then handle:close() end
-  return handle ~= nil
-end
-
 -- Writes every reject to `handle`; returns how many, or nil and an error.
 local function write_all(context, handle, path, event)
   local count, failed = 0, nil
@@ -39,7 +33,9 @@ end
 
 -- Into a file beside it first, so that nobody finds half of it.
 local function write_file(context, path, event)
-  if exists(path) and not context.options.yes then
+  local kind = context.core.file_kind(path)
+  if kind == "other" then return nil, cannot(path, "it is no file") end -- a device would be replaced by one
+  if kind and not context.options.yes then
     return nil, { kind = "local", exit = 8, text = ("%s is there already"):format(path), hint = "--yes writes over it" }
   end
   local beside = path .. ".part"

@@ -40,7 +40,7 @@ local function retry_text(r)
   local parts = { ("rejected rows read again %s: %s"):format(r.began, closing.sum_text(r)) }
   if r.gone > 0 then parts[#parts + 1] = ("%s gone from the source"):format(format.plural(r.gone, "row")) end
   if r.mapping_changed then parts[#parts + 1] = "the mapping had changed" end
-  if not r.ended then parts[#parts + 1] = "stopped on the way" end
+  if not r.ended then parts[#parts + 1] = "not ended" end
   return table.concat(parts, "; ")
 end
 
