@@ -173,6 +173,7 @@ local function policy_text(t)
   parts[#parts + 1] = existing_text(t)
   if t.keep then parts[#parts + 1] = "of two rows with one key the one with the greater " .. t.keep .. " stays" end
   if #t.owns > 0 then parts[#parts + 1] = "partition keys begin with " .. words.quote_list(t.owns) end
+  if t.on_reject >= 0 then parts[#parts + 1] = "a row that cannot be mapped is shown to on_reject" end
   parts[#parts + 1] = ("the run stops at more than %d rejected rows"):format(t.max_rejects)
   return table.concat(parts, "; ")
 end
@@ -278,6 +279,7 @@ local function table_document(t)
   local document = {
     name = t.name, from = t.from, query = t.query, where = t.where, time_zone = t.time_zone, to = t.target.name, key = t.key,
     settings = settings_text(t.target), time_to_live = t.target.time_to_live, max_rejects = t.max_rejects,
+    on_reject = t.on_reject >= 0 or nil,
     nulls = t.keep_nulls and "keep" or "absent", empty_strings = t.empty_strings_absent and "absent" or nil,
     existing = t.existing, newer = t.newer, keep = t.keep, owns = #t.owns > 0 and t.owns or nil,
     map = t.map >= 0 or nil, items = items_document(t), attributes = attribute_document(t, t), indexes = {},

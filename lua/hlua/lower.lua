@@ -120,6 +120,7 @@ local function lower_table(fields, at, plan, functions)
     keep = fields.keep and fields.keep[1] or nil,
     owns = copy(fields.owns or {}),
     max_rejects = fields.max_rejects or schema.default("table", "max_rejects"),
+    on_reject = fields.on_reject and functions:number(fields.on_reject) or -1,
   }, at)
 end
 

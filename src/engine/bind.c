@@ -162,6 +162,54 @@ const char *bind_difference(const char *was, const char *is, struct arena *a) {
     return text ? text : "";
 }
 
+/* What follows "tables.NAME." in a path; NULL when it is no such path. A name that is no plain word is quoted (lua/hlua/identity.lua). */
+static const char *table_field(const char *line) {
+    static const char prefix[] = "tables.";
+    if (strncmp(line, prefix, sizeof prefix - 1) != 0) return NULL;
+    const char *s = line + sizeof prefix - 1;
+    if (*s == '"') {
+        for (s++; *s && *s != '"' && *s != '\n'; s++) {
+            if (*s == '\\' && s[1]) s++;
+        }
+        if (*s == '"') s++;
+    } else {
+        s += strcspn(s, ". \n");
+    }
+    return *s == '.' ? s + 1 : NULL;
+}
+
+/* Whether a line says what a row becomes: expressions, values, functions, their modules, and which columns they read. */
+static bool is_mapping(const char *line) {
+    static const char *const fields[] = {"attributes.",           "items[",   "map ",       "nulls ",    "empty_strings ",
+                                         "columns_as_attributes", "columns.", "time_zone ", "on_reject "};
+    if (strncmp(line, "modules.", 8) == 0) return true;
+    if (strncmp(line, "tables[", 7) == 0) {
+        const char *s = line + 7 + strspn(line + 7, "0123456789");
+        return strncmp(s, "].source.columns.", 17) == 0;
+    }
+    const char *field = table_field(line);
+    for (size_t i = 0; field && i < sizeof fields / sizeof *fields; i++) {
+        if (strncmp(field, fields[i], strlen(fields[i])) == 0) return true;
+    }
+    return false;
+}
+
+const char *bind_without_mapping(const char *identity, struct arena *a) {
+    char *out = arena_alloc(a, strlen(identity) + 1), *to = out;
+    if (out == NULL) return NULL;
+    for (const char *line = identity; *line;) {
+        const char *end = strchrnul(line, '\n');
+        if (*end) end++;
+        if (!is_mapping(line)) {
+            memcpy(to, line, (size_t)(end - line));
+            to += end - line;
+        }
+        line = end;
+    }
+    *to = '\0';
+    return out;
+}
+
 const char *bind_run_key(const struct run_options *options, struct arena *a) {
     if (options->where == NULL && options->limit <= 0) return "";
     return arena_printf(a, "where=%s;limit=%lld", options->where ? options->where : "", (long long)options->limit);

@@ -16,6 +16,10 @@ const char *bind_identity(const struct job *job, const struct pg_server *server)
 /* What differs between two identities, for people: a few lines "path: was X, is Y". In arena a. */
 const char *bind_difference(const char *was, const char *is, struct arena *a);
 
+/* An identity without the lines that say what a row becomes: what must be the same for rejected rows to be mapped again. In arena a; NULL
+ * when memory is out. */
+const char *bind_without_mapping(const char *identity, struct arena *a);
+
 /* The key under which the ledger keeps a run: "" for the full one. */
 const char *bind_run_key(const struct run_options *options, struct arena *a);
 

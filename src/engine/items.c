@@ -1,68 +1,17 @@
-/* The items of a worker: from the mapper into batches, put aside while their keys are in flight, settled, counted; rejected rows. */
+/* The items of a worker: from the mapper into batches, put aside while their keys are in flight, settled, counted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/worker_parts.h"
 
-/* As much of a rejected row's item is kept as shows what it is: a thousand rejects of half a megabyte must not fill memory and ledger. */
-#define REJECT_ITEM_MAX (16 * 1024)
-
 static struct run_counts *delta_of(struct worker *w, const struct open_chunk *c) {
     return &w->delta[c->work.table - w->job->tables];
 }
 
-/* --- rejects --- */
-
-bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
-                  const char *json, size_t len, struct error *err) {
-    if (c->reject_count == c->reject_room) {
-        int room = c->reject_room ? c->reject_room * 2 : 8;
-        struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
-        if (more == NULL) return error_memory(err, "recording a rejected row");
-        c->rejects = more;
-        c->reject_room = room;
-    }
-    if (len > REJECT_ITEM_MAX) {
-        len = REJECT_ITEM_MAX;
-        while (len && ((unsigned char)json[len] & 0xc0) == 0x80) len--; /* no character is cut in two */
-    }
-    size_t key_len = strlen(key) + 1, reason_len = strlen(reason) + 1, message_len = strlen(message) + 1;
-    char *memory = malloc(key_len + reason_len + message_len + len + 1);
-    if (memory == NULL) return error_memory(err, "recording a rejected row");
-    struct chunk_reject *r = &c->rejects[c->reject_count++];
-    char *d = memory;
-    r->memory = memory;
-    r->texts.key = memcpy(d, key, key_len);
-    r->texts.reason = memcpy(d += key_len, reason, reason_len);
-    r->texts.message = memcpy(d += reason_len, message, message_len);
-    d += message_len;
-    if (len) memcpy(d, json, len);
-    d[len] = '\0';
-    r->texts.item = d;
-    struct job_table *table = c->work.table;
-    c->counts.rows_rejected++;
-    delta_of(w, c)->rows_rejected++;
-    int64_t all = table->live.rows_rejected + delta_of(w, c)->rows_rejected;
-    if (all <= table->plan->max_rejects) return true;
-    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name,
-              (long long)table->plan->max_rejects);
-    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects",
-                      w->job->plan->file);
-}
-
-/* Has fields of its own: another row may be half mapped while an item of this one is refused. */
-static void row_key(const struct worker *w, const struct fetched *f, int row, char *out, size_t size) {
-    struct pg_row view = {.fields = w->key_fields};
-    pg_source_selected(f->chunk->work.table->source, &view.count);
-    pg_rowset_row(f->rows, row, w->key_fields);
-    pg_source_key_text(f->chunk->work.table->source, &view, out, size);
-}
-
 /* --- rows that may become other than one item --- */
 
-/* A free track; its number, or -1 when memory is out. */
-static int take_track(struct worker *w, struct fetched *f, int row) {
+int items_take_track(struct worker *w, struct fetched *f, int row) {
     if (w->track_free < 0) {
         int count = w->track_count ? w->track_count * 2 : 64;
         struct row_track *more = realloc(w->tracks, (size_t)count * sizeof *more);
@@ -191,23 +140,6 @@ void items_prepare(struct worker *w) {
 
 /* --- one row --- */
 
-static bool reject_mapped(struct worker *w, const struct map_reject *why, struct error *err) {
-    struct worker_sink *s = &w->sink;
-    if (s->track >= 0 && w->tracks[s->track].rejected) { /* an item of it was refused already: the row is counted once */
-        if (s->cancelled) batch_cancel_item(s->batch, s->mark);
-        return true;
-    }
-    char key[600];
-    size_t len = s->cancelled ? s->batch->body.len - s->start : 0;
-    if (len && !buffer_append(&s->batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
-    row_key(w, w->current, w->row, key, sizeof key);
-    bool ok = items_reject(w, w->current->chunk, key, why->reason, why->message, len ? s->batch->body.data + s->start : NULL,
-                           len ? len + 1 : 0, err);
-    if (s->cancelled) batch_cancel_item(s->batch, s->mark);
-    if (s->track >= 0) w->tracks[s->track].rejected = true;
-    return ok;
-}
-
 /* A row that became other than one item is counted here when nothing of it is pending; a dry run counts every row here. */
 static void count_row(struct worker *w, enum map_result result) {
     struct open_chunk *c = w->current->chunk;
@@ -228,6 +160,7 @@ static enum map_result map_row(struct worker *w, struct row_mapper *mapper, cons
         s->routed = &s->table->targets[0];
     } else {
         found = route_find(route, row, &s->routed, why);
+        if (found != MAP_ITEM) s->routed = NULL;
     }
     return found == MAP_ITEM ? mapper->map(mapper, row, &s->sink, why) : found;
 }
@@ -237,7 +170,7 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
     struct map_reject why;
     w->sink.err = err;
     w->sink.cancelled = false;
-    w->sink.track = mapper->many && !w->job->dry_run ? take_track(w, w->current, w->row) : -1;
+    w->sink.track = mapper->many && !w->job->dry_run ? items_take_track(w, w->current, w->row) : -1;
     if (mapper->many && !w->job->dry_run && w->sink.track < 0) return error_memory(err, "mapping a row");
     c->counts.rows_read++;
     delta_of(w, c)->rows_read++;
@@ -245,7 +178,7 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
     if (result == MAP_MEMORY) return error_memory(err, "mapping a row");
     if (result == MAP_STOP) return false;
     bool ok = true;
-    if (result == MAP_REJECT) ok = reject_mapped(w, &why, err);
+    if (result == MAP_REJECT) ok = reject_mapped(w, row, &why, &result, err);
     count_row(w, result);
     if (w->sink.track >= 0) release_track(w, w->sink.track);
     return ok;
@@ -277,13 +210,11 @@ bool items_deferred(struct worker *w, struct error *err) {
 }
 
 static void refused(struct worker *w, const struct batch *batch, int i, int row, const char *message) {
-    char key[600];
     size_t len;
     struct error err;
     struct fetched *f = batch->items[i].origin;
     const char *json = batch_item_json(batch, i, &len);
-    row_key(w, f, row, key, sizeof key);
-    if (items_reject(w, f->chunk, key, REJECT_TARGET, message, json, len, &err)) return;
+    if (reject_row(w, f, row, REJECT_TARGET, message, json, len, &err)) return;
     f->chunk->broken = true; /* perhaps it was not recorded */
     coordinator_fail(w->job->coordinator, &err);
 }

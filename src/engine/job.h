@@ -52,10 +52,20 @@ struct job_table {
     _Atomic int chunks_done;
 };
 
+/* Some rejected rows of a chunk that is done, to be read again (retry.c). */
+struct job_retry {
+    const struct ledger_listed *rows; /* of one part; their bounds are all different texts in memory */
+    int count;
+    bool *gone;               /* for each, set by the worker: the source has it no more */
+    bool done;                /* set by the coordinator: it is in the ledger, with these counts */
+    struct run_counts counts; /* rows_read: those that are there */
+};
+
 /* One chunk of work, as the coordinator hands it out. */
 struct job_chunk {
     struct job_table *table;
     const struct ledger_chunk *chunk;
+    struct job_retry *retry; /* NULL: the whole chunk */
 };
 
 struct coordinator;
@@ -68,6 +78,8 @@ struct job {
     int64_t started;  /* hlua.started: microseconds since 1970, when the run began */
     int64_t limit;    /* rows of each table; 0: all */
     bool dry_run;
+    bool retrying; /* rejected rows are read again: max_rejects does not count */
+    int retry;     /* the ledger's number of that */
     int workers;
     struct aws_setting setting;
     struct http_endpoint endpoint;

@@ -34,6 +34,7 @@ struct plan_table {
     const char *newer; /* PLAN_EXISTING_NEWER: hlua.newer "UpdatedAt": an attribute */
     const char *keep;  /* hlua.greatest "UpdatedAt": of two rows with one key, the one with the greater attribute; or NULL */
     int64_t max_rejects;
+    int on_reject; /* number of the function that is asked about a row that cannot be mapped; -1: none */
     struct plan_place place;
 };
 

@@ -65,6 +65,27 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, const st
     return true;
 }
 
+static bool read_retries(struct ledger *l, const struct ledger_run *run, struct run_status *out, struct error *err) {
+    struct ledger_retry *list;
+    int count;
+    if (!ledger_retries(l, run->id, out->summary.arena, &list, &count, err)) return false;
+    out->retries = arena_array(out->summary.arena, (size_t)count + 1, sizeof *out->retries);
+    if (out->retries == NULL) return error_memory(err, "reading the ledger");
+    for (; out->retry_count < count; out->retry_count++) {
+        const struct ledger_retry *r = &list[out->retry_count];
+        out->retries[out->retry_count] = (struct run_retried){.began = r->began,
+                                                              .ended = r->ended,
+                                                              .mapping_changed = r->mapping_changed,
+                                                              .gone = r->rows_gone,
+                                                              .counts = {.rows_read = r->rows_read,
+                                                                         .rows_written = r->rows_written,
+                                                                         .rows_rejected = r->rows_rejected,
+                                                                         .rows_filtered = r->rows_filtered,
+                                                                         .rows_superseded = r->rows_superseded}};
+    }
+    return true;
+}
+
 static bool fill(struct ledger *l, const struct ledger_run *run, const struct plan *plan, struct run_status *out,
                  struct error *err) {
     struct ledger_owner owner;
@@ -76,7 +97,7 @@ static bool fill(struct ledger *l, const struct ledger_run *run, const struct pl
     snprintf(out->owner_host, sizeof out->owner_host, "%s", owner.host);
     snprintf(out->started, sizeof out->started, "%s", run->started ? run->started : "");
     snprintf(out->updated, sizeof out->updated, "%s", run->updated ? run->updated : "");
-    return read_tables(l, run, plan, &out->summary, err);
+    return read_retries(l, run, out, err) && read_tables(l, run, plan, &out->summary, err);
 }
 
 bool run_status_read(const struct plan *plan, const struct run_options *options, struct run_status *out, struct error *err) {

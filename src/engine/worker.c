@@ -83,7 +83,8 @@ static void wind_down(struct worker *w) {
 static bool open_mapper(struct worker *w, int i, struct error *err) {
     struct job *j = w->job;
     const struct function_source *source = &j->plan->functions;
-    if (program_calls_functions(j->tables[i].program) && w->functions == NULL) {
+    bool calls = program_calls_functions(j->tables[i].program);
+    if ((calls || j->tables[i].plan->on_reject >= 0) && w->functions == NULL) {
         w->functions = source->open(source->context, j->started, err);
         if (w->functions == NULL) return false;
         for (int k = 0; k < j->table_count; k++) {
@@ -93,7 +94,7 @@ static bool open_mapper(struct worker *w, int i, struct error *err) {
             if (!w->functions->bind(w->functions, k, columns, t->mapped_columns, &t->schema, err)) return false;
         }
     }
-    w->mappers[i] = program_mapper(j->tables[i].program, w->functions);
+    w->mappers[i] = program_mapper(j->tables[i].program, calls ? w->functions : NULL); /* rows tell no others that they begin */
     if (j->tables[i].to) w->routes[i] = route_new(&j->tables[i]);
     bool ok = w->mappers[i] && (w->routes[i] || j->tables[i].to == NULL);
     return ok || error_memory(err, "starting a worker");

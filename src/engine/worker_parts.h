@@ -20,6 +20,7 @@ struct open_chunk {
     int range_count, range; /* `range`: the one being read */
     bool opened;            /* its cursor is open on the server */
     int fetch_rows;         /* rows a FETCH, from its rows' own size */
+    int64_t range_rows;     /* rows fetched of that range */
     int64_t came;           /* rows fetched, and those that cannot be: what counts against --limit */
     bool ended;             /* all rows were fetched */
     bool broken;            /* rows or items of it were given up: it cannot be done before it is read again */
@@ -134,9 +135,20 @@ bool items_deferred(struct worker *w, struct error *err);
 /* The writer's callback. */
 void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message);
-/* Records a rejected row of a chunk. json may be NULL. */
-bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
-                  const char *json, size_t len, struct error *err);
+/* A free track; its number, or -1 when memory is out. */
+int items_take_track(struct worker *w, struct fetched *f, int row);
+
+/* --- reject.c --- */
+
+/* Records a rejected row of a chunk, and counts it; its texts are copied. The item may be NULL, and needs no end. */
+bool reject_record(struct worker *w, struct open_chunk *c, const struct ledger_reject *r, size_t item_len, struct error *err);
+/* The same for a row of a FETCH, whose key is found out. */
+bool reject_row(struct worker *w, const struct fetched *f, int row, const char *reason, const char *message, const char *json,
+                size_t len, struct error *err);
+/* What becomes of the row of w->current that could not be mapped: the plan's on_reject is asked, if there is one; what it does not mend is
+ * recorded. *result becomes MAP_ITEM when it was mended. False with the failure that ends the run. */
+bool reject_mapped(struct worker *w, const struct pg_row *row, const struct map_reject *why, enum map_result *result,
+                   struct error *err);
 
 /* --- narrow.c --- */
 

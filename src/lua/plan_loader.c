@@ -120,6 +120,7 @@ static void read_table(lua_State *L, struct loader *ld, struct plan_table *table
     table->keep = lowered_text(L, ld, "keep");
     table->target.owns = lowered_texts(L, ld, "owns", &table->target.owns_count);
     table->max_rejects = lowered_integer(L, "max_rejects", 0);
+    table->on_reject = (int)lowered_integer(L, "on_reject", -1);
     lowered_place(L, ld, &table->place);
 }
 

@@ -38,6 +38,7 @@ struct map_reject {
 #define REJECT_OWNS "owns"                     /* its partition key is not one that the plan owns in a shared table */
 #define REJECT_SOURCE "source"                 /* the server could not give the row (SQLSTATE class 22) */
 #define REJECT_TARGET "target"                 /* DynamoDB refused the item */
+#define REJECT_GONE "gone"                     /* read again: the source has the row no more */
 
 enum map_result {
     MAP_ITEM,

@@ -6,6 +6,7 @@
 #define PG_SOURCE_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/error.h"
 #include "pg/connect.h"
 #include "pg/row.h"
@@ -58,6 +59,7 @@ struct pg_range {
     const char *lower; /* JSON array of the key columns' texts, e.g. ["50001"]; NULL: from the beginning */
     const char *upper; /* exclusive; NULL: to the end */
     bool lower_exclusive;
+    bool single; /* no range: the one row whose key is `lower` */
 };
 
 /* Cuts the source into ranges of about `rows` rows or `bytes` bytes (whichever is smaller), in key order: evenly filled
@@ -77,9 +79,10 @@ char *pg_source_sql(const struct pg_source *s, const struct pg_range *r, int64_t
 bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
                       const char **middle, int64_t *rows, struct error *err);
 
-/* The first key of a range as text, as pg_source_key_text gives it; in arena a. *key is NULL when the range is empty. */
+/* The first key of a range as text, as pg_source_key_text gives it, and as pg_source_key_bound does (NULL: it cannot be asked for);
+ * in arena a. *key is NULL when the range is empty. */
 bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
-                         const char **key, struct error *err);
+                         const char **key, const char **bound, struct error *err);
 
 /* The key of one row as text, e.g. LogId=17 or LoanId=3,PaymentNumber=4; into out, cut at size. */
 void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, char *out, size_t size);
@@ -90,5 +93,13 @@ void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, cha
 bool pg_source_distinct(struct pg_connection *c, const struct pg_source *s, const enum pg_grain *grains,
                         bool (*each)(void *context, const struct pg_row *row, struct error *err), void *context,
                         struct error *err);
+
+/* The key of one row as the `lower` of a range, so that the row can be read again: out is emptied, gets it, and is terminated. False when
+ * it cannot be: the source has no key, a value of it has no text that the server would read back as the same (an array, a time beyond
+ * year 9999, bytes that are not UTF-8), or out cannot hold it. */
+bool pg_source_key_bound(const struct pg_source *s, const struct pg_row *row, struct buffer *out);
+
+/* Whether a range's part is still one of the source's. */
+bool pg_source_has_part(const struct pg_source *s, const char *part);
 
 #endif

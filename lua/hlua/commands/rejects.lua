@@ -1,4 +1,5 @@
--- `hlua PLAN rejects`: lists the rows that were not written, and why.
+-- `hlua PLAN rejects`: lists the rows that were not written, and why. What its options ask for instead is in files of their own.
+local closing = require "hlua.report.closing"
 local encode  = require "hlua.encode"
 local failure = require "hlua.report.failure"
 local format  = require "hlua.report.format"
@@ -31,7 +32,7 @@ local function list(screen)
   end
 end
 
-function rejects.run(context)
+local function list_all(context)
   local count, show = 0, list(context.screen)
   local _, err = context.core.rejects(context.plan, context.options, function(reject)
     count = count + 1
@@ -39,7 +40,20 @@ function rejects.run(context)
   end)
   if err then return failure.tell(err, context.emit) end
   context.screen:line(count == 0 and "no rejected rows" or format.plural(count, "rejected row"))
+  if count > 0 then
+    context.screen:line("mended, they are read again by:  " .. closing.next_command(context.command, "rejects --retry", context.options))
+  end
   return 0
+end
+
+function rejects.run(context)
+  local options = context.options
+  if options.retry and options.export then
+    return failure.tell(failure.usage("--retry and --export are two commands", "retry first, then export what is left"), context.emit)
+  end
+  if options.retry then return require "hlua.commands.rejects_retry".run(context) end
+  if options.export then return require "hlua.commands.rejects_export".run(context, event) end
+  return list_all(context)
 end
 
 return rejects
