@@ -14,7 +14,7 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 #define LEDGER_PATH 4096     /* bytes, suffix included (PATH_MAX of Linux) */
-#define LEDGER_STATEMENTS 32 /* more than there are distinct ones in ledger*.c */
+#define LEDGER_STATEMENTS 48 /* more than there are distinct ones in ledger*.c */
 
 struct ledger {
     struct sqlite3 *db;
