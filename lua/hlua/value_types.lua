@@ -1,4 +1,5 @@
--- The checkers of what attributes and keys can be: values, keys of tables and indexes. They join those of hlua.types.
+-- The checkers of what attributes and keys can be: values, keys of tables and indexes; and of a target's name as a template. They
+-- join those of hlua.types.
 local schema  = require "hlua.schema"
 local node    = require "hlua.node"
 local nearest = require "hlua.nearest"

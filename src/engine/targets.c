@@ -92,15 +92,24 @@ static bool claim(struct preparing *p, const struct job_target *t, const char *i
     return p->ledger == NULL || ledger_target_claim(p->ledger, target, id ? id : "", err);
 }
 
+/* Claims a table that was just made, by the id that DynamoDB gave it. */
+static bool claim_made(struct preparing *p, const struct job_target *t, struct error *err) {
+    struct dynamodb_description d;
+    struct arena *scratch = arena_new();
+    if (scratch == NULL) return error_memory(err, "preparing the target");
+    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) && claim(p, t, d.id, err);
+    arena_free(scratch);
+    return ok;
+}
+
 /* Waits for the table that has been longest in the making. */
 static bool finish_oldest(struct preparing *p, struct error *err) {
-    struct dynamodb_description d;
     struct job_target *t = p->making[0];
     p->making_count--;
     memmove(p->making, p->making + 1, (size_t)p->making_count * sizeof p->making[0]);
     if (!dynamodb_table_finish(p->client, &t->schema, &p->notices, err)) return false;
     p->created++;
-    return dynamodb_table_describe(p->client, t->schema.name, &d, p->job->arena, err) && claim(p, t, d.id, err);
+    return claim_made(p, t, err);
 }
 
 /* All of them: those that were begun get their settings though another one failed. The first failure is told. */
@@ -124,25 +133,39 @@ static bool begin(struct preparing *p, struct job_target *t, struct error *err) 
     return true;
 }
 
-static bool prepare_target(struct preparing *p, struct job_target *t, struct error *err) {
-    struct dynamodb_description d;
+/* A table that is there: d says how. */
+static bool adopt(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
     const char *target = whole_name(p, t);
     bool ours = false;
     if (target == NULL) return error_memory(err, "preparing the target");
+    if (!dynamodb_table_wait(p->client, t->schema.name, err)) return false;
+    if (!dynamodb_table_compare(&t->schema, d, &p->notices, err)) return false;
+    if (p->ledger == NULL) return true;
+    if (!check_ours(p->job, t, p->ledger, d->id ? d->id : "", p->fresh, &ours, target, err)) return false;
+    return ours || (refuse_strangers(p->client, t, err) && claim(p, t, d->id, err));
+}
+
+/* A table that is not there. */
+static bool make(struct preparing *p, struct job_target *t, struct error *err) {
+    const char *target = whole_name(p, t);
+    bool ours;
+    if (target == NULL) return error_memory(err, "preparing the target");
+    if (p->ledger && !check_ours(p->job, t, p->ledger, NULL, p->fresh, &ours, target, err)) return false;
+    return begin(p, t, err);
+}
+
+static bool prepare_target(struct preparing *p, struct job_target *t, struct error *err) {
+    struct dynamodb_description d;
     while (in_making(p, t->schema.name)) { /* another table of the plan shares it */
         if (!finish_oldest(p, err)) return false;
     }
     if (!dynamodb_client_wait(p->client, 0, NULL, err)) return false; /* between many tables an interrupt is heard */
-    if (!dynamodb_table_describe(p->client, t->schema.name, &d, p->job->arena, err)) return false;
-    if (!d.exists) {
-        if (p->ledger && !check_ours(p->job, t, p->ledger, NULL, p->fresh, &ours, target, err)) return false;
-        return begin(p, t, err);
-    }
-    if (!dynamodb_table_wait(p->client, t->schema.name, err)) return false;
-    if (!dynamodb_table_compare(&t->schema, &d, &p->notices, err)) return false;
-    if (p->ledger == NULL) return true;
-    if (!check_ours(p->job, t, p->ledger, d.id ? d.id : "", p->fresh, &ours, target, err)) return false;
-    return ours || (refuse_strangers(p->client, t, err) && claim(p, t, d.id, err));
+    struct arena *scratch = arena_new();
+    if (scratch == NULL) return error_memory(err, "preparing the target");
+    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) &&
+              (d.exists ? adopt(p, t, &d, err) : make(p, t, err));
+    arena_free(scratch);
+    return ok;
 }
 
 bool targets_prepare(struct job *job, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
