@@ -50,20 +50,34 @@ static bool refuse_strangers(struct dynamodb_client *client, const struct job_ta
     return error_hint(err, "use another table, or say existing = \"replace\" in the plan to write over items with the same key");
 }
 
+/* The name by which the ledger knows a table. */
+static const char *target_name(const struct job *job, const struct job_table *t, struct error *err) {
+    const char *name = arena_printf(job->arena, "%s %s %s", job->endpoint.url, job->setting.region, t->schema.name);
+    if (name == NULL) error_memory(err, "looking at the target");
+    return name;
+}
+
+/* Whether a run may write into what was described. *ours: the ledger (NULL: none) has written it. */
+static bool may_write(const struct job *job, const struct job_table *t, struct dynamodb_client *client, struct ledger *ledger,
+                      bool fresh, const struct dynamodb_description *d, bool *ours, struct error *err) {
+    const char *name = target_name(job, t, err), *id = d->id ? d->id : "";
+    *ours = false;
+    if (name == NULL) return false;
+    if (ledger && !check_ours(job, t, ledger, d->exists ? id : NULL, fresh, ours, name, err)) return false;
+    return !d->exists || *ours || refuse_strangers(client, t, err);
+}
+
 static bool prepare_table(struct job *job, struct job_table *t, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
                           struct dynamodb_notices *notices, int *created, struct error *err) {
     struct dynamodb_description d;
     if (!dynamodb_table_describe(client, t->schema.name, &d, job->arena, err)) return false;
-    const char *target = arena_printf(job->arena, "%s %s %s", job->endpoint.url, job->setting.region, t->schema.name);
-    if (target == NULL) return error_memory(err, "preparing the target");
+    const char *target = target_name(job, t, err);
+    if (target == NULL) return false;
     bool ours = false;
-    if (d.exists) {
-        if (!dynamodb_table_wait(client, t->schema.name, err)) return false;
-        if (!dynamodb_table_compare(&t->schema, &d, notices, err)) return false;
-        if (ledger && !check_ours(job, t, ledger, d.id ? d.id : "", fresh, &ours, target, err)) return false;
-        if (ledger && !ours && !refuse_strangers(client, t, err)) return false;
-    } else {
-        if (ledger && !check_ours(job, t, ledger, NULL, fresh, &ours, target, err)) return false;
+    if (d.exists && !dynamodb_table_wait(client, t->schema.name, err)) return false;
+    if (d.exists && !dynamodb_table_compare(&t->schema, &d, notices, err)) return false;
+    if (ledger && !may_write(job, t, client, ledger, fresh, &d, &ours, err)) return false;
+    if (!d.exists) {
         if (!dynamodb_table_create(client, &t->schema, notices, err)) return false;
         ++*created;
         if (!dynamodb_table_describe(client, t->schema.name, &d, job->arena, err)) return false;
@@ -78,6 +92,34 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
     *created = 0;
     for (int i = 0; ok && i < job->table_count; i++) {
         ok = prepare_table(job, &job->tables[i], client, ledger, fresh, &notices, created, err);
+    }
+    notify(listener, &notices);
+    return ok;
+}
+
+static bool examine_table(struct job *job, struct job_table *t, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
+                          struct dynamodb_notices *notices, struct target_found *found, struct error *err) {
+    struct dynamodb_description d;
+    if (!dynamodb_table_describe(client, t->schema.name, &d, job->arena, err)) return false;
+    if (d.exists && !dynamodb_table_compare(&t->schema, &d, notices, err)) return false;
+    bool ours;
+    if (!may_write(job, t, client, ledger, fresh, &d, &ours, err)) return false;
+    *found = (struct target_found){.seen = true,
+                                   .exists = d.exists,
+                                   .ours = ours,
+                                   .item_count = d.exists ? d.item_count : 0,
+                                   .status = d.exists ? d.status : NULL,
+                                   .arn = d.exists ? d.arn : NULL};
+    return true;
+}
+
+bool targets_examine(struct job *job, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
+                     const struct run_listener *listener, struct target_found *found, struct error *err) {
+    struct dynamodb_notices notices = {.arena = job->arena};
+    bool ok = true;
+    for (int i = 0; ok && i < job->table_count; i++) {
+        found[i] = (struct target_found){0};
+        ok = examine_table(job, &job->tables[i], client, ledger, fresh, &notices, &found[i], err);
     }
     notify(listener, &notices);
     return ok;

@@ -1,7 +1,7 @@
 /* What a plan's table reads: a relation (partitioned and inherited ones by their leaves) or a query, its columns,
  * its key, and the key ranges it is read in. Sources: PostgreSQL manual, 9.24.5 (row-wise comparison), 13.2, 5.10-5.11.
  *
- * Not for: fetching rows (pg/reader.h). */
+ * Not for: fetching rows (pg/reader.h; a few to look at: pg/sample.h). */
 #ifndef PG_SOURCE_H
 #define PG_SOURCE_H
 
@@ -57,6 +57,7 @@ struct pg_range {
     const char *lower; /* JSON array of the key columns' texts, e.g. ["50001"]; NULL: from the beginning */
     const char *upper; /* exclusive; NULL: to the end */
     bool lower_exclusive;
+    bool upper_inclusive; /* of a single key (pg/sample.h); a chunk's never is */
 };
 
 /* Cuts the source into ranges of about `rows` rows or `bytes` bytes (whichever is smaller), in key order: evenly filled

@@ -8,7 +8,8 @@
  * source_sql.c       the SELECT of a range
  * source_ranges.c    cuts a source into ranges
  * source_sample.c    sizes, and boundaries from a sample
- * source_middle.c    the middle of a range */
+ * source_middle.c    the middle of a range
+ * sample.c           rows for people to look at (pg/sample.h) */
 #ifndef PG_SOURCE_PARTS_H
 #define PG_SOURCE_PARTS_H
 

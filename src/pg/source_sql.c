@@ -83,7 +83,7 @@ static void add_range(struct sql *q, const struct pg_source *s, const struct pg_
     if (r->lower == NULL && r->upper == NULL) sql_add(q, "true");
     if (r->lower) add_bound(q, s, r->lower_exclusive ? ">" : ">=", r->lower);
     if (r->lower && r->upper) sql_add(q, " AND ");
-    if (r->upper) add_bound(q, s, "<", r->upper);
+    if (r->upper) add_bound(q, s, r->upper_inclusive ? "<=" : "<", r->upper);
 }
 
 void source_add_body(struct sql *q, const struct pg_source *s, const struct pg_range *r, bool where) {

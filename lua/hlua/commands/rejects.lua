@@ -1,5 +1,6 @@
--- `hlua PLAN rejects`: lists the rows that were not written, and why.
+-- `hlua PLAN rejects`: lists the rows that were not written, and why. One of them is explained by rejects_explain.lua.
 local encode  = require "hlua.encode"
+local explain = require "hlua.commands.rejects_explain"
 local failure = require "hlua.report.failure"
 local format  = require "hlua.report.format"
 
@@ -32,6 +33,7 @@ local function list(screen)
 end
 
 function rejects.run(context)
+  if context.options.explain then return explain.run(context) end
   local count, show = 0, list(context.screen)
   local _, err = context.core.rejects(context.plan, context.options, function(reject)
     count = count + 1
