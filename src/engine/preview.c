@@ -11,8 +11,8 @@
 #include "pg/field_text.h"
 #include "pg/sample.h"
 
-#define KEY_MAX 600                         /* as rejects have it */
-#define CAPTURE_MAX ((size_t)256 << 20)     /* the items of one row */
+#define KEY_MAX 600                     /* as rejects have it */
+#define CAPTURE_MAX ((size_t)256 << 20) /* the items of one row */
 
 struct preview {
     struct job job;
@@ -350,7 +350,8 @@ bool preview_examine(struct preview *p, const struct run_listener *listener, str
     struct target_found *found = arena_array(j->arena, (size_t)j->table_count, sizeof *found);
     if (found == NULL) return error_memory(err, "looking at the target");
     out->tables = found;
-    bool ok = open_ledger(p, listener, &ledger, &fresh, err) && targets_examine(j, p->client, ledger, fresh, listener, found, err);
+    bool ok =
+        open_ledger(p, listener, &ledger, &fresh, err) && targets_examine(j, p->client, ledger, fresh, listener, found, err);
     ledger_close(ledger);
     return ok;
 }

@@ -21,7 +21,7 @@ const struct pg_server *preview_server(const struct preview *p);
 int preview_table_count(const struct preview *p); /* the plan's */
 
 struct preview_item {
-    int table; /* of the plan, from 0: whose target it goes to */
+    int table;        /* of the plan, from 0: whose target it goes to */
     const char *json; /* DynamoDB JSON */
     size_t len;
     uint32_t size, units; /* bytes by DynamoDB's rule; write units, indexes included */
@@ -72,7 +72,7 @@ void preview_rows_free(struct preview_rows *rows);
 /* Where the items would go, and what stands there. */
 struct preview_target {
     const char *region, *region_from, *endpoint, *endpoint_from, *keys_from; /* NULL until they are settled */
-    const struct target_found *tables; /* as many as the plan has; NULL until then */
+    const struct target_found *tables;                                       /* as many as the plan has; NULL until then */
     int table_count;
 };
 

@@ -19,8 +19,8 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
 struct target_found {
     bool seen; /* false: an earlier table failed */
     bool exists;
-    bool ours; /* this ledger has written it */
-    int64_t item_count; /* as of up to six hours ago */
+    bool ours;                /* this ledger has written it */
+    int64_t item_count;       /* as of up to six hours ago */
     const char *status, *arn; /* may be NULL */
 };
 

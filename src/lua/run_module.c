@@ -363,7 +363,8 @@ static int core_examine(lua_State *L) {
 
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create}, {"migrate", core_migrate}, {"status", core_status}, {"rejects", core_rejects}, {"examine", core_examine}, {NULL, NULL},
+        {"create", core_create},   {"migrate", core_migrate}, {"status", core_status},
+        {"rejects", core_rejects}, {"examine", core_examine}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
     luaL_newmetatable(L, SUMMARY_TYPE);

@@ -8,8 +8,8 @@
 #include "pg/rowset.h"
 #include "pg/source_parts.h"
 
-#define PLACES 10                  /* of the key that a sample comes from */
-#define TRIED_MAX 50               /* ranges that are looked at when many are empty */
+#define PLACES 10    /* of the key that a sample comes from */
+#define TRIED_MAX 50 /* ranges that are looked at when many are empty */
 #define BYTES_WANTED (8.0 * 1024 * 1024)
 #define BYTES_MAX (32 * 1024 * 1024) /* guesses of a row's size may be wrong */
 
@@ -165,12 +165,12 @@ static bool size_parts(struct sampler *k, struct source_size *all) {
     return true;
 }
 
-/* The order in which ranges are looked at: PLACES of them at equal distances, then the others. */
-static int *spread(int count, struct arena *a) {
+/* The order in which ranges are looked at: `places` of them at equal distances, then the others. */
+static int *spread(int count, int places, struct arena *a) {
     int *order = arena_array(a, (size_t)count + 1, sizeof *order);
     bool *seen = arena_array(a, (size_t)count + 1, sizeof *seen);
     if (order == NULL || seen == NULL) return NULL;
-    int places = count < PLACES ? count : PLACES, n = 0;
+    int n = 0;
     for (int i = 0; i < places; i++) {
         int at = places > 1 ? (int)((int64_t)i * (count - 1) / (places - 1)) : 0;
         seen[at] = true;
@@ -198,10 +198,11 @@ bool pg_sample_read(struct pg_connection *c, struct pg_source *s, int wanted, co
     if (!size_parts(&k, &size)) return false;
     int64_t apart = (int64_t)fmax(1, floor(size.rows / PLACES));
     if (!pg_source_ranges(c, s, apart, INT64_MAX, a, &ranges, &count, err)) return false;
-    int *order = spread(count, a);
+    if (wanted > PLACES && wanted > BYTES_WANTED / size.width) wanted = (int)fmax(PLACES, BYTES_WANTED / size.width);
+    int places = wanted < PLACES ? wanted : PLACES;
+    if (places > count) places = count;
+    int *order = spread(count, places, a);
     if (order == NULL) return error_memory(err, "reading a sample");
-    if (wanted > BYTES_WANTED / size.width) wanted = (int)fmax(PLACES, BYTES_WANTED / size.width);
-    int places = count < PLACES ? count : PLACES;
     for (int i = 0; i < count && i < TRIED_MAX && out->count < wanted && out->bytes < BYTES_MAX; i++) {
         if (stop && *stop) return error_set(err, ERROR_INTERRUPTED, "interrupted");
         int64_t each = (wanted + places - 1) / places, left = wanted - out->count;

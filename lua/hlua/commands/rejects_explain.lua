@@ -121,25 +121,27 @@ local function event(context, reject, now)
   }
 end
 
+local function plan_error(hint, text, ...) return { kind = "plan", exit = 1, text = text:format(...), hint = hint } end
+
 -- The error when a rejected row cannot be found again.
 local function gone(reject, found)
   if found.left_out then
-    return { kind = "plan", exit = 1, text = ("row %s of %s is in the source, but where leaves it out"):format(reject.key, reject.table),
-      hint = "a run from the beginning (--restart) does not read it" }
+    return plan_error("a run from the beginning (--restart) does not read it",
+      "row %s of %s is in the source, but where leaves it out", reject.key, reject.table)
   end
   if #reject.key >= KEY_CUT then
-    return { kind = "plan", exit = 1, text = ("the row of %s cannot be found again: its key was cut where it was too long"):format(reject.table),
-      hint = "look for it by the beginning of its key" }
+    return plan_error("look for it by the beginning of its key",
+      "the row of %s cannot be found again: its key is too long to be recorded whole", reject.table)
   end
-  return { kind = "plan", exit = 1, text = ("row %s of %s is not in the source any more"):format(reject.key, reject.table),
-    hint = "it was deleted, or has another key now; a run from the beginning (--restart) forgets the reject" }
+  return plan_error("it was deleted, or has another key now; a run from the beginning (--restart) forgets the reject",
+    "row %s of %s is not in the source any more", reject.key, reject.table)
 end
 
 local function explain_one(context, preview, reject)
   local number = table_number(context.low, reject.table)
   if not number then
-    return failure.tell({ kind = "plan", exit = 1, text = ("the plan has no table %s any more"):format(reject.table),
-      hint = "the reject is of an earlier form of the plan" }, context.emit)
+    return failure.tell(plan_error("the reject is of an earlier form of the plan", "the plan has no table %s any more", reject.table),
+      context.emit)
   end
   local found, err = preview:find(number, reject.key)
   if not found then return failure.tell(err, context.emit) end
