@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "engine/preview.h"
 #include "engine/run.h"
 #include "lua/host.h"
@@ -13,6 +14,7 @@
 #include "lua/modules.h"
 
 #define SUMMARY_TYPE "hlua.core.summary"
+#define CONTROL_ANSWER_MAX (1024 * 1024)
 
 /* --- numbers into tables --- */
 
@@ -361,10 +363,32 @@ static int core_examine(lua_State *L) {
     return 2;
 }
 
+/* control(plan, options, request) -> answer (JSON text) | nil, error */
+static int core_control(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    struct run_options options = check_options(L, 2);
+    const char *request = luaL_checkstring(L, 3);
+    struct buffer answer;
+    struct error err = {0};
+    buffer_init(&answer, CONTROL_ANSWER_MAX);
+    if (run_control(plan, &options, request, &answer, &err)) {
+        lua_pushlstring(L, answer.data, answer.len); /* if this fails for want of memory, the program ends */
+        buffer_free(&answer);
+        return 1;
+    }
+    buffer_free(&answer);
+    return module_fail(L, &err);
+}
+
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create},   {"migrate", core_migrate}, {"status", core_status},
-        {"rejects", core_rejects}, {"examine", core_examine}, {NULL, NULL},
+        {"create", core_create},
+        {"migrate", core_migrate},
+        {"status", core_status},
+        {"rejects", core_rejects},
+        {"control", core_control},
+        {"examine", core_examine},
+        {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
     luaL_newmetatable(L, SUMMARY_TYPE);
