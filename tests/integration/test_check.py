@@ -1,8 +1,10 @@
 """What `check` shows of real rows: compared with what Python works out of the same rows; and that it writes nothing."""
 import json
+import signal
 
 import expect
 from expect import Index, Mapping
+from place import wait_until
 from servers import Endpoint
 
 SIMPLE = """from = "t", to = "Target", partition_key = { PK = "{id}" }, attributes = { hlua.columns {} },"""
@@ -283,3 +285,18 @@ def test_a_plan_that_does_not_fit_the_source(place):
         check(place, code=1).says("idd")
         place.plan(SIMPLE)
         check(place, "--where", "nope = 1", code=1)
+
+
+def test_interrupted(place):
+    """Between two statements: 130, and nothing is left behind."""
+    rows(place)
+    place.plan(SIMPLE + 'columns = { slow = "pg_sleep(0.05)::text || id" },')
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        running = place.start("check")
+        wait_until(lambda: "from PostgreSQL" in running.so_far()[1], "the source's line")
+        running.kill(signal.SIGINT)
+        result = running.end()
+        assert result.code == 130, result
+        result.says("interrupted")
+        assert endpoint.counts()["requests"] == 0
