@@ -160,8 +160,8 @@ describe("rows that differ in a second state", function()
   end
   local function outcome(...) return { result = "item", items = { an_item { ... } } } end
   local function found(again, t, first)
-    return difference.find(t or plan_table(), { a_row(nil, { outcome = first or outcome("PK", '{"S":"a"}', "F", '{"N":"1"}'), again = again }) },
-      { print })
+    first = first or outcome("PK", '{"S":"a"}', "F", '{"N":"1"}')
+    return difference.find(t or plan_table(), { a_row(nil, { outcome = first, again = again }) }, { print })
   end
   it("are none", function() assert.is_nil(difference.find(plan_table(), { a_row() }, {})) end)
   it("are told with the attribute, its place and both values", function()
