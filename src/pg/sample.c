@@ -98,10 +98,10 @@ static bool add_failed(struct sampler *k, const char *key, const struct error *w
 
 /* --- one range --- */
 
-/* One row by its boundary: what it is, or why the server cannot give it. */
-static bool read_point(struct sampler *k, const char *boundary) {
+/* One row of a part by its boundary: what it is, or why the server cannot give it. */
+static bool read_point(struct sampler *k, const char *part, const char *boundary) {
     struct error why;
-    struct pg_range point = {.part = "", .lower = boundary, .upper = boundary, .upper_inclusive = true};
+    struct pg_range point = {.part = part, .lower = boundary, .upper = boundary, .upper_inclusive = true};
     const char *sql = rows_sql(k, &point, 1), *key = NULL;
     if (sql == NULL) return error_memory(k->err, "reading a sample");
     struct pg_rowset *rows = fetch(k->c, sql, &why);
@@ -133,7 +133,7 @@ static bool read_singly(struct sampler *k, const struct pg_range *range, int64_t
     int count = PQntuples(res);
     for (int i = 0; ok && i < count; i++) {
         const char *boundary = source_boundary(k->s, res, i, k->arena);
-        if (boundary) ok = read_point(k, boundary);
+        if (boundary) ok = read_point(k, range->part, boundary);
     }
     PQclear(res);
     return ok;
@@ -306,7 +306,7 @@ bool pg_sample_find(struct pg_connection *c, const struct pg_source *s, const ch
     if (!check_values(c, s, values, &good, err)) return error_context(err, "reading a row of %s", s->name);
     const char *boundary = good ? boundary_of(s, values, a) : NULL, *there = NULL;
     if (boundary == NULL) return no_key(s, key, a, err);
-    if (!read_point(&k, boundary)) return error_context(err, "reading a row of %s", s->name);
+    if (!read_point(&k, "", boundary)) return error_context(err, "reading a row of %s", s->name);
     if (out->count || s->spec->where == NULL) return true;
     struct pg_range point = {.part = "", .lower = boundary, .upper = boundary, .upper_inclusive = true};
     if (!pg_source_first_key(c, s, &point, a, &there, err)) return false;

@@ -271,6 +271,8 @@ def test_nobody_there(place):
         result = check(place, code=4)
         result.says("AccessDenied")
         assert len(result.event("check")["tables"][0]["rows"]) == 3
+    place.environment.pop("AWS_ACCESS_KEY_ID")
+    assert check(place, code=4).event("check")["target"] == {}
     place.environment["HLUA_SOURCE"] = "postgresql://hlua@127.0.0.1:1/none"
     result = check(place, code=3)
     result.says("connecting to PostgreSQL")

@@ -126,9 +126,9 @@ describe("a sample", function()
   it("is counted", function()
     local sum = checked.count { a_row(), a_row(), filtered, reject }
     assert.same({ rows = 4, items = 2, bytes = 20, write_units = 2, rejected = 1, filtered = 1 }, sum)
-    assert.equal("of 4 rows looked at: 2 become 2 items of 10 bytes and 1 write units on average; 1 is filtered; 1 would be rejected",
+    assert.equal("of 4 rows looked at: 2 become 2 items of 10 bytes and 1 write unit on average; 1 is filtered; 1 would be rejected",
       checked.sum_text(sum))
-    assert.equal("of 1 row looked at: 1 becomes 1 item of 10 bytes and 1 write units on average",
+    assert.equal("of 1 row looked at: 1 becomes 1 item of 10 bytes and 1 write unit on average",
       checked.sum_text(checked.count { a_row() }))
     assert.equal("of 1 row looked at: 1 would be rejected", checked.sum_text(checked.count { reject }))
     assert.equal("no rows", checked.sum_text(checked.count {}))

@@ -153,6 +153,25 @@ static void test_class_22(void **state) {
     close_fixture(&f);
 }
 
+/* Leaves without a key share their ctids: the row of the right leaf fails. */
+static void test_class_22_in_a_leaf(void **state) {
+    (void)state;
+    struct fixture f;
+    struct pg_expression bad = {.name = "d", .sql = "1 / d"};
+    run("CREATE TABLE hlua_sample.leaves (id int, d int) PARTITION BY RANGE (id);"
+        "CREATE TABLE hlua_sample.l1 PARTITION OF hlua_sample.leaves FOR VALUES FROM (0) TO (5);"
+        "CREATE TABLE hlua_sample.l2 PARTITION OF hlua_sample.leaves FOR VALUES FROM (5) TO (9);"
+        "INSERT INTO hlua_sample.leaves VALUES (1, 1), (2, 1), (5, 1), (6, 0)");
+    open_fixture(&f, &(struct pg_source_spec){.from = "hlua_sample.leaves", .expressions = &bad, .expression_count = 1});
+    sample(&f, 100);
+    assert_int_equal(f.sample.count, 4);
+    int failed = 0;
+    for (int i = 0; i < 4; i++) failed += f.sample.rows[i].rows == NULL;
+    assert_int_equal(failed, 1);
+    assert_string_equal(f.sample.rows[3].key ? f.sample.rows[3].key : f.sample.rows[2].key, "ctid=(0,2)");
+    close_fixture(&f);
+}
+
 /* One row by its key, in every form that a key's text has. */
 static void test_find(void **state) {
     (void)state;
@@ -249,10 +268,9 @@ int main(void) {
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spread),     cmocka_unit_test(test_small_and_empty),
-        cmocka_unit_test(test_large_rows), cmocka_unit_test(test_class_22),
-        cmocka_unit_test(test_find),       cmocka_unit_test(test_find_elsewhere),
-        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_spread),         cmocka_unit_test(test_small_and_empty),    cmocka_unit_test(test_large_rows),
+        cmocka_unit_test(test_class_22),       cmocka_unit_test(test_class_22_in_a_leaf), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_elsewhere), cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests_name("pg sample", tests, set_up, tear_down);
 }

@@ -39,17 +39,19 @@ end
 
 -- The screen --------------------------------------------------------------------------------------
 
--- "12.5": at most one digit after the point.
-local function average(sum, n) return (("%.1f"):format(sum / n):gsub("%.0$", "")) end
+-- "12.5 bytes": at most one digit after the point.
+local function average(sum, n, unit)
+  local text = ("%.1f"):format(sum / n):gsub("%.0$", "")
+  return ("%s %s%s"):format(text, unit, text == "1" and "" or "s")
+end
 
 function checked.sum_text(sum)
   if sum.rows == 0 then return "no rows" end
   local parts = {}
   local became = sum.rows - sum.rejected - sum.filtered
   if became > 0 then
-    parts[1] = ("%s %s %s of %s bytes and %s write units on average"):format(format.count(became),
-      became == 1 and "becomes" or "become", format.plural(sum.items, "item"), average(sum.bytes, sum.items),
-      average(sum.write_units, sum.items))
+    parts[1] = ("%s %s %s of %s and %s on average"):format(format.count(became), became == 1 and "becomes" or "become",
+      format.plural(sum.items, "item"), average(sum.bytes, sum.items, "byte"), average(sum.write_units, sum.items, "write unit"))
   end
   if sum.filtered > 0 then parts[#parts + 1] = ("%s filtered"):format(format.plural(sum.filtered, "is", "are")) end
   if sum.rejected > 0 then parts[#parts + 1] = format.count(sum.rejected) .. " would be rejected" end
