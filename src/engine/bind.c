@@ -87,6 +87,26 @@ bool bind_tables(struct job *job, struct pg_connection *c, const struct run_opti
     return true;
 }
 
+/* --- functions --- */
+
+static bool bind_all(const struct job *job, struct functions *f, struct error *err) {
+    for (int i = 0; i < job->table_count; i++) {
+        const struct job_table *t = &job->tables[i];
+        int count;
+        const struct pg_column *columns = pg_source_selected(t->source, &count);
+        if (!f->bind(f, i, columns, t->mapped_columns, &t->schema, err)) return false;
+    }
+    return true;
+}
+
+struct functions *bind_functions(const struct job *job, struct error *err) {
+    const struct function_source *source = &job->plan->functions;
+    struct functions *f = source->open(source->context, job->started, err);
+    if (f == NULL || bind_all(job, f, err)) return f;
+    f->free(f);
+    return NULL;
+}
+
 /* --- identity --- */
 
 static bool add_source(struct buffer *b, const struct job_table *t, int number) {

@@ -133,25 +133,28 @@ static bool begin(struct preparing *p, struct job_target *t, struct error *err) 
     return true;
 }
 
+/* Whether a run may write into what was described. *ours: the ledger (NULL: none) has written it. */
+static bool may_write(const struct preparing *p, const struct job_target *t, const struct dynamodb_description *d, bool *ours,
+                      struct error *err) {
+    const char *target = whole_name(p, t), *id = d->id ? d->id : "";
+    *ours = false;
+    if (target == NULL) return error_memory(err, "looking at the target");
+    if (p->ledger && !check_ours(p->job, t, p->ledger, d->exists ? id : NULL, p->fresh, ours, target, err)) return false;
+    return !d->exists || *ours || refuse_strangers(p->client, t, err);
+}
+
 /* A table that is there: d says how. */
 static bool adopt(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
-    const char *target = whole_name(p, t);
-    bool ours = false;
-    if (target == NULL) return error_memory(err, "preparing the target");
+    bool ours;
     if (!dynamodb_table_wait(p->client, t->schema.name, err)) return false;
     if (!dynamodb_table_compare(&t->schema, d, &p->notices, err)) return false;
-    if (p->ledger == NULL) return true;
-    if (!check_ours(p->job, t, p->ledger, d->id ? d->id : "", p->fresh, &ours, target, err)) return false;
-    return ours || (refuse_strangers(p->client, t, err) && claim(p, t, d->id, err));
+    return p->ledger == NULL || (may_write(p, t, d, &ours, err) && (ours || claim(p, t, d->id, err)));
 }
 
 /* A table that is not there. */
-static bool make(struct preparing *p, struct job_target *t, struct error *err) {
-    const char *target = whole_name(p, t);
+static bool make(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
     bool ours;
-    if (target == NULL) return error_memory(err, "preparing the target");
-    if (p->ledger && !check_ours(p->job, t, p->ledger, NULL, p->fresh, &ours, target, err)) return false;
-    return begin(p, t, err);
+    return (p->ledger == NULL || may_write(p, t, d, &ours, err)) && begin(p, t, err);
 }
 
 static bool prepare_target(struct preparing *p, struct job_target *t, struct error *err) {
@@ -163,7 +166,7 @@ static bool prepare_target(struct preparing *p, struct job_target *t, struct err
     struct arena *scratch = arena_new();
     if (scratch == NULL) return error_memory(err, "preparing the target");
     bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) &&
-              (d.exists ? adopt(p, t, &d, err) : make(p, t, err));
+              (d.exists ? adopt(p, t, &d, err) : make(p, t, &d, err));
     arena_free(scratch);
     return ok;
 }
@@ -178,6 +181,36 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
     }
     ok = finish_all(&p, ok, err);
     *created = p.created;
+    notify(listener, &p.notices);
+    return ok;
+}
+
+static bool examine_target(struct preparing *p, struct job_target *t, struct target_found *found, struct error *err) {
+    struct dynamodb_description d;
+    bool ours;
+    if (!dynamodb_table_describe(p->client, t->schema.name, &d, p->job->arena, err)) return false;
+    if (d.exists && !dynamodb_table_compare(&t->schema, &d, &p->notices, err)) return false;
+    if (!may_write(p, t, &d, &ours, err)) return false;
+    found->targets++;
+    if (!d.exists) return true;
+    found->exists++;
+    found->ours = found->ours || ours;
+    found->item_count += d.item_count;
+    found->status = d.status;
+    found->arn = d.arn;
+    return true;
+}
+
+bool targets_examine(struct job *job, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
+                     const struct run_listener *listener, struct target_found *found, struct error *err) {
+    struct preparing p = {.job = job, .client = client, .ledger = ledger, .fresh = fresh, .notices = {.arena = job->arena}};
+    bool ok = true;
+    for (int i = 0; ok && i < job->table_count; i++) {
+        struct job_table *t = &job->tables[i];
+        found[i] = (struct target_found){0};
+        for (int k = 0; ok && k < t->target_count; k++) ok = examine_target(&p, &t->targets[k], &found[i], err);
+        found[i].seen = ok;
+    }
     notify(listener, &p.notices);
     return ok;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "engine/bind.h"
 #include "engine/worker_parts.h"
 
 /* --- the loop --- */
@@ -78,21 +79,13 @@ static void wind_down(struct worker *w) {
     reading_end_chunks(w);
 }
 
-/* The mapper of a table; the plan's functions are opened for the first that calls one, and know every table, since an item may go to
- * another one's target. */
+/* The mapper of a table; the plan's functions are opened for the first that calls one. */
 static bool open_mapper(struct worker *w, int i, struct error *err) {
     struct job *j = w->job;
-    const struct function_source *source = &j->plan->functions;
     bool calls = program_calls_functions(j->tables[i].program);
     if ((calls || j->tables[i].plan->on_reject >= 0) && w->functions == NULL) {
-        w->functions = source->open(source->context, j->started, err);
+        w->functions = bind_functions(j, err);
         if (w->functions == NULL) return false;
-        for (int k = 0; k < j->table_count; k++) {
-            struct job_table *t = &j->tables[k];
-            int count;
-            const struct pg_column *columns = pg_source_selected(t->source, &count);
-            if (!w->functions->bind(w->functions, k, columns, t->mapped_columns, &t->schema, err)) return false;
-        }
     }
     w->mappers[i] = program_mapper(j->tables[i].program, calls ? w->functions : NULL); /* rows tell no others that they begin */
     if (j->tables[i].to) w->routes[i] = route_new(&j->tables[i]);

@@ -1,5 +1,5 @@
-/* The runs in hlua.core: create, migrate, status, rejects, retry. Numbers go from the engine's structs into Lua tables of the same
- * field names; what is shown of them is for lua/hlua/report.
+/* The runs in hlua.core: create, migrate, status, rejects, retry; what a run would find at its target. Numbers go from the engine's
+ * structs into Lua tables of the same field names; what is shown of them is for lua/hlua/report.
  *
  * The engine calls back on this thread. A callback enters Lua protected; when it fails, the run is asked to stop, and the
  * error is raised once the engine has returned: nothing jumps through the engine's frames. */
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "engine/preview.h"
 #include "engine/run.h"
 #include "lua/host.h"
 #include "lua/interrupt.h"
@@ -414,6 +415,47 @@ static int core_rejects(lua_State *L) {
     return 1;
 }
 
+static void push_found(lua_State *L, const struct target_found *found) {
+    lua_createtable(L, 0, 8);
+    set_boolean(L, "seen", found->seen);
+    set_integer(L, "targets", found->targets);
+    set_integer(L, "existing", found->exists);
+    set_boolean(L, "exists", found->targets > 0 && found->exists == found->targets);
+    set_boolean(L, "ours", found->ours);
+    set_integer(L, "item_count", found->item_count);
+    set_text(L, "status", found->status);
+    set_text(L, "arn", found->arn);
+}
+
+/* examine(preview, listener) -> what is known of the target, error or nil: it is there in any case */
+static int core_examine(lua_State *L) {
+    struct preview *p = module_check_preview(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct listening l = listen(L, 2);
+    struct run_listener listener = {.context = &l, .notice = on_notice};
+    struct preview_target target;
+    struct error err = {0};
+    interrupt_engine(true);
+    bool ok = preview_examine(p, &listener, &target, &err);
+    interrupt_engine(false);
+    heard(&l);
+    lua_createtable(L, 0, 6);
+    set_text(L, "region", target.region);
+    set_text(L, "region_from", target.region_from);
+    set_text(L, "endpoint", target.endpoint);
+    set_text(L, "endpoint_from", target.endpoint_from);
+    set_text(L, "keys_from", target.keys_from);
+    lua_createtable(L, target.table_count, 0);
+    for (int i = 0; target.tables && i < target.table_count; i++) {
+        push_found(L, &target.tables[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "tables");
+    if (ok) return 1;
+    module_push_error(L, &err);
+    return 2;
+}
+
 /* control(plan, options, request) -> answer (JSON text) | nil, error */
 static int core_control(lua_State *L) {
     const struct plan *plan = module_check_plan(L, 1);
@@ -433,13 +475,8 @@ static int core_control(lua_State *L) {
 
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create},
-        {"migrate", core_migrate},
-        {"status", core_status},
-        {"rejects", core_rejects},
-        {"retry", core_retry},
-        {"control", core_control},
-        {NULL, NULL},
+        {"create", core_create}, {"migrate", core_migrate}, {"status", core_status},   {"rejects", core_rejects},
+        {"retry", core_retry},   {"control", core_control}, {"examine", core_examine}, {NULL, NULL},
     };
     static const luaL_Reg summary_methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
     static const luaL_Reg retry_methods[] = {{"__gc", retry_close}, {"__close", retry_close}, {NULL, NULL}};

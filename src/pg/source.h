@@ -1,7 +1,7 @@
 /* What a plan's table reads: a relation (partitioned and inherited ones by their leaves) or a query, its columns,
  * its key, and the key ranges it is read in. Sources: PostgreSQL manual, 9.24.5 (row-wise comparison), 13.2, 5.10-5.11.
  *
- * Not for: fetching rows (pg/reader.h). */
+ * Not for: fetching rows (pg/reader.h; a few to look at: pg/sample.h). */
 #ifndef PG_SOURCE_H
 #define PG_SOURCE_H
 
@@ -79,7 +79,7 @@ char *pg_source_sql(const struct pg_source *s, const struct pg_range *r, int64_t
 bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
                       const char **middle, int64_t *rows, struct error *err);
 
-/* The first key of a range as text, as pg_source_key_text gives it, and as pg_source_key_bound does (NULL: it cannot be asked for);
+/* The first key of a range as text, as pg_source_key_text gives it, and as pg_source_key_bound does (NULL: it cannot be asked for; bound itself may be NULL);
  * in arena a. *key is NULL when the range is empty. */
 bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
                          const char **key, const char **bound, struct error *err);

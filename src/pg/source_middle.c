@@ -66,7 +66,8 @@ static const char *bound_of(const struct pg_result *res, int count, struct arena
 bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
                          const char **key, const char **bound, struct error *err) {
     struct sql q;
-    *key = *bound = NULL;
+    *key = NULL;
+    if (bound) *bound = NULL;
     sql_init(&q);
     sql_add(&q, "SELECT ");
     for (int i = 0; i < s->key_count; i++) sql_printf(&q, "%s(%s)::text", i ? ", " : "", s->key[i].sql);
@@ -84,7 +85,7 @@ bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, con
         text = arena_printf(a, "%s%s%s=%s", text, i ? "," : "", s->key[i].shown.name, value ? value : "NULL");
     }
     if (text && pg_rows(res)) *key = text;
-    if (*key && s->key_kind == PG_KEY_COLUMNS) *bound = bound_of(res, s->key_count, a);
+    if (*key && bound && s->key_kind == PG_KEY_COLUMNS) *bound = bound_of(res, s->key_count, a);
     pg_result_free(res);
     return text != NULL || error_memory(err, "narrowing a failure down");
 }

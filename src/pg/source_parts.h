@@ -10,7 +10,8 @@
  * source_ranges.c    cuts a source into ranges
  * source_sample.c    sizes, and boundaries from a sample
  * source_middle.c    the middle of a range
- * source_distinct.c  the distinct values of columns */
+ * source_distinct.c  the distinct values of columns
+ * sample.c           rows for people to look at (pg/sample.h) */
 #ifndef PG_SOURCE_PARTS_H
 #define PG_SOURCE_PARTS_H
 

@@ -1,6 +1,7 @@
 -- `hlua PLAN rejects`: lists the rows that were not written, and why. What its options ask for instead is in files of their own.
 local closing = require "hlua.report.closing"
 local encode  = require "hlua.encode"
+local explain = require "hlua.commands.rejects_explain"
 local failure = require "hlua.report.failure"
 local format  = require "hlua.report.format"
 
@@ -48,9 +49,15 @@ end
 
 function rejects.run(context)
   local options = context.options
-  if options.retry and options.export then
-    return failure.tell(failure.usage("--retry and --export are two commands", "retry first, then export what is left"), context.emit)
+  local asked = {}
+  for _, name in ipairs { "explain", "retry", "export" } do
+    if options[name] then asked[#asked + 1] = "--" .. name end
   end
+  if #asked > 1 then
+    return failure.tell(failure.usage(("%s and %s are two commands"):format(asked[1], asked[2]),
+      asked[1] == "--retry" and "retry first, then export what is left" or "run one after the other"), context.emit)
+  end
+  if options.explain then return explain.run(context) end
   if options.retry then return require "hlua.commands.rejects_retry".run(context) end
   if options.export then return require "hlua.commands.rejects_export".run(context, event) end
   return list_all(context)
