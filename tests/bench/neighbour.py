@@ -1,5 +1,6 @@
 """What others on the source feel of a backfill: the latencies of pgbench (100 transactions a second of its simple-update kind
-on tables of its own, same server) alone, and while templates runs again and again. BENCH_SECONDS says for how long each."""
+on tables of its own, same server) alone, and while templates runs again and again, with and without max_source_load.
+BENCH_SECONDS says for how long each."""
 import dataclasses
 import os
 import statistics
@@ -20,6 +21,7 @@ class Variant:
 
 VARIANTS = [
     Variant("unlimited"),
+    Variant("max_source_load", "tests/bench/plans/sparing.lua"),
 ]
 
 

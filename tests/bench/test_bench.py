@@ -71,6 +71,7 @@ def test_every_case_of_hlua_writes_every_row():
     if by_name["templates"]["client_cpu_ratio_to_copy2"]["median"] <= 0 or not 19000 < by_name["big"]["item_bytes"] < 22000:
         raise AssertionError(f"{by_name['templates']} {by_name['big']}")
     equal(result["rows"], 3000)
+    equal([variant["name"] for variant in result["neighbour"]["variants"]], ["unlimited", "max_source_load"])
     for variant in result["neighbour"]["variants"]:
         if not variant["p99_ms_alone"] > 0 or not variant["p99_ms_during"] > 0:
             raise AssertionError(f"{variant}")
@@ -243,9 +244,9 @@ def same(found, wanted):
         equal(json.loads(one), json.loads(other))
 
 
-def test_plans_in_lua_make_the_items_of_templates():
+def test_other_plans_make_the_items_of_templates():
     wanted = of_hlua(LOGS)
-    for name in ("lua8", "functions", "map"):
+    for name in ("lua8", "functions", "map", "sparing"):
         same(of_hlua(f"tests/bench/plans/{name}.lua"), wanted)
 
 

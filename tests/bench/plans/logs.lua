@@ -2,8 +2,8 @@
 -- each plan here gives the same items as that one (tests/bench/run compares them), so that what is measured is the way.
 local hlua = require "hlua"
 
--- fields: keys = { PK =, SK =, GSI1PK =, ... } (values), and any other fields of hlua.table.
-return function(name, fields)
+-- fields: keys = { PK =, SK =, GSI1PK =, ... } (values), and any other fields of hlua.table; plan: more fields of hlua.plan.
+return function(name, fields, plan)
   local keys, more = fields.keys, {}
   for field, value in pairs(fields) do
     if field ~= "keys" then more[field] = value end
@@ -24,9 +24,7 @@ return function(name, fields)
   more.point_in_time_recovery, more.stream = true, "NEW_AND_OLD_IMAGES"
   more.tags = { Environment = "bench", Application = "LoanApplication", Component = "IntegrationLogs" }
 
-  return hlua.plan {
-    name   = name,
-    source = hlua.postgres { uri = os.getenv "HLUA_SOURCE" },
-    hlua.table(more),
-  }
+  plan = plan or {}
+  plan.name, plan.source, plan[1] = name, hlua.postgres { uri = os.getenv "HLUA_SOURCE" }, hlua.table(more)
+  return hlua.plan(plan)
 end
