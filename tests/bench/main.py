@@ -12,6 +12,7 @@ import sys
 
 import neighbour
 import peers
+import readme
 import results
 import scale
 import source
@@ -79,6 +80,8 @@ def main():
         lines += OTHERS[name].table(section)
         failures += OTHERS[name].failures(section)
     print("\n".join(lines))
+    if not failures:
+        pathlib.Path(result).with_suffix(".md").write_text(readme.text(document))
     say(f"all of it: {result}")
     return 1 if failures else 0
 

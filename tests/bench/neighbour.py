@@ -2,6 +2,7 @@
 on tables of its own, same server) alone, and while templates runs again and again, with and without max_source_load.
 BENCH_SECONDS says for how long each."""
 import dataclasses
+import math
 import os
 import statistics
 import subprocess
@@ -26,9 +27,8 @@ VARIANTS = [
 
 
 def percentile(values, part):
-    """The least value that `part` of them do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
+    """The least value that at least so great a part of them do not exceed."""
+    return sorted(values)[max(math.ceil(len(values) * part) - 1, 0)]
 
 
 def prepare(place):

@@ -87,8 +87,9 @@ def text(section):
     """The lines of the file."""
     costs = section["instructions_per_row"]
     row = "{:<9}" + "{:>11}" * len(costs) + "  {}"
-    lines = ["Instructions a row in user space, by callgrind (make bench-stages; tests/bench/stages.py says how they are counted).",
-             "Two runs of one program differ by a hundredth where there is Lua, by a thousandth elsewhere.", "", row.format("stage", *costs, "").rstrip()]
+    lines = ["Instructions a row in user space, by callgrind: make bench-stages. stages.py says how they are counted.",
+             "Two runs of one program differ by a hundredth where there is Lua, by a thousandth elsewhere.", "",
+             row.format("stage", *costs, "").rstrip()]
     for stage, (what, _) in STAGES.items():
         lines.append(row.format(stage, *(f"{max(round(cost[stage]), 0):,}" for cost in costs.values()), what))
     return lines + [row.format("all", *(f"{round(sum(cost.values())):,}" for cost in costs.values()), "").rstrip()]
