@@ -1,5 +1,5 @@
-"""Whether a row costs the same in a large table as in a small one: templates at 100,000, 1,000,000 and 10,000,000 rows (5 GB
-in PostgreSQL, in a database of its own that grows from size to size). SCALE names other sizes."""
+"""Whether a row costs the same in a large table as in a small one: templates at 100,000, 1,000,000 and 10,000,000 rows (10 GB
+of disk, in a database of its own that grows from size to size). SCALE names other sizes."""
 import dataclasses
 import os
 
