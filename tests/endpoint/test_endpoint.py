@@ -620,6 +620,20 @@ def test_answers_longer_than_a_socket_holds():
             equal((status, headers["x-amz-crc32"]), (200, str(zlib.crc32(text))))
 
 
+def test_sink_counts_items():
+    """By what opens each, in the spacing of any client; texts that look like it are not counted."""
+    odd = item("q", 1, quest=S('{"PutRequest":{"Item":{}}} "DeleteRequest" qqq'), PutRequest=S("q"))
+    batch = put(*(item("a", i) for i in range(20)), odd)
+    batch["RequestItems"][TABLE] += [{"DeleteRequest": {"Key": {"PK": S("a"), "SK": N(i)}}} for i in (30, 31)]
+    tight = json.dumps(batch, separators=(",", ":"), ensure_ascii=False).encode()
+    with Endpoint("--mode", "sink") as e:
+        for body in (batch, tight):
+            equal(e.ok("BatchWriteItem", body), {"UnprocessedItems": {}})
+        e.ok("PutItem", {"TableName": TABLE, "Item": odd})
+        counts = e.counts()["operations"]
+        equal([(counts[name]["items"], counts[name]["applied"]) for name in ("BatchWriteItem", "PutItem")], [(46, 46), (1, 1)])
+
+
 def test_sink_drops_large_bodies():
     body = put(*(item("a", i, x=S("x" * 300000)) for i in range(25)))
     with Endpoint("--mode", "sink") as e:
