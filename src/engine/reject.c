@@ -113,62 +113,65 @@ static bool counted_as_rejected(const struct worker *w) {
     return w->sink.track >= 0 && w->tracks[w->sink.track].rejected;
 }
 
-/* What on_reject makes of the row. MAP_ITEM: the row is mended; MAP_FILTERED: it stays rejected; MAP_REJECT: likewise, and *again says
- * why; MAP_STOP: the run ends, by the sink's failure or because it was asked to (why->stop, *again says for what). */
-static enum map_result mend(struct worker *w, const struct pg_row *row, struct function_reject *why, struct map_reject *again) {
+/* What on_reject makes of the row, if the table has one. MAP_ITEM: the row is mended; MAP_FILTERED: it stays rejected; MAP_REJECT: likewise,
+ * and *again says why; MAP_STOP: the run ends, by the sink's failure or because it was asked to (told->stop, *again says for what). */
+static enum map_result mend(struct worker *w, const struct pg_row *row, struct function_reject *told, struct map_reject *again) {
     struct job_table *table = w->current->chunk->work.table;
-    char key[REJECT_KEY_MAX];
+    if (table->plan->on_reject < 0 || counted_as_rejected(w)) return MAP_FILTERED;
+    if (w->sink.routed == NULL) return MAP_FILTERED; /* a row without a target table has nowhere to be mended to */
     if (w->sink.track < 0 && !w->job->dry_run) { /* it may make several items of the row */
         w->sink.track = items_take_track(w, w->current, w->row);
         if (w->sink.track < 0) return MAP_MEMORY;
     }
-    row_key(w, w->current, w->row, key);
-    why->table = table->plan->name;
-    why->key = key;
     enum map_result result =
-        w->functions->mend(w->functions, (int)(table - w->job->tables), table->plan->on_reject, row, why, &w->sink.sink, again);
+        w->functions->mend(w->functions, (int)(table - w->job->tables), table->plan->on_reject, row, told, &w->sink.sink, again);
     if (!w->sink.cancelled) return result;
     batch_cancel_item(w->sink.batch, w->sink.mark);
     w->sink.cancelled = false;
     return result;
 }
 
-static bool stop_for(const struct worker *w, const char *key, const struct map_reject *why, const char *reason,
-                     struct error *err) {
-    error_set(err, ERROR_REJECTS, "table %s: on_reject stopped the run at row %s: %s", w->current->chunk->work.table->plan->name,
-              key, reason);
-    return error_hint(err, "the row was rejected (%s: %.300s); the same command goes on where it stopped", why->reason,
-                      why->message);
+/* Records the row, unless an item of it was refused by DynamoDB already: it is counted once. */
+static bool reject_told(struct worker *w, const struct function_reject *told, const char *message, struct error *err) {
+    if (counted_as_rejected(w)) return true;
+    if (w->sink.track >= 0) w->tracks[w->sink.track].rejected = true;
+    return reject_row(w, w->current, w->row, told->reason, message, told->item, told->item_len, err);
+}
+
+static bool stop_for(const struct function_reject *told, const char *reason, struct error *err) {
+    error_set(err, ERROR_REJECTS, "table %s: on_reject stopped the run at row %s: %s", told->table, told->key, reason);
+    return error_hint(err, "the row was rejected (%s: %.300s); the same command goes on where it stopped", told->reason,
+                      told->message);
+}
+
+static bool settle(struct worker *w, const struct pg_row *row, struct function_reject *told, enum map_result *result,
+                   struct error *err) {
+    struct map_reject again;
+    char both[2 * sizeof again.message + 16];
+    switch (mend(w, row, told, &again)) {
+    case MAP_ITEM: *result = MAP_ITEM; return true;
+    case MAP_MEMORY: return error_memory(err, "mapping a row");
+    case MAP_STOP: return told->stop && reject_told(w, told, told->message, err) && stop_for(told, again.message, err);
+    case MAP_REJECT: snprintf(both, sizeof both, "%s; on_reject: %s", told->message, again.message); break;
+    case MAP_FILTERED: snprintf(both, sizeof both, "%s", told->message); break;
+    }
+    return reject_told(w, told, both, err);
 }
 
 bool reject_mapped(struct worker *w, const struct pg_row *row, const struct map_reject *why, enum map_result *result,
                    struct error *err) {
     struct buffer item;
-    struct map_reject again = {.reason = NULL};
-    char message[2 * sizeof again.message + 16];
-    bool asks = w->current->chunk->work.table->plan->on_reject >= 0 && !counted_as_rejected(w);
-    asks = asks && w->sink.routed; /* a row without a target table has nowhere to be mended to */
-    struct function_reject told = {.reason = why->reason, .message = why->message};
-    enum map_result mended = MAP_FILTERED;
+    char key[REJECT_KEY_MAX];
     buffer_init(&item, REJECT_ITEM_MAX + 2);
     bool ok = take_item(&w->sink, &item, err);
-    told.item = item.data;
-    told.item_len = item.len;
-    if (ok && asks) mended = mend(w, row, &told, &again);
-    if (mended == MAP_MEMORY) ok = error_memory(err, "mapping a row");
-    if (mended == MAP_STOP && !told.stop) ok = false; /* the sink's failure is in err */
-    if (mended == MAP_ITEM) *result = MAP_ITEM;
-    if (ok && mended != MAP_ITEM &&
-        !counted_as_rejected(w)) { /* an item of it may have been refused meanwhile: it is counted once */
-        snprintf(message, sizeof message, mended == MAP_REJECT ? "%s; on_reject: %s" : "%s", why->message, again.message);
-        ok = reject_row(w, w->current, w->row, why->reason, message, item.data, item.len, err);
-        if (w->sink.track >= 0) w->tracks[w->sink.track].rejected = true;
-    }
-    if (ok && told.stop) {
-        char key[REJECT_KEY_MAX];
-        row_key(w, w->current, w->row, key);
-        ok = stop_for(w, key, why, again.message, err);
-    }
+    row_key(w, w->current, w->row, key);
+    struct function_reject told = {.table = w->current->chunk->work.table->plan->name,
+                                   .key = key,
+                                   .reason = why->reason,
+                                   .message = why->message,
+                                   .item = item.data,
+                                   .item_len = item.len};
+    ok = ok && settle(w, row, &told, result, err);
     buffer_free(&item);
     return ok;
 }

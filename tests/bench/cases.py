@@ -122,6 +122,7 @@ CASES = [
     Plan("wide", "100 columns of mixed types", data="wide", plan=own("wide")),
     Plan("small", "3 columns", data="small", plan=own("small")),
     Plan("big", "items of 20 KB", data="big", plan=own("big")),
+    Plan("conditional", "templates with existing = \"keep\"", plan=own("conditional")),
     Plan("latency", "templates, the sink answers after 10 ms", sink="latency", references=("copy2", "templates")),
     Peer("boto3", "boto3's batch_writer, psycopg's server-side cursors, two processes; a tenth of the rows",
          references=("copy2", "templates"), program="boto3", part=10),
