@@ -194,7 +194,6 @@ static void unlink_waiting(struct writer *w, struct request **link) {
 
 static void settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
     w->settled(w->context, r->target, &r->batch, i, how, message);
-    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, 1, memory_order_relaxed);
 }
 
 static void settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
@@ -204,8 +203,9 @@ static void settle_all(struct writer *w, struct request *r, enum settled how, co
 
 /* --- filling --- */
 
+/* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */
 static bool paused(const struct writer *w) {
-    return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
+    return atomic_load_explicit(&w->job->paused, memory_order_relaxed) && !atomic_load(&w->job->stop);
 }
 
 bool writer_ready(const struct writer *w) {
@@ -234,7 +234,6 @@ static struct request *take_filling(struct writer *w, struct request **filling) 
 static bool send_on(struct writer *w, struct request **filling, struct error *err) {
     if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
     struct request *r = take_filling(w, filling);
-    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     push_ready(w, r);
     return writer_step(w, err);
 }
@@ -264,6 +263,25 @@ bool writer_flush(struct writer *w, struct error *err) {
         if (r && r->batch.count && !send_on(w, &w->filling[i], err)) return false;
     }
     return true;
+}
+
+/* --- on the wire --- */
+
+static void board(struct writer *w, struct line *line, struct request *r) {
+    line->request = r;
+    w->busy++;
+    w->bytes += r->batch.body.len;
+    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
+}
+
+/* Takes a request off its line. */
+static struct request *alight(struct writer *w, struct line *line) {
+    struct request *r = line->request;
+    line->request = NULL;
+    w->busy--;
+    w->bytes -= r->batch.body.len;
+    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    return r;
 }
 
 /* --- answers --- */
@@ -383,11 +401,8 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
 }
 
 static bool answered(struct writer *w, struct line *line, struct error *err) {
-    struct request *r = line->request;
+    struct request *r = alight(w, line);
     const struct http_response *a = http_response(line->http);
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
     if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
         again(w, r, RETRY_TRANSIENT, -1, "an answer whose checksum (x-amz-crc32) is wrong");
         return true;
@@ -396,10 +411,7 @@ static bool answered(struct writer *w, struct line *line, struct error *err) {
 }
 
 static bool failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
-    struct request *r = line->request;
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
+    struct request *r = alight(w, line);
     if (why->retryable) {
         again(w, r, RETRY_TRANSIENT, -1, why->text);
         return true;
@@ -432,9 +444,7 @@ static bool start(struct writer *w, struct line *line, struct error *err) {
         settle_all(w, r, SETTLED_DROPPED, ""); /* not the line's: it may still hold an older request's answer */
         return false;
     }
-    line->request = r;
-    w->busy++;
-    w->bytes += r->batch.body.len;
+    board(w, line, r);
     http_send(line->http, line->head.data, line->head.len, r->batch.body.data, r->batch.body.len);
     line->woken = false;
     line->due = 0; /* what http_send did at once, or failed to do, its deadline tells at the next poll */
@@ -519,7 +529,8 @@ int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
     for (const struct request *r = w->waiting; r; r = r->next) {
         if (r->due < *until) *until = r->due;
     }
-    if (w->ready && w->line_count < WRITER_CONNECTIONS_MAX && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
+    bool stuck = w->ready && !paused(w) && w->line_count < WRITER_CONNECTIONS_MAX;
+    if (stuck && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
     return n;
 }
 
@@ -551,8 +562,6 @@ void writer_drop(struct writer *w) {
     }
     for (int i = 0; i < w->job->target_count; i++) {
         if (w->filling[i] == NULL) continue;
-        struct request *r = take_filling(w, &w->filling[i]);
-        atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
-        settle_all(w, r, SETTLED_DROPPED, "");
+        settle_all(w, take_filling(w, &w->filling[i]), SETTLED_DROPPED, "");
     }
 }
