@@ -127,8 +127,10 @@ static enum outcome run_text(struct machine *m, const struct op *op, struct pg_f
     if (room > TEXT_MAX) return too_large(m, op);
     if (!scratch_room(m, room)) return NO_MEMORY;
     const char *why = "";
-    if (!format_run(&op->format, field, m->scratch.data, &len, &why))
-        return machine_refuse(m, op, REJECT_VALUE, "the value", why);
+    if (!format_run(&op->format, field, m->scratch.data, &len, &why)) {
+        const char *reason = op->type == DYNAMODB_N ? REJECT_NUMBER : REJECT_VALUE; /* NaN, infinity, hundreds of digits */
+        return machine_refuse(m, op, reason, "the value", why);
+    }
     m->scratch.data[len] = '\0';
     return put_typed(m, op, m->scratch.data, len, size);
 }
@@ -149,8 +151,7 @@ static enum outcome run_json(struct machine *m, const struct op *op, struct pg_f
     }
     if (op->invalid == JSON_INVALID_ABSENT) return ABSENT;
     if (op->invalid == JSON_INVALID_REJECT) return machine_refuse(m, op, REJECT_JSON, "the JSON cannot be stored:", why);
-    if (text.len > DYNAMODB_ITEM_MAX) return too_large(m, op);
-    return put_string(m, op, text.data, (size_t)text.len, size);
+    return put_as(m, op, DYNAMODB_S, text.data, (size_t)text.len, size);
 }
 
 static enum outcome run_epoch(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {
