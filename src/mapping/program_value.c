@@ -112,7 +112,12 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     enum dynamodb_type natural = natural_type(column->type);
     op->type = v->type == DYNAMODB_ANY ? natural : v->type;
     op->kind = OP_TEXT;
-    if (op->type == DYNAMODB_BOOL) op->kind = OP_BOOL;
+    if (op->type == DYNAMODB_BOOL) {
+        op->kind = OP_BOOL;
+        if (column->type != PG_BOOL) {
+            return does_not_suit(c, v, column, "BOOL", "boolean columns can; make one by SQL: columns = { Name = '\"Name\" > 0' }");
+        }
+    }
     if (op->type == DYNAMODB_M) op->kind = OP_JSON;
     if (op->type == DYNAMODB_N && natural != DYNAMODB_N && column->type != PG_TEXT && column->type != PG_SERVER_TEXT) {
         return does_not_suit(c, v, column, "N", "numbers and texts can be N; for a time see hlua.epoch");

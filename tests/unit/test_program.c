@@ -170,6 +170,7 @@ static void values_that_do_not_suit(void **state) {
          "hlua.epoch"},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_N, .text = "Success", .len = 7}, "cannot be N", ""},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_B, .text = "Id", .len = 2}, "cannot be B", "bytea"},
+        {{.kind = VALUE_COLUMN, .type = DYNAMODB_BOOL, .text = "Id", .len = 2}, "cannot be BOOL", "boolean columns"},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_S, .text = "Raw", .len = 3}, "cannot be S", ""},
         {{.kind = VALUE_JSON, .text = "Id", .len = 2}, "cannot be read as JSON", ""},
         {{.kind = VALUE_EPOCH, .text = "Body", .len = 4}, "cannot be epoch seconds", "::timestamp"},
