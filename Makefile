@@ -53,7 +53,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all install uninstall clean help opts unit lua-test lint bench fuzz test endpoint unit-programs pg-test fuzz-programs fuzz-replay FORCE
+.PHONY: all install uninstall clean help opts unit lua-test lint bench fuzz test endpoint unit-programs pg-test fuzz-programs fuzz-replay campaign FORCE
 
 all: $(BUILD)/hlua
 
@@ -120,6 +120,11 @@ lint:
 test:
 	$(Q)scripts/test
 
+# Random plans over random tables against Python's own mapping: make campaign SEEDS=1-50
+SEEDS = 1-50
+campaign: all endpoint
+	$(Q)SEEDS=$(SEEDS) tests/integration/run campaign
+
 bench: all endpoint
 	$(Q)scripts/bench
 
@@ -175,6 +180,7 @@ help:
 	  'make unit | pg-test | lua-test    parts of the tests; scripts/test runs them all' \
 	  'make lint | fuzz-replay           likewise' \
 	  'make test                         scripts/test' \
+	  'make campaign                     random plans over random tables; SEEDS=1-50' \
 	  'make bench                        measures; ROWS=1000000 RUNS=3' \
 	  'make fuzz                         each parser for FUZZ_SECONDS (60)' \
 	  'make endpoint                     the DynamoDB-shaped server of the tests' \

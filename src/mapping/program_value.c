@@ -115,7 +115,8 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     if (op->type == DYNAMODB_BOOL) {
         op->kind = OP_BOOL;
         if (column->type != PG_BOOL) {
-            return does_not_suit(c, v, column, "BOOL", "boolean columns can; make one by SQL: columns = { Name = '\"Name\" > 0' }");
+            return does_not_suit(c, v, column, "BOOL",
+                                 "boolean columns can; make one by SQL: columns = { Name = '\"Name\" > 0' }");
         }
     }
     if (op->type == DYNAMODB_M) op->kind = OP_JSON;

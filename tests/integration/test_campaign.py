@@ -15,9 +15,11 @@ FIRST, _, LAST = (os.environ.get("SEEDS") or "1-5").partition("-")
 ROWS = 40 if SANITIZER else 150
 
 
-def prepare(place, seed, simple=False):
-    """(the plan, what must become of it)."""
+def prepare(place, seed, name=str, simple=False):
+    """(the plan, what must become of it). `name` makes names of targets."""
     plan = random_plan(random.Random(seed), ROWS, simple)
+    for target in plan.targets():
+        target.name = name(target.name)
     place.sql(columns.CREATE_TYPES)
     for source in plan.sources():
         source.create(place)
@@ -50,7 +52,7 @@ def killed(place, target, endpoint, plan, wanted):
 
 def run_seed(place, seed):
     plan, wanted = prepare(place, seed)
-    place.plan(*(t.lua() for t in plan.tables), name=f"seed-{seed}")
+    place.plan(*(t.lua() for t in plan.tables), name=f"seed-{seed}", more=plan.more)
     try:
         for jobs in "1", "4":
             with Endpoint() as endpoint:
@@ -61,6 +63,13 @@ def run_seed(place, seed):
     except AssertionError as problem:
         text = (place.folder / "plan.lua").read_text()
         raise AssertionError(f"SEEDS={seed} repeats this:\n{text}\nSEEDS={seed}: {problem}") from None
+
+
+def test_on_dynoxide(place):
+    """Another implementation of DynamoDB takes what the store takes."""
+    plan, wanted = prepare(place, int(FIRST), place.unique, simple=True)
+    place.plan(*(t.lua() for t in plan.tables), more=plan.more)
+    finish(place, place.target(place.stage.engine("dynoxide")), plan, wanted, "plan.db", "2")
 
 
 for _seed in range(int(FIRST), int(LAST or FIRST) + 1):

@@ -74,24 +74,25 @@ def compiled(item, table, row):
         except Faults as faults:
             reasons.update(faults.reasons)
             broken.add(name)
-            return True  # there, as far as anyone can tell
+            return
         if value is not None:
             made[name] = value
-        return value is not None
 
     terms = dict(item.explicit())
     if item.columns:
         for name, column in item.columns.taken(table.source).items():
             terms.setdefault(name, ColumnOf(column))
+    for index in target.indexes:
+        terms.update({n: t for n, t in index.own.items() if not isinstance(t, str)})
+    leaders = {}  # the sort keys that an index declares, which are left out together with the partition key beside them
+    for index in target.indexes:
+        leaders.update({n: index.own.keys() & terms.keys() & set(index.partition) for n in index.sort if n in index.own})
     for name, term in terms.items():
-        put(name, term)
-    for index in target.indexes if table.plain else []:
-        sort = [n for n in index.sort if n in index.own]
-        leaders = [n for n in index.partition if n in index.own]
-        there = [put(n, index.own[n]) for n in leaders]
-        if all(there):
-            for n in sort:
-                put(n, index.own[n])
+        if name not in leaders:
+            put(name, term)
+    for name in leaders.keys() & terms.keys():
+        if all(n in made or n in broken for n in leaders[name]):
+            put(name, terms[name])
     try:
         checked(made, target, broken=broken)
     except Faults as faults:

@@ -313,7 +313,7 @@ def map_table(dice, s, name, target, others):
 @dataclass
 class Plan:
     tables: list
-    more: str
+    more: str  # fields of hlua.plan
 
     def sources(self):
         return list({id(t.source): t.source for t in self.tables}.values())
@@ -340,9 +340,18 @@ def random_plan(dice, rows, simple=False):
         else:
             tables.append(map_table(dice, s, name, shared, [t for t in tables if not t.plain]))
     for t in tables:
-        t.settings += dice.sample(["max_rejects = 100000", 'stream = "KEYS_ONLY"'], 1) if t.target is not shared else ["max_rejects = 100000"]
-        if "max_rejects = 100000" not in t.settings:
-            t.settings.append("max_rejects = 100000")
-    return Plan(tables, "")
+        t.settings.append("max_rejects = 100000")
+    return Plan(tables, plan_fields(dice, sources))
 
 
+def plan_fields(dice, sources):
+    """Fields of hlua.plan itself."""
+    fields = []
+    if dice.random() < 0.2:
+        zone = dice.choice(["Europe/Madrid", "America/St_Johns"])
+        fields.append(f"time_zone = {quoted(zone)},")
+        for s in sources:
+            s.zone = s.zone or zone
+    if dice.random() < 0.2:
+        fields.append("mapping_timeout = 30, mapping_memory = 256 << 20,")
+    return " ".join(fields)
