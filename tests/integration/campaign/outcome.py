@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import expect
 from campaign.functions import Expression
 from campaign.lua import named, quoted
-from campaign.terms import Failed, Faults, Rules, gather, holds
+from campaign.terms import Column, Failed, Faults, Rules, gather, holds
 
 
 @dataclass
@@ -29,6 +29,7 @@ def outcomes(plan, place):
 
 
 def of_table(table, rows):
+    """What the table makes of (row, what a report calls it, whether the server fails on it)."""
     out = Outcome()
     for row, key, fails in rows:
         out.read += 1
@@ -81,7 +82,7 @@ def compiled(item, table, row):
     terms = dict(item.explicit())
     if item.columns:
         for name, column in item.columns.taken(table.source).items():
-            terms.setdefault(name, ColumnOf(column))
+            terms.setdefault(name, Column(column, table.source.columns[column].natural))
     for index in target.indexes:
         terms.update({n: t for n, t in index.own.items() if not isinstance(t, str)})
     leaders = {}  # the sort keys that an index declares, which are left out together with the partition key beside them
@@ -100,15 +101,6 @@ def compiled(item, table, row):
     if reasons:
         raise Faults(reasons)
     return made
-
-
-@dataclass
-class ColumnOf:
-    name: str
-
-    def value(self, row, rules):
-        from campaign.terms import Column
-        return Column(self.name, "").value(row, rules)
 
 
 def checked(item, target, kinds=False, broken=()):

@@ -112,18 +112,18 @@ class Table:
     mapped: list = field(default_factory=list)  # outcome.MappedItem of `map`
     settings: list = field(default_factory=list)
     ttl: str | None = None
+    listed: bool = False  # whether its items are said by `items`
 
     @property
     def plain(self):
         return not self.mapped and not self.listed
-    listed: bool = False  # by `items`
 
     def lua(self):
+        """The inside of its hlua.table."""
         t = [f"name = {quoted(self.name)}", *self.source.lua, f"to = {quoted(self.target.name)}", *self.settings]
-        names = list(self.target.keys)
-        for field_name, key in zip(("partition_key", "sort_key"), names):
-            value = said(self.items[0].keys[key]) if self.plain else said(self.target.keys[key])
-            t.append(f"{field_name} = {{ {named([(key, value)])} }}")
+        keys = self.items[0].keys if self.plain else self.target.keys
+        for field_name, key in zip(("partition_key", "sort_key"), keys):
+            t.append(f"{field_name} = {{ {named([(key, said(keys[key]))])} }}")
         for place, local in (("global_secondary_indexes", False), ("local_secondary_indexes", True)):
             found = [i.lua() for i in self.target.indexes if i.local == local]
             if found:

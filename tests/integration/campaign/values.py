@@ -14,7 +14,7 @@ FORMATS = {
 }
 
 
-def part(dice, s, name, bare=0.6):
+def part(dice, s, name, bare=0.75):
     """{column} or {column:format}."""
     family = s.columns[name].family
     if family != "bytea" and dice.random() < bare:
@@ -22,7 +22,7 @@ def part(dice, s, name, bare=0.6):
     return "{" + name + ":" + dice.choice(FORMATS[family]) + "}"
 
 
-def template(dice, s, names=None, bare=0.6):
+def template(dice, s, names=None, bare=0.75):
     names = s.in_templates(names or list(s.columns))
     if not names:
         return Constant("S", "none nameable")
@@ -85,7 +85,9 @@ def random_value(dice, s, level=0):
         return inner if isinstance(inner, When) else When(dice.choice(s.of("bool") or list(s.columns)), inner)
     documents = s.of("json", "text", "tree")
     if how < 0.52 and documents:
-        return Json(dice.choice(documents), dice.choice([None, "reject", "string", "string", "absent"]))
+        name = dice.choice(documents)
+        strict = s.columns[name].family != "text" or dice.random() < 0.1  # most texts are no JSON
+        return Json(name, dice.choice([None, "reject", "string", "absent"] if strict else ["string", "absent"]))
     moments = s.of("date", "timestamp", "timestamptz")
     if how < 0.6 and moments:
         return Epoch(dice.choice(moments), dice.choice([0, 365, -30]), dice.choice([0, 12]), dice.random() < 0.3)
