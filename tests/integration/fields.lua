@@ -73,3 +73,4 @@ for _, kind in ipairs(schema.names) do
   tell(kind)
   tell_fields(kind, schema.constructors[kind].fields or schema.constructors[kind].arguments)
 end
+os.exit(0) -- it is no plan itself

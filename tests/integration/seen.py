@@ -1,5 +1,6 @@
 """What a whole run of the integration tests has seen: the plans that really ran, and the reasons of rejects. test_coverage.py
 asks it whether something of the language was never tried."""
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -27,5 +28,8 @@ class Seen:
                 files.append(pathlib.Path(folder) / f"{i}.lua")
                 files[-1].write_text(text)
             script = pathlib.Path(__file__).parent / "fields.lua"
-            told = subprocess.run([program, script, *files], capture_output=True, text=True, check=True, timeout=600)
+            told = subprocess.run([program, script, *files], capture_output=True, text=True, timeout=600,
+                                  env={**os.environ, "HLUA_SOURCE": "a source"})
+        if told.returncode:
+            raise RuntimeError(told.stderr)
         return [line.split(" ", 1)[1] for line in told.stdout.splitlines() if line.startswith("unused ")]

@@ -70,3 +70,13 @@ def test_a_default_that_is_said_changes_nothing(place):
     assert set(create) == {"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"}, create
     (_, create), = sent(place, TABLE + 'to = "Made", table_class = "STANDARD"', more="allow_http = true,")
     assert create["TableClass"] == "STANDARD"
+
+
+def test_the_target_that_the_plan_says(place):
+    """Its region and endpoint, whatever the environment says."""
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, v text, at timestamp); INSERT INTO t VALUES (1, 'v', now())")
+    with Endpoint(log=place.folder / "log") as endpoint:
+        place.target("http://127.0.0.1:9")
+        place.plan(TABLE + 'to = "Made"', more=f'target = hlua.dynamodb {{ region = "ap-south-2", endpoint = "{endpoint.url}" }},')
+        assert place.hlua("migrate").counts() == (1, 1, 0, 0, 0)
+        assert all("/ap-south-2/dynamodb/" in r["authorization"] for r in endpoint.logged())

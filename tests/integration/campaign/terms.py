@@ -157,7 +157,7 @@ class Typed(Term):
 
     def value(self, row, rules, top=True):
         f = row[self.column.name]
-        if f.null or self.kind == "BOOL":
+        if f.null or self.kind == "BOOL" or self.kind == "N" and f.type in expect.NUMBERS:
             return self.column.value(row, rules, top)
         if self.kind == "B" and f.type == "bytea":
             return typed("B", bytes.fromhex(f.text[2:]), rules)
