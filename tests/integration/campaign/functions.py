@@ -201,4 +201,4 @@ def random_expression(dice, s, kind=None):
 
 def random_function(dice, s, typed=None):
     e = random_expression(dice, s, "S" if typed == "B" else typed)
-    return e and Function(e, dice.random() < 0.4, typed)
+    return e and Function(e, dice.random() < 0.4 or len({*e.columns}) < len(e.columns), typed)  # hlua.fn names a column once
