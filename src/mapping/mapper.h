@@ -32,9 +32,13 @@ struct map_reject {
 #define REJECT_JSON "json"               /* not JSON, or not JSON that DynamoDB can hold */
 #define REJECT_TEXT "text"               /* not UTF-8 */
 #define REJECT_FUNCTION "function"       /* a function of the plan failed, ran too long, or returned what no item can be */
-#define REJECT_ITEM_SIZE "item-size"     /* over 409,600 bytes */
-#define REJECT_SOURCE "source"           /* the server could not give the row (SQLSTATE class 22) */
-#define REJECT_TARGET "target"           /* DynamoDB refused the item */
+#define REJECT_TABLE_MISSING "table-missing"   /* the name of its table comes from a NULL */
+#define REJECT_TABLE_UNLISTED "table-unlisted" /* its table was not among the source's when the run began */
+#define REJECT_ITEM_SIZE "item-size"           /* over 409,600 bytes */
+#define REJECT_OWNS "owns"                     /* its partition key is not one that the plan owns in a shared table */
+#define REJECT_SOURCE "source"                 /* the server could not give the row (SQLSTATE class 22) */
+#define REJECT_TARGET "target"                 /* DynamoDB refused the item */
+#define REJECT_GONE "gone"                     /* read again: the source has the row no more */
 
 enum map_result {
     MAP_ITEM,
