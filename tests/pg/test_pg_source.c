@@ -67,6 +67,7 @@ static void close_fixture(struct fixture *f) {
 /* Polls until something comes. */
 static enum pg_reader_state next(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err) {
     enum pg_reader_state state;
+    assert_true(pg_reader_send(r, err));
     while ((state = pg_reader_step(r, cursor, out, end, err)) == PG_READER_WAIT) {
         struct pollfd p = {.fd = pg_reader_fd(r), .events = POLLIN};
         if (pg_reader_wants_write(r)) p.events |= POLLOUT;
@@ -610,7 +611,9 @@ static void test_reader_failure(void **state) {
     struct pg_rowset *rows;
     assert_true(pg_reader_open(f.reader, 0, "SELECT id FROM hlua_test.even", 10, &err));
     assert_false(pg_reader_idle(f.reader));
-    assert_false(pg_reader_fetch(f.reader, 0, 10, &err)); /* one at a time */
+    assert_true(pg_reader_send(f.reader, &err));
+    assert_false(pg_reader_takes(f.reader));
+    assert_false(pg_reader_fetch(f.reader, 0, 10, &err)); /* a statement is under way */
     assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
     assert_true(pg_reader_idle(f.reader));
     assert_false(end);
@@ -626,9 +629,42 @@ static void test_reader_failure(void **state) {
     assert_false(pg_reader_open(f.reader, 2, "SELECT 1", 10, &err));
     assert_true(pg_reader_restart(f.reader, &err));
     assert_true(pg_reader_open(f.reader, 0, "SELECT 1", 10, &err));
+    assert_true(pg_reader_send(f.reader, &err));
     pg_reader_drain(f.reader);
     assert_true(pg_reader_idle(f.reader));
     assert_true(pg_reader_restart(f.reader, &err));
+    close_fixture(&f);
+}
+
+/* Several FETCHes in one statement come in their order; what is asked of a cursor beyond its end brings nothing. */
+static void test_several_asked(void **state) {
+    (void)state;
+    static const struct {
+        int cursor, count;
+        bool end;
+    } expected[] = {{0, 4, false}, {1, 2, true}, {0, 4, false}, {0, 2, true}};
+    struct error err = {0};
+    struct fixture f;
+    open_fixture(&f, &(struct pg_source_spec){.from = "hlua_test.even"}, 50000);
+    assert_true(pg_reader_open(f.reader, 0, "SELECT generate_series(1, 10)", 4, &err));
+    assert_true(pg_reader_open(f.reader, 1, "SELECT generate_series(1, 2)", 4, &err));
+    for (int i = 2; i < PG_READER_ASKED_MAX; i++) assert_true(pg_reader_fetch(f.reader, 0, 4, &err));
+    assert_false(pg_reader_takes(f.reader));
+    assert_false(pg_reader_fetch(f.reader, 0, 4, &err)); /* it is full */
+    int cursor;
+    bool end;
+    struct pg_rowset *rows;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
+        assert_int_equal(cursor, expected[i].cursor);
+        assert_int_equal(pg_rowset_count(rows), expected[i].count);
+        assert_int_equal(end, expected[i].end);
+        pg_rowset_free(rows);
+    }
+    while (!pg_reader_idle(f.reader)) assert_int_equal(pg_reader_step(f.reader, &cursor, &rows, &end, &err), PG_READER_WAIT);
+    assert_true(pg_reader_open(f.reader, 1, "SELECT 1", 4, &err)); /* closed on the server as well */
+    assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
+    pg_rowset_free(rows);
     close_fixture(&f);
 }
 
@@ -694,6 +730,7 @@ int main(void) {
         cmocka_unit_test(test_keyless),         cmocka_unit_test(test_queries),   cmocka_unit_test(test_where),
         cmocka_unit_test(test_mistakes),        cmocka_unit_test(test_passwords), cmocka_unit_test(test_types),
         cmocka_unit_test(test_expressions),     cmocka_unit_test(test_class_22),  cmocka_unit_test(test_reader_failure),
+        cmocka_unit_test(test_several_asked),
         cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only), cmocka_unit_test(test_time_zone),
     };
     return cmocka_run_group_tests_name("pg source", tests, set_up, tear_down);
