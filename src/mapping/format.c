@@ -363,6 +363,19 @@ static void change_case(char *text, size_t n, char from, char to) {
     }
 }
 
+bool format_plain_text(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\') return false;
+    }
+    return true;
+}
+
+bool format_plain(const struct format *f) {
+    if (f->kind == FORMAT_HEX || f->kind == FORMAT_SHARD) return true;
+    if (f->kind == FORMAT_TIME) return format_plain_text(f->text, f->len);
+    return is_time(f->type) || is_number(f->type) || f->type == PG_BOOL || f->type == PG_UUID;
+}
+
 size_t format_room(const struct format *f, int32_t len) {
     if (f->kind == FORMAT_TIME) return f->len * 12;
     return (size_t)len * (f->kind == FORMAT_HEX ? 2 : 1);

@@ -190,6 +190,14 @@ struct template *template_compile(struct arena *a, const char *source, size_t le
     }
 }
 
+bool template_plain(const struct template *t) {
+    for (int i = 0; i < t->count; i++) {
+        const struct step *step = &t->steps[i];
+        if (step->column < 0 ? !format_plain_text(step->text, step->len) : !format_plain(&step->format)) return false;
+    }
+    return true;
+}
+
 /* --- running --- */
 
 size_t template_room(const struct template *t, const struct pg_row *row) {
