@@ -62,6 +62,7 @@ struct job {
     struct coordinator *coordinator;
 
     _Atomic bool stop;            /* wind down: no more reading, finish what is in flight */
+    _Atomic int chunks_left;      /* that no worker has been given */
     _Atomic int64_t clock_offset; /* seconds to add to our clock for signatures */
     _Atomic int waiting;          /* requests that wait to be sent again */
     _Atomic int throttled;        /* those of them that were throttled */

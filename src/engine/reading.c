@@ -46,7 +46,9 @@ static bool open_chunk(struct worker *w, const struct job_chunk *work, struct er
 static bool has_room(const struct worker *w) {
     int being_read = w->wanted;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) being_read += w->chunks[i].taken && !w->chunks[i].ended;
-    return being_read < w->open_max && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
+    /* Near the end each worker takes few, so that none sits on chunks while another has nothing to do. */
+    int share = atomic_load(&w->job->chunks_left) / (2 * w->job->workers) + 1;
+    return being_read < (share < w->open_max ? share : w->open_max) && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
 }
 
 bool reading_take(struct worker *w, struct error *err) {

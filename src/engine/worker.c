@@ -165,7 +165,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
     /* At most an eighth of all chunks are open: chunks that are read in turn end together, and a run that is stopped must not find all
-     * of them half done; nor should a worker sit on many, near the end, while another has none. */
+     * of them half done. */
     int share = chunks / (8 * job->workers) + 1;
     w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
     if (w->mappers && w->delta) {
