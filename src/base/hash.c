@@ -1,6 +1,6 @@
 #include "base/hash.h"
 
-#include "base/sha256_pair.h"
+#include "base/hash_pair.h"
 
 #define XXH_INLINE_ALL
 #include <openssl/evp.h>
@@ -11,7 +11,7 @@
 struct hash_sha256 {
     EVP_MD_CTX *context;
     EVP_MD *digest; /* fetched once: EVP_sha256() would be looked up again at each init */
-    bool pairs;     /* sha256_pair works here */
+    bool pairs;     /* hash_pair works here */
 };
 
 struct hash_sha256 *hash_sha256_new(void) {
@@ -19,7 +19,7 @@ struct hash_sha256 *hash_sha256_new(void) {
     if (h == NULL) return NULL;
     h->context = EVP_MD_CTX_new();
     h->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-    h->pairs = sha256_pair_supported();
+    h->pairs = hash_pair_supported();
     if (h->context && h->digest) return h;
     hash_sha256_free(h);
     return NULL;
@@ -40,7 +40,7 @@ bool hash_sha256(struct hash_sha256 *h, const void *data, size_t n, unsigned cha
 bool hash_sha256_two(struct hash_sha256 *h, const void *const data[2], const size_t n[2],
                      unsigned char out[2][HASH_SHA256_BYTES]) {
     if (!h->pairs) return hash_sha256(h, data[0], n[0], out[0]) && hash_sha256(h, data[1], n[1], out[1]);
-    sha256_pair(data, n, out);
+    hash_pair(data, n, out);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SHA-256 of two messages at once, with the processor's own instructions for it (SHA-NI). Each of its steps waits for the one before,
  * and the next may begin every other cycle only if it belongs to another message: two take hardly longer than one. OpenSSL, which does
  * everything else here, hashes one message at a time. Source of the algorithm: FIPS 180-4; of the instructions: Intel SDM, SHA256RNDS2. */
-#include "base/sha256_pair.h"
+#include "base/hash_pair.h"
 
 #if defined(__x86_64__)
 
@@ -118,12 +118,12 @@ SHA_NI static void end(const struct lane *l, unsigned char out[HASH_SHA256_BYTES
     }
 }
 
-bool sha256_pair_supported(void) {
+bool hash_pair_supported(void) {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_SHA) && __builtin_cpu_supports("sse4.1");
 }
 
-void sha256_pair(const void *const data[2], const size_t n[2], unsigned char out[2][HASH_SHA256_BYTES]) {
+void hash_pair(const void *const data[2], const size_t n[2], unsigned char out[2][HASH_SHA256_BYTES]) {
     struct lane lanes[2];
     for (int k = 0; k < 2; k++) begin(&lanes[k], data[k], n[k]);
     while (lanes[0].blocks + lanes[0].tail_blocks > 0 && lanes[1].blocks + lanes[1].tail_blocks > 0) {
@@ -138,11 +138,11 @@ void sha256_pair(const void *const data[2], const size_t n[2], unsigned char out
 
 #else
 
-bool sha256_pair_supported(void) {
+bool hash_pair_supported(void) {
     return false;
 }
 
-void sha256_pair(const void *const data[2], const size_t n[2], unsigned char out[2][HASH_SHA256_BYTES]) {
+void hash_pair(const void *const data[2], const size_t n[2], unsigned char out[2][HASH_SHA256_BYTES]) {
     (void)data, (void)n, (void)out;
 }
 
