@@ -725,13 +725,13 @@ int main(void) {
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),        cmocka_unit_test(test_few_rows),  cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_other_keys),      cmocka_unit_test(test_sample),    cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_keyless),         cmocka_unit_test(test_queries),   cmocka_unit_test(test_where),
-        cmocka_unit_test(test_mistakes),        cmocka_unit_test(test_passwords), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_expressions),     cmocka_unit_test(test_class_22),  cmocka_unit_test(test_reader_failure),
-        cmocka_unit_test(test_several_asked),
-        cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only), cmocka_unit_test(test_time_zone),
+        cmocka_unit_test(test_integers),      cmocka_unit_test(test_few_rows),        cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_sample),          cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_keyless),       cmocka_unit_test(test_queries),         cmocka_unit_test(test_where),
+        cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_passwords),       cmocka_unit_test(test_types),
+        cmocka_unit_test(test_expressions),   cmocka_unit_test(test_class_22),        cmocka_unit_test(test_reader_failure),
+        cmocka_unit_test(test_several_asked), cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_time_zone),
     };
     return cmocka_run_group_tests_name("pg source", tests, set_up, tear_down);
 }
