@@ -135,6 +135,12 @@ static bool holds_enough(const struct worker *w) {
     return w->held > (budget > HELD_LEAST ? budget : HELD_LEAST);
 }
 
+/* Whether the source is to be left alone for now. */
+static bool spared(struct worker *w) {
+    if (w->fetch_after == 0 || clock_now() >= w->fetch_after) return false;
+    return atomic_load_explicit(&w->job->source_gap, memory_order_relaxed) > 0;
+}
+
 /* The open chunk whose turn it is; -1: none has rows left to fetch. */
 static int next_in_turn(struct worker *w) {
     for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
@@ -146,12 +152,19 @@ static int next_in_turn(struct worker *w) {
     return -1;
 }
 
-/* Sends the next FETCHes, of the chunks in turn, if the connection is free and their rows would have a place. */
+/* Sends the next FETCHes, of the chunks in turn, if the connection is free and their rows would have a place. A source that is to be spared
+ * is asked for one at a time. */
 static bool fetch_next(struct worker *w, struct error *err) {
-    if (w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop) || holds_enough(w)) return true;
-    for (int i, n = 0; n < FETCHES_AHEAD && (i = next_in_turn(w)) >= 0; n++) {
+    if (w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
+    if (holds_enough(w) || spared(w)) return true;
+    int64_t gap = atomic_load_explicit(&w->job->source_gap, memory_order_relaxed);
+    int ahead = gap > 0 ? 1 : FETCHES_AHEAD;
+    if (gap > 0 && w->next) return true;
+    for (int i, n = 0; n < ahead && (i = next_in_turn(w)) >= 0; n++) {
         if (!ask_rows(w, i, err)) return false;
     }
+    if (pg_reader_idle(w->reader)) return true;
+    w->fetch_after = gap > 0 ? clock_now() + gap : 0;
     return pg_reader_send(w->reader, err);
 }
 

@@ -186,10 +186,14 @@ static void settle_all(struct writer *w, struct request *r, enum settled how, co
 
 /* --- filling --- */
 
+static bool paused(const struct writer *w) {
+    return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
+}
+
 bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
-    return w->ready_count < SENT_TOGETHER && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
 }
 
 struct batch *writer_batch(struct writer *w, struct job_table *table) {
@@ -449,7 +453,7 @@ static void wake_waiting(struct writer *w) {
 }
 
 bool writer_send(struct writer *w, struct error *err) {
-    while (w->ready) {
+    while (w->ready && !paused(w)) {
         struct line *lines[2];
         int count = 0;
         while (count < 2 && w->ready && (lines[count] = find_line(w)) != NULL) board(w, lines[count++]);
@@ -486,7 +490,8 @@ int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
     for (const struct request *r = w->waiting; r; r = r->next) {
         if (r->due < *until) *until = r->due;
     }
-    if (w->ready && w->line_count < WRITER_CONNECTIONS_MAX && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
+    bool stuck = w->ready && !paused(w) && w->line_count < WRITER_CONNECTIONS_MAX;
+    if (stuck && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
     return n;
 }
 
