@@ -21,14 +21,19 @@
 /* Where a hot key's pace begins, how it falls (at most once in PACE_EVERY), how it recovers a second, and how far down it goes. */
 #define PACE_FIRST 0.96
 #define PACE_DOWN 0.95
-#define PACE_UP 0.005
+#define PACE_UP 0.01
 #define PACE_LEAST 0.1
 #define PACE_EVERY (CLOCK_SECOND / 4)
 /* A key that was refused is left alone for so long in any case: its partition is empty. */
 #define REST (100 * CLOCK_MS)
 /* What a reader brings at once may be more than the pace allows at once; so much is not worth waiting for. */
 #define LOOK_AHEAD (20 * CLOCK_MS)
-#define FORGIVEN_AFTER (30 * CLOCK_SECOND) /* without a refusal a key is as any other */
+/* The longest that a key is left alone, whatever was sent to it. */
+#define LONGEST (5 * CLOCK_SECOND)
+#define FORGIVEN_AFTER (10 * CLOCK_SECOND) /* without being used a key is as any other */
+/* While something throttles, a key that was sent this share of PARTITION of late is paced before it is refused: to find that out costs
+ * as many refused items as are on their way. */
+#define WARNED 0.8
 #define QUIET_AFTER (60 * CLOCK_SECOND)    /* without a refusal nothing is counted */
 #define PROBE_EVERY (2 * CLOCK_SECOND)
 
@@ -126,14 +131,18 @@ static void switch_on(struct heat *h, int64_t now) {
 /* --- hot keys --- */
 
 static bool is_hot(struct key *k, int64_t now) {
-    if (k->pace > 0 && now - k->refused > FORGIVEN_AFTER) k->pace = 0;
+    if (k->pace > 0 && now - k->at > FORGIVEN_AFTER) k->pace = 0;
     return k->pace > 0;
+}
+
+static void begin_pace(struct key *k, int64_t now) {
+    k->pace = PARTITION * PACE_FIRST;
+    k->next = k->paced = now;
 }
 
 static void heat_up(struct key *k, int64_t now) {
     if (!is_hot(k, now)) {
-        k->pace = PARTITION * PACE_FIRST;
-        k->next = k->paced = now;
+        begin_pace(k, now);
     } else if (now - k->paced >= PACE_EVERY) {
         k->pace *= PACE_DOWN;
         if (k->pace < PARTITION * PACE_LEAST) k->pace = PARTITION * PACE_LEAST;
@@ -151,6 +160,7 @@ static void pay(struct key *k, int64_t now, uint32_t units) {
     }
     if (k->next < now) k->next = now;
     k->next += (int64_t)(units / k->pace * (double)CLOCK_SECOND);
+    if (k->next > now + LONGEST) k->next = now + LONGEST;
 }
 
 static int64_t wait_of(struct key *k, int64_t now) {
@@ -167,7 +177,9 @@ void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items
         for (int k = 0; k < items[i].count; k++) {
             const struct part *p = &items[i].at[k];
             struct key *key = find_or_take(h, parts_bucket(table, p), now);
+            bool was_hot = is_hot(key, now);
             count(key, now, p->units);
+            if (!was_hot && key->level > PARTITION * WARNED) begin_pace(key, now);
             if (!is_hot(key, now)) continue;
             pay(key, now, p->units);
             if (hot && wait_of(key, now) > longest) {
@@ -183,12 +195,13 @@ void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items
 /* The key that explains why an item was refused; NULL: none does. */
 static struct key *guilty(struct heat *h, int64_t now, int table, const struct parts *item) {
     struct key *worst = NULL;
-    double most = PARTITION * (now - h->table_said < TABLE_SAID_FOR ? GUILTY_THOUGH_TABLE : GUILTY);
+    bool table_said = now - h->table_said < TABLE_SAID_FOR;
+    double most = PARTITION * (table_said ? GUILTY_THOUGH_TABLE : GUILTY);
     for (int k = 0; k < item->count; k++) {
         struct key *key = find(h, parts_bucket(table, &item->at[k]));
         double rate = key ? rate_of(h, key, now) : 0;
         /* a paced key is guilty at its own pace */
-        if (key && is_hot(key, now) && rate > key->pace * GUILTY) rate += PARTITION;
+        if (!table_said && key && is_hot(key, now) && rate > key->pace * GUILTY) rate += PARTITION;
         if (rate < most) continue;
         most = rate;
         worst = key;
