@@ -48,6 +48,7 @@ struct catalog_table {
     char ttl_attribute[DOC_NAME]; /* empty: disabled */
     bool point_in_time_recovery;
     int64_t created; /* unix seconds */
+    struct limits_table *limits; /* what it may take (limits.h); NULL: not asked yet */
     struct items items;
     char *definition; /* the CreateTable request; the slices point into it */
     size_t definition_len;
