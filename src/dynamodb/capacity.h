@@ -36,7 +36,7 @@ struct capacity_rules {
     double grow_seconds;      /* how long a peak must be past before its double is taken: 1,800 */
     double burst_seconds;     /* of provisioned tables and indexes: 300 */
     double partition_seconds; /* what an idle partition keeps: 1, which is no burst */
-    int keys;                 /* partition keys that can be busy at once: 65,536 (16 bytes each). When more are, the one that is nearest to
+    int keys; /* partition keys that can be busy at once: 65,536 (16 bytes each). When more are, the one that is nearest to
                                * being idle is taken for idle */
 };
 

@@ -34,7 +34,7 @@
 /* While something throttles, a key that was sent this share of PARTITION of late is paced before it is refused: to find that out costs
  * as many refused items as are on their way. */
 #define WARNED 0.8
-#define QUIET_AFTER (60 * CLOCK_SECOND)    /* without a refusal nothing is counted */
+#define QUIET_AFTER (60 * CLOCK_SECOND) /* without a refusal nothing is counted */
 #define PROBE_EVERY (2 * CLOCK_SECOND)
 
 #define SETS 1024

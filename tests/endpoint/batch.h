@@ -29,6 +29,7 @@ struct batch {
 bool batch_read(struct slice body, struct batch *b, struct error *err);
 
 /* Appends the operations whose flag is `value` as the object that RequestItems and UnprocessedItems hold. */
-bool batch_print(const struct batch *b, const bool flags[BATCH_MAX], bool value, struct buffer *out) __attribute__((warn_unused_result));
+bool batch_print(const struct batch *b, const bool flags[BATCH_MAX], bool value, struct buffer *out)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -162,8 +162,8 @@ static bool forward_part(struct forward *f, const struct request *r, int held_ba
     a->items = (size_t)b.count;
     if (take > 0) {
         buffer_init(&part, SERVER_BODY_MAX);
-        bool ok =
-            buffer_append_text(&part, "{\"RequestItems\":") && batch_print(&b, held, false, &part) && buffer_append_text(&part, "}");
+        bool ok = buffer_append_text(&part, "{\"RequestItems\":") && batch_print(&b, held, false, &part) &&
+                  buffer_append_text(&part, "}");
         ok = ok ? exchange(f, r, (struct slice){part.data, part.len}, &a->status, &text, err)
                 : error_memory(err, "forwarding a request");
         buffer_free(&part);

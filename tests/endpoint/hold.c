@@ -53,15 +53,17 @@ static bool print_refusals(const struct refusals *r, struct answer *a) {
     bool provisioned = strcmp(error, "ProvisionedThroughputExceededException") == 0;
     a->status = 400;
     out->len = 0;
-    bool ok = buffer_printf(out, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#%s\",\"message\":\"%s\",\"ThrottlingReasons\":[", error,
-                            provisioned ? "The level of configured provisioned throughput for one or more tables or indexes was exceeded."
-                                        : "Throughput exceeds the current capacity of one or more tables or indexes.");
+    bool ok = buffer_printf(
+        out, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#%s\",\"message\":\"%s\",\"ThrottlingReasons\":[", error,
+        provisioned ? "The level of configured provisioned throughput for one or more tables or indexes was exceeded."
+                    : "Throughput exceeds the current capacity of one or more tables or indexes.");
     for (int i = 0; ok && i < r->count; i++) {
         const struct capacity_refusal *why = &r->list[i].why;
         const struct catalog_table *t = r->list[i].table;
         bool index = why->resource != PARTS_TABLE;
-        ok = buffer_printf(out, "%s{\"reason\":\"%s\",\"resource\":\"arn:aws:dynamodb:us-east-1:000000000000:table/%s%s%s\"}", i ? "," : "",
-                           capacity_reason(why), t->name, index ? "/index/" : "", index ? t->indexes[why->resource - 1].name : "");
+        ok = buffer_printf(out, "%s{\"reason\":\"%s\",\"resource\":\"arn:aws:dynamodb:us-east-1:000000000000:table/%s%s%s\"}",
+                           i ? "," : "", capacity_reason(why), t->name, index ? "/index/" : "",
+                           index ? t->indexes[why->resource - 1].name : "");
     }
     return ok && buffer_append_text(out, "]}");
 }
@@ -71,7 +73,8 @@ static bool print_indexes(struct buffer *out, const struct consumed *c) {
     for (int i = 0; ok && i < c->table->index_count; i++) {
         if (!c->indexed[i]) continue;
         ok = any || buffer_append_text(out, ",\"GlobalSecondaryIndexes\":{");
-        ok = ok && buffer_printf(out, "%s\"%s\":{\"CapacityUnits\":%.1f}", any ? "," : "", c->table->indexes[i].name, c->index_units[i]);
+        ok = ok && buffer_printf(out, "%s\"%s\":{\"CapacityUnits\":%.1f}", any ? "," : "", c->table->indexes[i].name,
+                                 c->index_units[i]);
         any = true;
     }
     return ok && (!any || buffer_append_text(out, "}"));
@@ -82,8 +85,7 @@ static bool print_consumed(struct buffer *out, const struct consumed *c, bool in
     double all = c->table_units;
     for (int i = 0; i < c->table->index_count; i++) all += c->index_units[i];
     bool ok = buffer_printf(out, "{\"TableName\":\"%s\",\"CapacityUnits\":%.1f", c->table->name, all);
-    if (indexes)
-        ok = ok && buffer_printf(out, ",\"Table\":{\"CapacityUnits\":%.1f}", c->table_units) && print_indexes(out, c);
+    if (indexes) ok = ok && buffer_printf(out, ",\"Table\":{\"CapacityUnits\":%.1f}", c->table_units) && print_indexes(out, c);
     return ok && buffer_append_text(out, "}");
 }
 
@@ -151,7 +153,8 @@ bool hold_one(const struct hold *hold, struct catalog *c, enum operation op, str
     if (!hold->limits) return true;
     struct catalog_table *t = catalog_named(c, body, err);
     if (t == NULL) return false;
-    if (!doc_get(body, op == OPERATION_PUT_ITEM ? "Item" : "Key", &item)) return refuse_value(err, "a write without its Item or Key");
+    if (!doc_get(body, op == OPERATION_PUT_ITEM ? "Item" : "Key", &item))
+        return refuse_value(err, "a write without its Item or Key");
     if (!limits_write(hold->limits, t, item, &parts, &why, err)) return false;
     bool ok = true;
     if (why.limit != CAPACITY_ACCEPTED) {

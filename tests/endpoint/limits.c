@@ -45,9 +45,10 @@ static bool read_field(struct limits *l, const char *name, const char *value) {
         const char *name;
         double *number;
     } fields[] = {
-        {"quota", &l->rules.quota},        {"partition", &l->rules.partition}, {"warm", &l->rules.warm},
-        {"grow", &l->rules.grow_seconds},  {"burst", &l->rules.burst_seconds}, {"partition-burst", &l->rules.partition_seconds},
-        {"latency", &l->latency[0]},       {"seed", &l->seed},
+        {"quota", &l->rules.quota},         {"partition", &l->rules.partition},
+        {"warm", &l->rules.warm},           {"grow", &l->rules.grow_seconds},
+        {"burst", &l->rules.burst_seconds}, {"partition-burst", &l->rules.partition_seconds},
+        {"latency", &l->latency[0]},        {"seed", &l->seed},
     };
     char *end;
     double number;

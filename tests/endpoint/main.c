@@ -20,7 +20,8 @@ static const char help[] =
     "  --port-file FILE     write the port there when listening\n"
     "  --fault SPEC         what goes wrong, such as op=BatchWriteItem,n=3,what=throttle; may be repeated\n"
     "  --latency-ms N       hold every answer back for so long\n"
-    "  --capacity SPEC      limit writes as DynamoDB does (sink and store): documented, or fields such as warm=8000,quota-of=together\n"
+    "  --capacity SPEC      limit writes as DynamoDB does (sink and store): documented, or fields such as "
+    "warm=8000,quota-of=together\n"
     "  --log FILE           append one JSON line a request\n"
     "  --log-bodies         with the request's body in base64\n"
     "  --tls CERT KEY       speak TLS with these PEM files\n"
@@ -95,18 +96,12 @@ static bool read_option(struct options *o, int option, char **argv, int argc, st
 
 static bool read_options(struct options *o, int argc, char **argv, struct error *err) {
     static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},
-        {"forward", required_argument, NULL, 'f'},
-        {"port", required_argument, NULL, 'p'},
-        {"port-file", required_argument, NULL, 'F'},
-        {"fault", required_argument, NULL, 'x'},
-        {"latency-ms", required_argument, NULL, 'L'},
-        {"capacity", required_argument, NULL, 'c'},
-        {"log", required_argument, NULL, 'l'},
-        {"log-bodies", no_argument, NULL, 'b'},
-        {"tls", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"mode", required_argument, NULL, 'm'},     {"forward", required_argument, NULL, 'f'},
+        {"port", required_argument, NULL, 'p'},     {"port-file", required_argument, NULL, 'F'},
+        {"fault", required_argument, NULL, 'x'},    {"latency-ms", required_argument, NULL, 'L'},
+        {"capacity", required_argument, NULL, 'c'}, {"log", required_argument, NULL, 'l'},
+        {"log-bodies", no_argument, NULL, 'b'},     {"tls", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},           {0},
     };
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {

@@ -265,8 +265,8 @@ static inline void world_arrives(struct world *w, struct world_request *r) {
 
 static inline unsigned world_limits(const struct capacity_refusal *why) {
     static const unsigned limits[CAPACITY_LIMITS] = {
-        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,      [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
-        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED,  [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
+        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,     [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
+        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED, [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
         [CAPACITY_MAXIMUM] = DYNAMODB_LIMIT_ON_DEMAND,
     };
     return limits[why->limit] | (why->resource ? DYNAMODB_LIMIT_INDEX : 0);

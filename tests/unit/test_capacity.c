@@ -11,6 +11,11 @@
 
 #define BEGIN (77 * CLOCK_SECOND)
 
+static const struct capacity_rules DOCUMENTED, NO_BURST = {.burst_seconds = 1};
+static const struct capacity_given AS_NEW, QUOTA = {.warm = 40000};
+static const struct capacity_given PROVISIONED_500 = {.provisioned = 500}, PROVISIONED_200 = {.provisioned = 200},
+                                   PROVISIONED_100 = {.provisioned = 100}, PROVISIONED_10 = {.provisioned = 10};
+
 static struct capacity *model;
 static int64_t now;
 static uint64_t next_key;
@@ -56,7 +61,7 @@ static void assert_refused(enum capacity_limit limit, int resource, const char *
 
 static void test_a_new_table_on_demand(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){0}, (struct capacity_given){0}, (struct capacity_given){0});
+    int t = begin(&DOCUMENTED, AS_NEW, AS_NEW);
     assert_near(rate(t, 5, 0, false), 4000);
     assert_refused(CAPACITY_WARM, 0, "TableWriteKeyRangeThroughputExceeded", "ThrottlingException");
     assert_true(capacity_limit_now(model, now, t, 0) == 4000);
@@ -64,7 +69,7 @@ static void test_a_new_table_on_demand(void **state) {
 
 static void test_a_partition_key(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){0}, (struct capacity_given){.warm = 40000}, (struct capacity_given){.warm = 40000});
+    int t = begin(&DOCUMENTED, QUOTA, QUOTA);
     assert_near(rate(t, 5, 7, false), 1000);
     assert_refused(CAPACITY_PARTITION, 0, "TableWriteKeyRangeThroughputExceeded", "ThrottlingException");
     assert_true(why.key == 7);
@@ -80,8 +85,7 @@ static void test_a_partition_key(void **state) {
 
 static void test_burst_of_a_partition_where_asked_for(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){.partition_seconds = 300, .quota = 1e9}, (struct capacity_given){.warm = 1e9},
-                  (struct capacity_given){0});
+    int t = begin(&(struct capacity_rules){.partition_seconds = 300, .quota = 1e9}, (struct capacity_given){.warm = 1e9}, AS_NEW);
     int64_t accepted = 0;
     while (put(t, 1, 7, false)) accepted++;
     assert_int_equal(accepted, 300000);
@@ -90,7 +94,7 @@ static void test_burst_of_a_partition_where_asked_for(void **state) {
 
 static void test_provisioned_and_its_burst(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){0}, (struct capacity_given){.provisioned = 500}, (struct capacity_given){.provisioned = 200});
+    int t = begin(&DOCUMENTED, PROVISIONED_500, PROVISIONED_200);
     assert_near(rate(t, 4, 0, false), 500); /* a new table has nothing left over */
     assert_refused(CAPACITY_PROVISIONED, 0, "TableWriteProvisionedThroughputExceeded", "ProvisionedThroughputExceededException");
     now += 1000 * CLOCK_SECOND; /* 300 seconds of it are kept */
@@ -102,8 +106,7 @@ static void test_provisioned_and_its_burst(void **state) {
 
 static void test_the_index_refuses_the_table(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){.provisioned = 500},
-                  (struct capacity_given){.provisioned = 100});
+    int t = begin(&NO_BURST, PROVISIONED_500, PROVISIONED_100);
     double both = rate(t, 5, 0, true);
     assert_near(both, 100);
     while (put(t, 1, ++next_key << 20, true)) {
@@ -126,7 +129,7 @@ static void test_both_quotas(void **state) {
 
 static void test_the_owners_maximum(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){0}, (struct capacity_given){0}, (struct capacity_given){.maximum = 700});
+    int t = begin(&DOCUMENTED, AS_NEW, (struct capacity_given){.maximum = 700});
     assert_near(rate(t, 4, 0, true), 700);
     while (put(t, 1, ++next_key << 20, true)) {
     }
@@ -136,7 +139,7 @@ static void test_the_owners_maximum(void **state) {
 
 static void test_warm_throughput_doubles_the_peak(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){.grow_seconds = 120}, (struct capacity_given){0}, (struct capacity_given){0});
+    int t = begin(&(struct capacity_rules){.grow_seconds = 120}, AS_NEW, AS_NEW);
     rate(t, 119, 0, false);
     assert_near(capacity_limit_now(model, now, t, 0), 4000);
     now += 2 * CLOCK_SECOND;
@@ -148,7 +151,7 @@ static void test_warm_throughput_doubles_the_peak(void **state) {
     assert_near(capacity_limit_now(model, now, t, 0), grown);
     assert_near(capacity_limit_now(model, now, t, 1), 4000);
     /* as documented it takes half an hour */
-    t = begin(&(struct capacity_rules){0}, (struct capacity_given){0}, (struct capacity_given){0});
+    t = begin(&DOCUMENTED, AS_NEW, AS_NEW);
     rate(t, 120, 0, false);
     now = BEGIN + 1799 * CLOCK_SECOND;
     assert_near(capacity_limit_now(model, now, t, 0), 4000);
@@ -158,8 +161,7 @@ static void test_warm_throughput_doubles_the_peak(void **state) {
 
 static void test_a_large_item_goes_into_debt(void **state) {
     (void)state;
-    int t = begin(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){.provisioned = 10},
-                  (struct capacity_given){.provisioned = 10});
+    int t = begin(&NO_BURST, PROVISIONED_10, PROVISIONED_10);
     assert_true(put(t, 400, 1, false));
     assert_false(put(t, 1, 2, false));
     now += 38 * CLOCK_SECOND;
@@ -171,8 +173,7 @@ static void test_a_large_item_goes_into_debt(void **state) {
 /* Millions of keys pass through a small table, and the busy one among them keeps its limit. */
 static void test_memory_is_bounded(void **state) {
     (void)state;
-    struct capacity_given warm = {.warm = 40000};
-    int t = begin(&(struct capacity_rules){.keys = 4096}, warm, warm);
+    int t = begin(&(struct capacity_rules){.keys = 4096}, QUOTA, QUOTA);
     int64_t hot = 0, end = now + 30 * CLOCK_SECOND;
     for (; now < end; now += CLOCK_SECOND / 36000) {
         put(t, 1, ++next_key * UINT64_C(0x9e3779b97f4a7c15), true);
@@ -181,7 +182,7 @@ static void test_memory_is_bounded(void **state) {
     assert_near((double)hot, 31 * 1000);
     assert_int_equal(capacity_forgotten(model), 0);
     /* one that is far too small forgets, and says so */
-    t = begin(&(struct capacity_rules){.keys = 8}, warm, warm);
+    t = begin(&(struct capacity_rules){.keys = 8}, QUOTA, QUOTA);
     for (uint64_t i = 1; i < 1000; i++) put(t, 50, i << 8, false);
     assert_true(capacity_forgotten(model) > 0);
 }
@@ -191,7 +192,7 @@ static void test_the_same_again(void **state) {
     double first = 0;
     for (int i = 0; i < 2; i++) {
         next_key = 5;
-        int t = begin(&(struct capacity_rules){0}, (struct capacity_given){0}, (struct capacity_given){.maximum = 3000});
+        int t = begin(&DOCUMENTED, AS_NEW, (struct capacity_given){.maximum = 3000});
         double found = rate(t, 3, 0, true) + rate(t, 3, 1, true);
         if (i) assert_true(found == first);
         first = found;

@@ -177,7 +177,8 @@ static void assert_found(const struct world *w, double from, double to, double l
     struct world_tick t = world_between(w, from, to);
     double share = t.written / (to - from) / limit, refused = t.refused / (t.written + t.refused);
     print_message("# %.0f units a second: %.3f of it, %.2f %% refused\n", limit, share, refused * 100);
-    if (share < 0.90 || refused > (limit > 20 ? 0.02 : 0.05)) fail_msg("%.3f of %.0f units a second, %.4f refused", share, limit, refused);
+    if (share < 0.90 || refused > (limit > 20 ? 0.02 : 0.05))
+        fail_msg("%.3f of %.0f units a second, %.4f refused", share, limit, refused);
 }
 
 static void test_the_limit_is_found(void **state) {
@@ -211,7 +212,8 @@ static void test_the_limit_is_found_for_large_items(void **state) {
 static void test_both_readings_of_the_quota(void **state) {
     (void)state;
     struct rows rows = {.units = 1};
-    struct world *w = world_of(&(struct capacity_rules){.quota_of = CAPACITY_QUOTA_TOGETHER, .warm = 40000}, (struct capacity_given){0}, &rows);
+    struct world *w =
+        world_of(&(struct capacity_rules){.quota_of = CAPACITY_QUOTA_TOGETHER, .warm = 40000}, (struct capacity_given){0}, &rows);
     world_run(w, 70);
     assert_found(w, 10, 70, 40000);
     world_free(w);
@@ -250,7 +252,8 @@ static void test_a_fallen_limit_is_followed(void **state) {
     struct rows rows = {.units = 1};
     struct world *w = world_of(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){.warm = 40000}, &rows);
     world_run(w, 40);
-    struct capacity_given less[UNITS] = {{.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}};
+    struct capacity_given less[UNITS] = {
+        {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}};
     w->capacity_table = capacity_add_table(w->capacity, less, UNITS, w->now);
     world_run(w, 60);
     assert_found(w, 10, 40, 40000 * UNITS);
@@ -262,7 +265,8 @@ static void test_a_fallen_limit_is_followed(void **state) {
 static void test_a_full_index(void **state) {
     (void)state;
     struct rows rows = {.units = 1};
-    struct capacity_given given[UNITS] = {{.provisioned = 4000}, {.provisioned = 4000}, {.provisioned = 900}, {.provisioned = 4000}};
+    struct capacity_given given[UNITS] = {
+        {.provisioned = 4000}, {.provisioned = 4000}, {.provisioned = 900}, {.provisioned = 4000}};
     struct world *w = world_new(&(struct capacity_rules){.burst_seconds = 1}, given, UNITS,
                                 (struct world_source){.next = next_row, .context = &rows}, WORKERS);
     world_run(w, 70);

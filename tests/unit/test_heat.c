@@ -29,9 +29,8 @@ static int end(void **state) {
 
 /* An item of one unit in the table, whose key is its own, and in one index. */
 static struct parts item(uint64_t n, uint64_t index_key) {
-    return (struct parts){.count = 2,
-                          .at = {{.resource = PARTS_TABLE, .units = 1, .key = n << 20},
-                                 {.resource = 3, .units = 1, .key = index_key}}};
+    return (struct parts){
+        .count = 2, .at = {{.resource = PARTS_TABLE, .units = 1, .key = n << 20}, {.resource = 3, .units = 1, .key = index_key}}};
 }
 
 static uint64_t send_one(uint64_t n, uint64_t index_key) {

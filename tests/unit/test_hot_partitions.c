@@ -29,7 +29,8 @@ static void log_parts(int64_t n, struct parts *out) {
     uint64_t r = chance((uint64_t)n, 1), flow = (uint64_t)n / 8, day = (uint64_t)n / ROWS_A_DAY;
     static const uint8_t services[16] = {1, 1, 1, 1, 6, 6, 3, 3, 3, 4, 4, 4, 5, 5, 2, 6};
     uint64_t failed = (r >> 4 & 1023) < 62;
-    uint64_t keys[RESOURCES] = {chance(day * 8 + services[r & 15], 2), chance(flow % 48000, 3), chance(flow, 4), chance(day * 2 + failed, 5)};
+    uint64_t keys[RESOURCES] = {chance(day * 8 + services[r & 15], 2), chance(flow % 48000, 3), chance(flow, 4),
+                                chance(day * 2 + failed, 5)};
     out->count = 0;
     for (int i = 0; i < RESOURCES; i++) {
         if (i == 1 && r >> 56 % 16 == 0) continue; /* no application: the index is sparse */
@@ -189,8 +190,9 @@ static struct outcome play(struct logs *logs, int64_t rows, int workers, double 
         .refused = late.refused / (late.refused + late.written),
         .keys_found = w->keys_found,
     };
-    print_message("# %lld rows by %d chunks open in %.1f s: %.3f of what the keys allow, %.3f of the table's limit; %.2f %% refused\n",
-                  (long long)rows, workers * logs->open_max, seconds, o.of_keys, o.of_table, 100 * o.refused);
+    print_message(
+        "# %lld rows by %d chunks open in %.1f s: %.3f of what the keys allow, %.3f of the table's limit; %.2f %% refused\n",
+        (long long)rows, workers * logs->open_max, seconds, o.of_keys, o.of_table, 100 * o.refused);
     assert_int_equal(w->rows, rows);
     assert_int_equal(capacity_forgotten(w->capacity), 0);
     world_free(w);

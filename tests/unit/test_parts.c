@@ -14,12 +14,28 @@
 static const char *const INCLUDED[] = {"note"};
 
 static struct dynamodb_index indexes[] = {
-    {.name = "ByOwner", .partition = {{"Owner", DYNAMODB_S}}, .partition_count = 1, .sort = {{"At", DYNAMODB_N}}, .sort_count = 1},
-    {.name = "Keys", .partition = {{"A", DYNAMODB_S}, {"B", DYNAMODB_N}}, .partition_count = 2, .projection = DYNAMODB_PROJECT_KEYS_ONLY},
-    {.name = "Local", .local = true, .partition = {{"PK", DYNAMODB_S}}, .partition_count = 1, .sort = {{"LSK", DYNAMODB_S}},
-     .sort_count = 1, .projection = DYNAMODB_PROJECT_KEYS_ONLY},
-    {.name = "Notes", .partition = {{"Owner", DYNAMODB_S}}, .partition_count = 1, .projection = DYNAMODB_PROJECT_INCLUDE,
-     .include = INCLUDED, .include_count = 1},
+    {.name = "ByOwner",
+     .partition = {{"Owner", DYNAMODB_S}},
+     .partition_count = 1,
+     .sort = {{"At", DYNAMODB_N}},
+     .sort_count = 1},
+    {.name = "Keys",
+     .partition = {{"A", DYNAMODB_S}, {"B", DYNAMODB_N}},
+     .partition_count = 2,
+     .projection = DYNAMODB_PROJECT_KEYS_ONLY},
+    {.name = "Local",
+     .local = true,
+     .partition = {{"PK", DYNAMODB_S}},
+     .partition_count = 1,
+     .sort = {{"LSK", DYNAMODB_S}},
+     .sort_count = 1,
+     .projection = DYNAMODB_PROJECT_KEYS_ONLY},
+    {.name = "Notes",
+     .partition = {{"Owner", DYNAMODB_S}},
+     .partition_count = 1,
+     .projection = DYNAMODB_PROJECT_INCLUDE,
+     .include = INCLUDED,
+     .include_count = 1},
 };
 static const struct dynamodb_schema schema = {
     .name = "T", .partition = {"PK", DYNAMODB_S}, .sort = {"SK", DYNAMODB_N}, .indexes = indexes, .index_count = 4};
@@ -70,7 +86,7 @@ static void test_sizes_and_projections(void **state) {
     assert_int_equal(parts.at[3].resource, 4);
     assert_int_equal(parts.at[3].units, 2); /* keys and the note */
     assert_int_equal(parts_units(&parts), 7 + 6 + 1 + 2);
-    assert_true(parts.at[1].key == parts.at[3].key); /* the same value ... */
+    assert_true(parts.at[1].key == parts.at[3].key);                             /* the same value ... */
     assert_true(parts_bucket(0, &parts.at[1]) != parts_bucket(0, &parts.at[3])); /* ... in two indexes, and in two tables */
     assert_true(parts_bucket(0, &parts.at[1]) != parts_bucket(1, &parts.at[1]));
 }
@@ -88,8 +104,15 @@ static void test_equal_keys_however_spelled(void **state) {
 
 static void test_what_is_no_item(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "[]", "{}", "{\"SK\":{\"N\":\"1\"}}", "{\"PK\":\"a\"}", "{\"PK\":{\"S\":\"a\"}",
-                                      "{\"PK\":{\"L\":[]}}", "{\"PK\":{\"S\":\"a\"}} x", "{\"PK\":{\"M\":{}},\"SK\":{\"N\":\"1\"}}"};
+    static const char *const bad[] = {"",
+                                      "[]",
+                                      "{}",
+                                      "{\"SK\":{\"N\":\"1\"}}",
+                                      "{\"PK\":\"a\"}",
+                                      "{\"PK\":{\"S\":\"a\"}",
+                                      "{\"PK\":{\"L\":[]}}",
+                                      "{\"PK\":{\"S\":\"a\"}} x",
+                                      "{\"PK\":{\"M\":{}},\"SK\":{\"N\":\"1\"}}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(read_item(bad[i]));
 }
 
