@@ -71,8 +71,8 @@ struct world {
     uint64_t seed, order;
     struct world_event *heap;
     int heap_count, heap_room;
-    int busy[WORLD_WORKERS_MAX];
-    int64_t wakes[WORLD_WORKERS_MAX]; /* the wake that is on its way; 0: none */
+    int busy[WORLD_WORKERS_MAX], waits[WORLD_WORKERS_MAX]; /* requests on their way; requests that wait to be sent again */
+    int64_t wakes[WORLD_WORKERS_MAX];                      /* the wake that is on its way; 0: none */
     struct world_request *ready[WORLD_WORKERS_MAX], *waiting[WORLD_WORKERS_MAX], *spare;
     struct world_tick ticks[WORLD_TICKS_MAX];
     double by_limit[CAPACITY_LIMITS]; /* units refused */
@@ -201,7 +201,12 @@ static inline struct world_request *world_fill(struct world *w, int worker) {
         if (r->due > w->now) continue;
         *link = r->next;
         r->next = NULL;
+        w->waits[worker]--;
         return r;
+    }
+    if (w->busy[worker] + w->waits[worker] >= WORLD_LINES) { /* as engine/writer.c: what is refused must not pile up */
+        world_wake(w, worker, when);
+        return NULL;
     }
     struct world_request *r = world_request(w, worker);
     uint32_t most = governor_request_units(w->governor, 0);
@@ -289,6 +294,7 @@ static inline void world_again(struct world *w, struct world_request *from, cons
         }
         r->next = w->waiting[from->worker];
         w->waiting[from->worker] = r;
+        w->waits[from->worker]++;
         world_wake(w, from->worker, r->due > w->now ? r->due : w->now + 1);
     }
 }

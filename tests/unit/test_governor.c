@@ -58,15 +58,15 @@ static void assert_no_burst(const struct world *w, double from, double to, doubl
 }
 
 static void test_rate_is_kept(void **state) {
-    static const double rates[] = {20, 100, 1000, 4000, 40000, 250000};
+    static const double rates[] = {20, 100, 1000, 4000, 40000, 100000};
     (void)state;
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         struct rows rows = {.units = 1};
         struct world *w = world_of(&LIMITLESS, (struct capacity_given){0}, &rows);
         governor_set_rate(w->governor, w->now, rates[i]);
-        world_run(w, 45);
-        assert_kept(w, 0, 44, rates[i]);
-        assert_no_burst(w, 0, 44, rates[i], UNITS);
+        world_run(w, 25);
+        assert_kept(w, 0, 24, rates[i]);
+        assert_no_burst(w, 0, 24, rates[i], UNITS);
         world_free(w);
     }
 }
@@ -193,9 +193,9 @@ static void test_the_limit_is_found(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rows rows = {.units = 1};
         struct world *w = world_of(&(struct capacity_rules){.burst_seconds = 1}, cases[i].given, &rows);
-        world_run(w, 130);
-        assert_found(w, 10, 70, cases[i].limit * UNITS);
-        assert_found(w, 70, 130, cases[i].limit * UNITS);
+        double seconds = cases[i].limit < 10000 ? 130 : 40; /* large limits are many rows */
+        world_run(w, seconds);
+        assert_found(w, 10, seconds, cases[i].limit * UNITS);
         world_free(w);
     }
 }
@@ -236,11 +236,12 @@ static void test_burst_capacity(void **state) {
 static void test_warm_throughput_is_followed(void **state) {
     (void)state;
     struct rows rows = {.units = 1};
-    struct world *w = world_of(&(struct capacity_rules){.grow_seconds = 120}, (struct capacity_given){0}, &rows);
+    struct world *w =
+        world_of(&(struct capacity_rules){.warm = 500, .quota = 4000, .grow_seconds = 120}, (struct capacity_given){0}, &rows);
     for (int period = 0; period < 4; period++) {
         world_run(w, 119);
         double limit = UNITS * capacity_limit_now(w->capacity, w->now, w->capacity_table, 0);
-        assert_true(limit > (period ? period * 6800 : 3999) * UNITS);
+        assert_true(limit > (1 << period) * 480 * UNITS);
         assert_found(w, period * 120 + 10 + (period > 0) * 20, period * 120 + 119, limit);
         world_run(w, 1);
     }

@@ -222,7 +222,7 @@ static void test_shuffled_chunks_with_hot_ones_aside(void **state) {
 /* What it is worth to put chunks aside, and to have many open. */
 static void test_less_is_worse(void **state) {
     (void)state;
-    int64_t rows = 1000000;
+    int64_t rows = 500000;
     struct outcome all = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200);
     struct outcome in_turn = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, false), rows, 1, 200);
     struct outcome few = play(logs_new(rows, CHUNK_ROWS, 8, true, true), rows, 1, 200);
