@@ -229,6 +229,14 @@ function explain.lines(plan)
   put(lines, "  from PostgreSQL, ", plan.source.uri and "by the plan's uri" or "by libpq's environment")
   put(lines, "  to DynamoDB, ", ("region %s%s%s"):format(plan.target.region or "by the environment",
     plan.target.endpoint and ", an endpoint of its own" or "", plan.target.profile and ", profile " .. plan.target.profile or ""))
+  if plan.source_connections or plan.source_latency_ms then
+    local limits = {}
+    if plan.source_connections then limits[1] = ("at most %d connections"):format(plan.source_connections) end
+    if plan.source_latency_ms then
+      limits[#limits + 1] = ("more slowly while it answers in more than %d ms"):format(plan.source_latency_ms)
+    end
+    put(lines, "  the source is spared: ", table.concat(limits, ", "))
+  end
   for _, t in ipairs(plan.tables) do
     lines[#lines + 1] = ""
     table_section(lines, t)

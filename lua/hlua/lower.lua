@@ -133,12 +133,14 @@ end
 return function(plan, at)
   local fields = plan.fields
   local said = fields.target and fields.target.fields or {}
-  local functions = new_registry()
+  local functions, load = new_registry(), fields.max_source_load or {}
   local low = {
     name = fields.name,
     file = plan.where and plan.where.file,
     source = { uri = fields.source.fields.uri },
     target = { region = said.region, endpoint = said.endpoint, profile = said.profile, allow_http = fields.allow_http or false },
+    source_connections = load.connections,
+    source_latency_ms = load.latency_ms,
     mapping_timeout_ms = math.ceil((fields.mapping_timeout or schema.default("plan", "mapping_timeout")) * 1000),
     mapping_memory = fields.mapping_memory or schema.default("plan", "mapping_memory"),
     tables = {},

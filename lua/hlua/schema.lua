@@ -19,6 +19,13 @@ local provisioned = {
   field("write", "integer", "Write units a second.", "write = 500", { required = true, min = 1 }),
 }
 
+local source_load = {
+  field("connections", "integer", "Connections to the source: one a worker, and one that holds the snapshot.", "connections = 3",
+    { min = 2 }),
+  field("latency_ms", "integer", "While a trivial query takes the server longer than this, in milliseconds, hlua reads more slowly.",
+    "latency_ms = 5", { min = 1 }),
+}
+
 local constructors = {}
 
 constructors.plan = {
@@ -36,6 +43,8 @@ constructors.plan = {
       "allow_http = true", { default = false }),
     field("time_zone", "time_zone", "The zone of all timestamp columns without one, unless a table says another; by default UTC.",
       'time_zone = "Europe/Madrid"'),
+    field("max_source_load", "options", "How much of the source a run may take: connections, and how slow its answers may get.",
+      "max_source_load = { connections = 3, latency_ms = 5 }", { fields = source_load }),
     field("mapping_timeout", "seconds", "How long a function of the plan may take for one row, in seconds; then the row is rejected.",
       "mapping_timeout = 0.5", { default = 1, most = 3600 }),
     field("mapping_memory", "integer", "The bytes that a worker's functions may hold; a row that needs more is rejected.",

@@ -36,6 +36,14 @@ local commands = {
     about = "list the rows that could not be written, and why" },
   { name = "status", module = "status", options = { "where", "limit", "ledger", "json" },
     about = "tell where the migration stands, also while it runs" },
+  { name = "control", module = "control", options = { "ledger", "json" }, shown = "control ACTION",
+    about = "talk to a running migration: status, pause, resume, stop",
+    actions = {
+      { "status", "what it is doing now, and how fast" },
+      { "pause", "finish what is in flight and send nothing more; the snapshot stays open" },
+      { "resume", "go on after a pause" },
+      { "stop", "finish what is in flight, save, and end; running the plan again goes on" },
+    } },
 }
 
 local function command_names()
@@ -110,10 +118,21 @@ function usage.help()
     "            5 rows were rejected, 8 local failure (ledger, memory, disk), 130 interrupted"))
 end
 
+local function action_label(action) return action.argument and action[1] .. " " .. action.argument or action[1] end
+
+local function action_rows(command)
+  if not command.actions then return {} end
+  local lines = { "actions:" }
+  for _, action in ipairs(command.actions) do lines[#lines + 1] = row(action_label(action), action[2]) end
+  lines[#lines + 1] = ""
+  return lines
+end
+
 -- The help of one command (usage.command gave it).
 function usage.command_help(command)
-  return text_of(add({}, "usage: hlua PLAN " .. (command.name and command.name .. " " or "") .. "[OPTIONS]", "",
-    command.about:sub(1, 1):upper() .. command.about:sub(2) .. ".", "", "options:", option_rows(command)))
+  local words = (command.name and command.name .. " " or "") .. (command.actions and "ACTION " or "")
+  return text_of(add({}, "usage: hlua PLAN " .. words .. "[OPTIONS]", "",
+    command.about:sub(1, 1):upper() .. command.about:sub(2) .. ".", "", action_rows(command), "options:", option_rows(command)))
 end
 
 -- The help that `hlua help NAME` asks for; nil and an error when there is no such command.
@@ -173,7 +192,28 @@ local function find_command(words)
 end
 
 local function too_many(word, command)
+  if command.actions then
+    return failure.usage(("one action at a time: %s after %s"):format(word, command.name))
+  end
   return failure.usage(("one command at a time: %s after %s"):format(word, command.name or "the plan"))
+end
+
+local function action_names(command)
+  local names = {}
+  for _, action in ipairs(command.actions) do names[#names + 1] = action[1] end
+  return names
+end
+
+-- The action among a command's words, for a command that has actions; nil and an error when it is none.
+local function check_action(command, name)
+  local names = action_names(command)
+  if not name then
+    return nil, failure.usage(("%s needs an action"):format(command.name), "one of: " .. table.concat(names, ", "))
+  end
+  for _, known in ipairs(names) do
+    if known == name then return name end
+  end
+  return nil, failure.usage(("%s has no action %s"):format(command.name, name), nearest.hint(name, names))
 end
 
 -- What stands after the plan. Returns the command and its options by field (help = true asks for the help), or nil and
@@ -194,7 +234,8 @@ function usage.parse(words)
     elseif i == at then
       assert(word == name)
     elseif word:sub(1, 1) ~= "-" then
-      return nil, too_many(word, command)
+      if not command.actions or given.action then return nil, too_many(word, command) end
+      given.action = word
     elseif not option then
       return nil, unknown_option(command, text or word)
     elseif given[field] ~= nil then
@@ -210,6 +251,10 @@ function usage.parse(words)
       given[field] = true
     end
     i = i + 1
+  end
+  if command.actions and not given.help then
+    local _, err = check_action(command, given.action)
+    if err then return nil, err end
   end
   return command, given
 end

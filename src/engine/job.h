@@ -62,6 +62,9 @@ struct job {
     struct coordinator *coordinator;
 
     _Atomic bool stop;            /* wind down: no more reading, finish what is in flight */
+    _Atomic bool paused;          /* by control: nothing new is sent until it says resume */
+    _Atomic int64_t source_gap;   /* ns that a worker waits between two FETCHes, to spare the source */
+    _Atomic int64_t source_took;  /* ns that the source's last answer to a trivial query took */
     _Atomic int64_t clock_offset; /* seconds to add to our clock for signatures */
     _Atomic int waiting;          /* requests that wait to be sent again */
     _Atomic int throttled;        /* those of them that were throttled */

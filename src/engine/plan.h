@@ -46,6 +46,8 @@ struct plan {
     struct plan_table *tables;
     int table_count;
     struct function_source functions;
+    int64_t source_connections; /* at most so many connections to the source; 0: one a worker and one more */
+    int64_t source_latency_ms;  /* the source is spared while it answers more slowly; 0: it is not watched */
     int64_t mapping_timeout_ms; /* a function call that takes longer rejects the row */
     int64_t mapping_memory;     /* bytes that a worker's Lua state may hold */
     /* The mapping as canonical lines "path = value", sorted, one a line, without secrets and pacing: the plan's part of the

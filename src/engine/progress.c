@@ -1,5 +1,6 @@
 #include "engine/progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct progress {
     int64_t began, told;
     struct history *histories;         /* by table */
     struct run_table_progress *tables; /* what is shown */
+    struct run_progress last;
     char detail[sizeof((struct job *)0)->wait_text];
 };
 
@@ -87,32 +89,39 @@ static void show_table(struct progress *p, int i, int64_t now) {
     if (!all && rows_per_second > 0) out->eta_seconds = (expected - (double)c->rows_read) / rows_per_second;
 }
 
-static const char *find_state(struct progress *p) {
-    struct job *j = p->job;
+const char *progress_state(const struct job *j) {
     if (j->stop) return "stopping";
-    if (j->waiting == 0) return "migrating";
+    if (j->paused) return "paused";
+    if (j->waiting == 0) return j->source_gap > 0 ? "sparing the source" : "migrating";
     return j->throttled > 0 ? "throttled" : "waiting for the target";
 }
 
+const struct run_progress *progress_last(const struct progress *p) {
+    return &p->last;
+}
+
 void progress_tell(struct progress *p, const char *state, bool now) {
-    if (p == NULL || p->listener == NULL || p->listener->progress == NULL) return;
+    if (p == NULL) return;
     int64_t at = clock_now();
     if (!now && at - p->told < EVERY) return;
     p->told = at;
     for (int i = 0; i < p->job->table_count; i++) show_table(p, i, at);
     p->detail[0] = '\0';
+    if (p->job->source_gap > 0) {
+        snprintf(p->detail, sizeof p->detail, "it answers in %.1f ms", (double)p->job->source_took / CLOCK_MS);
+    }
     if (p->job->waiting > 0) {
         pthread_mutex_lock(&p->job->wait_lock);
         memcpy(p->detail, p->job->wait_text, sizeof p->detail);
         pthread_mutex_unlock(&p->job->wait_lock);
     }
-    struct run_progress out = {
-        .state = state ? state : find_state(p),
+    p->last = (struct run_progress){
+        .state = state ? state : progress_state(p->job),
         .detail = p->detail,
         .elapsed_seconds = (double)(at - p->began) / CLOCK_SECOND,
         .snapshot_age_seconds = (double)(at - p->job->exported) / CLOCK_SECOND,
         .tables = p->tables,
         .table_count = p->job->table_count,
     };
-    p->listener->progress(p->listener->context, &out);
+    if (p->listener && p->listener->progress) p->listener->progress(p->listener->context, &p->last);
 }

@@ -130,14 +130,22 @@ static bool holds_enough(const struct worker *w) {
     return w->held > (budget > HELD_LEAST ? budget : HELD_LEAST);
 }
 
+/* Whether the source is to be left alone for now. */
+static bool spared(struct worker *w) {
+    if (w->fetch_after == 0 || clock_now() >= w->fetch_after) return false;
+    return atomic_load_explicit(&w->job->source_gap, memory_order_relaxed) > 0;
+}
+
 /* Sends the FETCH of the next chunk in turn, if the connection is free and its rows would have a place. */
 static bool fetch_next(struct worker *w, struct error *err) {
     if (w->next || w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
-    if (holds_enough(w)) return true;
+    if (holds_enough(w) || spared(w)) return true;
     for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
         int i = (w->turn + k) % OPEN_CHUNKS_MAX;
         if (!w->chunks[i].taken || w->chunks[i].ended) continue;
         w->turn = i + 1;
+        int64_t gap = atomic_load_explicit(&w->job->source_gap, memory_order_relaxed);
+        w->fetch_after = gap > 0 ? clock_now() + gap : 0;
         return send_fetch(w, i, err);
     }
     return true;

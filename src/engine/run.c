@@ -10,20 +10,30 @@
 
 #include "base/clock.h"
 #include "engine/bind.h"
+#include "engine/control.h"
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
 #include "engine/progress.h"
+#include "engine/source_load.h"
 #include "engine/targets.h"
 #include "engine/worker.h"
 
 /* A chunk is about this many rows, or bytes, whichever is less. */
 #define CHUNK_ROWS 50000
 #define CHUNK_BYTES (32 * 1024 * 1024)
+/* How often the main thread looks at the workers. */
+#define TURN_MS 20
 
 volatile int run_stopping;
 
+enum { STOP_INTERRUPT = 1, STOP_CONTROL };
+
 void run_stop(void) {
-    run_stopping = 1;
+    run_stopping = STOP_INTERRUPT;
+}
+
+void run_stop_by_control(void) {
+    run_stopping = STOP_CONTROL;
 }
 
 /* What one call of run_migrate holds. */
@@ -36,8 +46,9 @@ struct session {
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;
-    bool ran;   /* its workers were started */
-    bool fresh; /* no chunk of this run was done before */
+    struct control *control; /* NULL: nobody can talk to this run */
+    bool ran;                /* its workers were started */
+    bool fresh;              /* no chunk of this run was done before */
     int64_t began;
 };
 
@@ -54,7 +65,7 @@ static void notice(const struct session *s, const char *format, ...) {
 
 static bool stopped(struct error *err) {
     if (!run_stopping) return false;
-    error_set(err, ERROR_INTERRUPTED, "interrupted");
+    error_set(err, ERROR_INTERRUPTED, "%s", run_stopping == STOP_CONTROL ? "stopped by control" : "interrupted");
     error_hint(err, "run the same command again: it goes on where it stopped");
     return true;
 }
@@ -68,6 +79,8 @@ static bool open_job(struct session *s, const struct plan *plan, const struct ru
     j->limit = options->limit;
     j->dry_run = options->dry_run;
     j->workers = options->jobs > 0 ? options->jobs : processors > 0 ? (int)processors : 1;
+    int64_t connections = plan->source_connections; /* one of them holds the snapshot */
+    if (connections > 1 && j->workers > connections - 1) j->workers = (int)connections - 1;
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
     j->started = clock_unix() * 1000000; /* a dry run; a real one has the ledger's */
     pthread_mutex_init(&j->wait_lock, NULL);
@@ -245,6 +258,15 @@ static bool all_ended(struct worker *const *workers, int count) {
     return true;
 }
 
+/* Watches how fast the source answers, if the plan asks for that. */
+static struct source_load *watch_source(struct session *s) {
+    struct error why;
+    if (s->job.plan->source_latency_ms <= 0) return NULL;
+    struct source_load *load = source_load_start(&s->job, s->source, &why);
+    if (load == NULL) coordinator_fail(s->job.coordinator, &why);
+    return load;
+}
+
 static bool run_threads(struct session *s, struct job_chunk *order, int count, struct progress *progress, struct error *err) {
     struct job *j = &s->job;
     struct worker *workers[INFLIGHT_WORKERS_MAX] = {0};
@@ -259,12 +281,18 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
         coordinator_fail(j->coordinator, &why);
         break;
     }
+    struct source_load *load = watch_source(s);
     while (!all_ended(workers, started)) {
-        usleep(20 * 1000);
-        if (run_stopping) atomic_store(&j->stop, true);
         progress_tell(progress, NULL, false);
+        if (s->control) {
+            control_serve(s->control, j, progress, TURN_MS);
+        } else {
+            usleep(TURN_MS * 1000);
+        }
+        if (run_stopping) atomic_store(&j->stop, true);
     }
     for (int i = 0; i < started; i++) worker_join(workers[i]);
+    source_load_end(load);
     bool ok = coordinator_finish(j->coordinator, err);
     for (int i = 0; i < started; i++) worker_free(workers[i]);
     if (ok && j->stop) stopped(err);
@@ -336,6 +364,15 @@ static bool prepare(struct session *s, const struct plan *plan, struct error *er
     return ledger_run_resumed(s->ledger, s->run.id, err);
 }
 
+/* A run that nobody can talk to is a run all the same. */
+static void listen_for_control(struct session *s) {
+    char path[4096];
+    struct error err = {0};
+    if (s->ledger == NULL) return;
+    if (ledger_path(s->job.plan, s->options->ledger, path, sizeof path, &err)) s->control = control_listen(path, &err);
+    if (s->control == NULL) notice(s, "`control` cannot reach this run: %s", err.text);
+}
+
 static bool migrate(struct session *s, const struct plan *plan, struct error *err) {
     if (!prepare(s, plan, err)) return false;
     if (s->run.finished) {
@@ -350,6 +387,8 @@ static bool migrate(struct session *s, const struct plan *plan, struct error *er
     if (count < all) notice(s, "resuming: %d of %d chunks are done", all - count, all);
     s->ran = true;
     struct progress *progress = progress_new(&s->job, s->listener);
+    if (progress == NULL) return error_memory(err, "starting a run");
+    listen_for_control(s);
     bool ok = run_threads(s, order, count, progress, err);
     progress_tell(progress, ok ? "done" : "stopped", true);
     progress_free(progress);
@@ -366,6 +405,7 @@ bool run_migrate(const struct plan *plan, const struct run_options *options, con
     bool ok = migrate(&s, plan, err);
     struct error books;
     if (!close_books(&s, ok ? err : &books)) ok = false;
+    control_close(s.control);
     ledger_close(s.ledger);
     pg_close(s.source);
     dynamodb_client_free(s.client);
@@ -376,6 +416,12 @@ bool run_migrate(const struct plan *plan, const struct run_options *options, con
 void run_summary_free(struct run_summary *summary) {
     arena_free(summary->arena);
     *summary = (struct run_summary){0};
+}
+
+bool run_control(const struct plan *plan, const struct run_options *options, const char *request, struct buffer *answer,
+                 struct error *err) {
+    char path[4096];
+    return ledger_path(plan, options->ledger, path, sizeof path, err) && control_ask(path, request, answer, err);
 }
 
 /* --- create --- */

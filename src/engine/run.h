@@ -46,7 +46,8 @@ struct run_table_progress {
 };
 
 struct run_progress {
-    const char *state;  /* migrating, throttled, waiting for the target, stopping; at the end done or stopped */
+    const char *
+        state; /* migrating, sparing the source, paused, throttled, waiting for the target, stopping; at the end done or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
     double elapsed_seconds;
     double snapshot_age_seconds;
@@ -88,8 +89,16 @@ void run_summary_free(struct run_summary *summary);
 
 /* Asks a run to stop: it finishes what is in flight, saves and returns ERROR_INTERRUPTED. Safe in a signal handler. */
 void run_stop(void);
-/* The flag that run_stop sets; for waits elsewhere (dynamodb client). */
+/* The same, asked by `control`: the error says so. */
+void run_stop_by_control(void);
+/* The flag that both set; for waits elsewhere (dynamodb client). */
 extern volatile int run_stopping;
+
+/* Asks the migration that runs this plan now: "status", "pause", "resume", "stop". Appends its answer, a JSON object (engine/control.h).
+ * ERROR_LOCAL, code "absent": none listens. */
+struct buffer;
+bool run_control(const struct plan *plan, const struct run_options *options, const char *request, struct buffer *answer,
+                 struct error *err);
 
 /* What the ledger says of a run, also while another process runs it. */
 struct run_status {

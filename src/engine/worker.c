@@ -39,6 +39,7 @@ static void wait_for_something(struct worker *w) {
                                    .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
     }
     if (w->deferred && until > now + 2 * CLOCK_MS) until = now + 2 * CLOCK_MS; /* another worker may hold the key: nobody calls */
+    if (w->fetch_after > now && w->fetch_after < until && w->next == NULL && pg_reader_idle(w->reader)) until = w->fetch_after;
     int64_t ms = has_work(w) || until <= now ? 0 : (until - now + CLOCK_MS - 1) / CLOCK_MS;
     if (poll(fds, (nfds_t)n, (int)ms) < 0) return; /* interrupted: look again */
     writer_polled(w->writer, fds);

@@ -90,6 +90,7 @@ struct worker {
     bool no_more;
     struct fetched *current, *next; /* being mapped; fetched meanwhile */
     int row;                        /* of current */
+    int64_t fetch_after;            /* clock_now() before which no FETCH is sent, to spare the source; 0: none was held back */
     int64_t held;                   /* bytes of all rows in memory */
     struct deferred *deferred, **deferred_end;
     int deferred_count;

@@ -181,9 +181,13 @@ static void settle_all(struct writer *w, struct request *r, enum settled how, co
 
 /* --- filling --- */
 
+static bool paused(const struct writer *w) {
+    return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
+}
+
 bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
-    return w->ready_count == 0 && w->busy + w->waiting_count < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    return w->ready_count == 0 && !paused(w) && w->busy + w->waiting_count < WRITER_CONNECTIONS_MAX && w->bytes < budget;
 }
 
 struct batch *writer_batch(struct writer *w, struct job_table *table) {
@@ -414,7 +418,7 @@ static void wake_waiting(struct writer *w) {
 }
 
 static bool send_ready(struct writer *w, struct error *err) {
-    while (w->ready) {
+    while (w->ready && !paused(w)) {
         struct line *line = find_line(w);
         if (line == NULL) return true;
         if (!start(w, line, err)) return false;

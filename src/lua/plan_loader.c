@@ -124,6 +124,8 @@ static void read_plan(lua_State *L, struct loader *ld) {
     plan->name = lowered_required(L, ld, "name");
     plan->file = lowered_text(L, ld, "file");
     plan->identity = lowered_required(L, ld, "identity");
+    plan->source_connections = lowered_integer(L, "source_connections", 0);
+    plan->source_latency_ms = lowered_integer(L, "source_latency_ms", 0);
     plan->mapping_timeout_ms = lowered_integer(L, "mapping_timeout_ms", 0);
     plan->mapping_memory = lowered_integer(L, "mapping_memory", 0);
     /* Only how many there are: what opens them is the host's to say. */

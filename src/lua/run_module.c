@@ -6,12 +6,14 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "engine/run.h"
 #include "lua/host.h"
 #include "lua/interrupt.h"
 #include "lua/modules.h"
 
 #define SUMMARY_TYPE "hlua.core.summary"
+#define CONTROL_ANSWER_MAX (1024 * 1024)
 
 /* --- numbers into tables --- */
 
@@ -321,9 +323,27 @@ static int core_rejects(lua_State *L) {
     return 1;
 }
 
+/* control(plan, options, request) -> answer (JSON text) | nil, error */
+static int core_control(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    struct run_options options = check_options(L, 2);
+    const char *request = luaL_checkstring(L, 3);
+    struct buffer answer;
+    struct error err = {0};
+    buffer_init(&answer, CONTROL_ANSWER_MAX);
+    if (run_control(plan, &options, request, &answer, &err)) {
+        lua_pushlstring(L, answer.data, answer.len); /* if this fails for want of memory, the program ends */
+        buffer_free(&answer);
+        return 1;
+    }
+    buffer_free(&answer);
+    return module_fail(L, &err);
+}
+
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create}, {"migrate", core_migrate}, {"status", core_status}, {"rejects", core_rejects}, {NULL, NULL},
+        {"create", core_create},   {"migrate", core_migrate}, {"status", core_status},
+        {"rejects", core_rejects}, {"control", core_control}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
     luaL_newmetatable(L, SUMMARY_TYPE);

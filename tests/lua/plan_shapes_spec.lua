@@ -161,6 +161,20 @@ time_zone = "Europe/Madrid", owns = { "X", "A#" }]]
     assert.are.equal("c", policy('attributes = { hlua.columns {} }, keep = hlua.greatest "c"').keep)
   end)
 
+  it("of a plan spare its source", function()
+    local function low(text)
+      return helper.load(([[
+local hlua = require "hlua"
+return hlua.plan { name = "p", source = hlua.postgres {}, %s
+  hlua.table { from = "a", to = "One", partition_key = { PK = "{id}" } } }]]):format(text))
+    end
+    local both = low "max_source_load = { connections = 3, latency_ms = 7 },"
+    assert.are.same({ 3, 7 }, { both.source_connections, both.source_latency_ms })
+    says(table.concat(explain.lines(both), " "):gsub("%s+", " "), "at most 3 connections, more slowly while it answers in more than 7 ms")
+    assert.is_nil(low("").source_connections)
+    assert.are.equal(both.identity, low("").identity)
+  end)
+
   it("of a plan hold for its tables", function()
     local low = helper.load [[
 local hlua = require "hlua"
@@ -219,6 +233,9 @@ return hlua.plan { name = "p", source = hlua.postgres {}, time_zone = "UTC", map
       return select(2, helper.load(('local hlua = require "hlua" return hlua.plan { name = "p", source = hlua.postgres {}, %s, '
         .. 'hlua.table { from = "t", to = "Target", partition_key = { PK = "{id}" } } }'):format(fields)))
     end
+    says(plan "max_source_load = { connections = 1 }", "expected a whole number of at least 2, got 1")
+    says(plan "max_source_load = { latency = 5 }", 'allowed here: connections, latency_ms')
+    says(plan "max_source_load = 3", "expected a table such as max_source_load")
     says(plan "mapping_timeout = 0", "expected a number of seconds from 0.001 to 3600, got 0")
     says(plan "mapping_timeout = 0/0", "expected a number of seconds")
     says(plan "mapping_memory = 1000", "expected a whole number of at least 1048576, got 1000")

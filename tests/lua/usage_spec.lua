@@ -43,7 +43,7 @@ describe("refused with exit 2:", function()
     refused("there is no command migrat", 'did you mean "migrate"?', "migrat")
   end)
   it("a command that is like none, with all", function()
-    refused("there is no command verify", "allowed here: check, create, migrate, rejects, status", "verify")
+    refused("there is no command verify", "allowed here: check, create, migrate, rejects, status, control", "verify")
   end)
   it("an unknown option, with the nearest", function()
     refused("the command migrate has no option --jbos", "did you mean --jobs?", "migrate", "--jbos", "2")
@@ -72,7 +72,7 @@ end)
 describe("the help", function()
   it("names every command and fits 100 columns", function()
     local text = usage.help()
-    for _, name in ipairs { "(none)", "check --offline", "create", "migrate", "rejects", "status" } do
+    for _, name in ipairs { "(none)", "check --offline", "create", "migrate", "rejects", "status", "control ACTION" } do
       assert.truthy(text:find("\n  " .. name .. " ", 1, true), name)
     end
     for line in text:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end

@@ -1,0 +1,2 @@
+hlua good.lua control pause
+hlua good.lua control status --json
