@@ -39,8 +39,9 @@ bool governor_paused(struct governor *g);
  * (always later than now). A table number must be one of governor_new's. */
 int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units);
 
-/* The units that one request should have at most, so that a low rate is kept evenly: a batch is sent on when it has as many, and
- * items that were refused are sent again in as many requests as that makes. One item is always allowed. UINT32_MAX: as many as fit. */
+/* The units that one request should have at most, so that a low rate is kept evenly: a batch is sent on when it has as many, and one that
+ * was filled before the rate fell, or whose items come back, is cut before it is sent. One item is always allowed. UINT32_MAX: as many as
+ * fit. */
 uint32_t governor_request_units(struct governor *g, int table);
 
 struct governor_answer {

@@ -245,11 +245,29 @@ static inline void world_send(struct world *w, struct world_request *r) {
     world_push(w, (struct world_event){.at = w->now + latency, .what = WORLD_ANSWERED, .request = r});
 }
 
+/* A request that was filled before the rate fell: what is too much goes into one of its own, which waits for its turn. */
+static inline void world_cut(struct world *w, struct world_request *r) {
+    uint32_t most = governor_request_units(w->governor, 0), units = 0;
+    int keep = 0;
+    while (keep < r->count && (keep == 0 || units < most)) units += parts_units(&r->items[keep++].parts);
+    if (keep == r->count) return;
+    struct world_request *rest = world_request(w, r->worker);
+    rest->attempt = r->attempt;
+    rest->due = w->now;
+    for (int i = keep; i < r->count; i++) world_add(rest, &r->items[i]);
+    r->count = keep;
+    r->units = units;
+    rest->next = w->waiting[r->worker];
+    w->waiting[r->worker] = rest;
+    w->waits[r->worker]++;
+}
+
 static inline void world_work(struct world *w, int worker) {
     while (w->busy[worker] < WORLD_LINES) {
         if (w->ready[worker] == NULL) w->ready[worker] = world_fill(w, worker);
         struct world_request *r = w->ready[worker];
         if (r == NULL) return;
+        world_cut(w, r);
         int64_t when = governor_ask(w->governor, w->now, 0, r->units);
         if (when) {
             assert(when > w->now);
