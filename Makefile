@@ -53,7 +53,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all install uninstall clean help opts unit lua-test lint bench fuzz test endpoint unit-programs pg-test fuzz-programs fuzz-replay FORCE
+.PHONY: all install uninstall clean help opts unit lua-test lint bench bench-stages fuzz test endpoint spent unit-programs pg-test fuzz-programs fuzz-replay FORCE
 
 all: $(BUILD)/hlua
 
@@ -122,8 +122,15 @@ lint:
 test:
 	$(Q)scripts/test
 
-bench: all endpoint
+$(BUILD)/spent: $(OBJ)/tests/bench/spent.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
+spent: $(BUILD)/spent
+
+bench: all endpoint spent
 	$(Q)scripts/bench
+bench-stages: all endpoint spent
+	$(Q)CASES=stages scripts/bench
 
 # ---- fuzzing: objects are always compiled with the tests, so that they cannot rot
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
@@ -163,7 +170,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/hlua
 
 clean:
-	rm -rf build/obj build/unit build/pg build/fuzz build/fuzz-replay build/address-undefined build/thread build/hlua build/endpoint
+	rm -rf build/obj build/unit build/pg build/fuzz build/fuzz-replay build/address-undefined build/thread build/hlua build/endpoint build/spent
 
 opts:
 	@printf '%s\n' 'CC         $(CC)' 'OPTIMIZE   $(OPTIMIZE)' 'SANITIZE   $(SANITIZE)' 'CFLAGS     $(CFLAGS)' \
@@ -177,7 +184,8 @@ help:
 	  'make unit | pg-test | lua-test    parts of the tests; scripts/test runs them all' \
 	  'make lint | fuzz-replay           likewise' \
 	  'make test                         scripts/test' \
-	  'make bench                        measures; ROWS=1000000 RUNS=3' \
+	  'make bench                        measures; ROWS=1000000 RUNS=3 CASES=templates,tls PEERS=1' \
+	  'make bench-stages                 instructions a row of each stage, into tests/bench/stages.txt' \
 	  'make fuzz                         each parser for FUZZ_SECONDS (60)' \
 	  'make endpoint                     the DynamoDB-shaped server of the tests' \
 	  'make opts                         the settings in force' \

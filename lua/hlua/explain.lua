@@ -98,7 +98,7 @@ local function settings_text(target)
 end
 
 local function target_section(lines, t)
-  put(lines, "  writes       ", t.target.name)
+  put(lines, "  writes       ", t.target.name .. (t.to_template and ", a table for each name that the source gives" or ""))
   put(lines, "  settings     ", settings_text(t.target))
   for _, tag in ipairs(t.target.tags) do put(lines, "  tag          ", tag.key .. " = " .. tag.value) end
 end
@@ -163,7 +163,8 @@ local EXISTING = { replace = "items already there are replaced", keep = "items a
 
 local function existing_text(t)
   if t.newer then return "of an item already there and a new one the one with the greater " .. t.newer .. " stays" end
-  return EXISTING[t.existing] or "a target that holds other items is refused"
+  local others = #t.owns > 0 and "others' items with its keys" or "other items"
+  return EXISTING[t.existing] or ("a target that holds %s is refused"):format(others)
 end
 
 local function policy_text(t)
@@ -172,6 +173,7 @@ local function policy_text(t)
   parts[#parts + 1] = existing_text(t)
   if t.keep then parts[#parts + 1] = "of two rows with one key the one with the greater " .. t.keep .. " stays" end
   if #t.owns > 0 then parts[#parts + 1] = "partition keys begin with " .. words.quote_list(t.owns) end
+  if t.on_reject >= 0 then parts[#parts + 1] = "a row that cannot be mapped is shown to on_reject" end
   parts[#parts + 1] = ("the run stops at more than %d rejected rows"):format(t.max_rejects)
   return table.concat(parts, "; ")
 end
@@ -277,6 +279,7 @@ local function table_document(t)
   local document = {
     name = t.name, from = t.from, query = t.query, where = t.where, time_zone = t.time_zone, to = t.target.name, key = t.key,
     settings = settings_text(t.target), time_to_live = t.target.time_to_live, max_rejects = t.max_rejects,
+    on_reject = t.on_reject >= 0 or nil,
     nulls = t.keep_nulls and "keep" or "absent", empty_strings = t.empty_strings_absent and "absent" or nil,
     existing = t.existing, newer = t.newer, keep = t.keep, owns = #t.owns > 0 and t.owns or nil,
     map = t.map >= 0 or nil, items = items_document(t), attributes = attribute_document(t, t), indexes = {},

@@ -85,6 +85,7 @@ local function mapping_lines(put, plan, t)
   end
   put("nulls", t.keep_nulls and "keep" or "absent")
   put("empty_strings", t.empty_strings_absent and "absent")
+  put("on_reject", t.on_reject >= 0 and "function " .. function_digest(plan.functions[t.on_reject + 1]))
 end
 
 local function policy_lines(put, t)

@@ -27,13 +27,16 @@ local function of_arguments(kind)
 end
 
 -- Called for rows only: no place is noted.
-local function to(name, item) return setmetatable({ kind = "to", table = name, item = item }, meta) end
+local for_rows = {
+  to = function(name, item) return setmetatable({ kind = "to", table = name, item = item }, meta) end,
+  stop = function(why) return setmetatable({ kind = "stop", why = why }, meta) end,
+}
 
 for kind, spec in pairs(schema.constructors) do
   if spec.constant then
     hlua[kind] = node.new { kind = kind, n = 0 }
   else
-    hlua[kind] = kind == "to" and to or spec.fields and of_fields(kind) or of_arguments(kind)
+    hlua[kind] = for_rows[kind] or spec.fields and of_fields(kind) or of_arguments(kind)
     node.register(hlua[kind], kind)
   end
 end

@@ -108,6 +108,7 @@ local function lower_table(fields, at, plan, functions)
     expressions = target.pair_list(fields.columns, "name", "sql"),
     time_zone = fields.time_zone or plan.time_zone,
     target = target.lower(fields, found, at),
+    to_template = target.is_template(fields.to) and put_place({}, at:field "to") or nil,
     map = fields.map and functions:number(fields.map) or -1,
     attributes = definitions.declares(fields) and {} or lower_attributes(found, functions),
     columns = lower_columns(fields, at),
@@ -119,6 +120,7 @@ local function lower_table(fields, at, plan, functions)
     keep = fields.keep and fields.keep[1] or nil,
     owns = copy(fields.owns or {}),
     max_rejects = fields.max_rejects or schema.default("table", "max_rejects"),
+    on_reject = fields.on_reject and functions:number(fields.on_reject) or -1,
   }, at)
 end
 

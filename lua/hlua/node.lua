@@ -2,6 +2,7 @@
 --   called with one table of fields (hlua.table { ... }):  { kind = "table", fields = { ... }, where = ... }
 --   called with arguments (hlua.N(5), hlua.when("c", v)):  { kind = "N", n = 1, [1] = 5, where = ... }
 --   hlua.to("Other", item):                                { kind = "to", table = "Other", item = item }
+--   hlua.stop("why"):                                      { kind = "stop", why = "why" }
 --   hlua.null, which is not called:                        { kind = "null", n = 0 }
 -- `where` is hlua.place's { file, line }, or nil when the call left no line of its own (a tail call).
 --
@@ -13,7 +14,8 @@
 --   L            [1]: a list; M: [1]: a table whose keys are strings; of any values
 --   null         the constant
 --   to           `table`: the name of a table of the plan (its name field, by default its target); `item`: a plain table; only as
---                what `map` returns
+--                what `map` or `on_reject` returns
+--   stop         `why`: only as what `on_reject` returns
 -- Any other kind is an error of the row. A worker's state calls require "hlua.place".rest() once the plan is loaded: from then on
 -- constructors no longer look up their line.
 local node = {}

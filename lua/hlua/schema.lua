@@ -87,8 +87,8 @@ constructors.table = {
       [[columns = { LogTimestamp = '"LogTimestamp"::timestamp' }]]),
     field("time_zone", "time_zone", "The zone of timestamp columns without one; by default the plan's.",
       'time_zone = "Europe/Madrid"'),
-    field("to", "dynamodb_name", "The DynamoDB table to write to; several tables of a plan may share one if they declare it alike.",
-      'to = "IntegrationLogs-dev"', { required = true }),
+    field("to", "target_name", "The DynamoDB table to write to, or a template that names each row's; several may share one.",
+      'to = "Logs-{LogTimestamp:%Y-%m}"', { required = true }),
     field("partition_key", "table_key", "The table's partition key and its value; with map or items its type alone.",
       'partition_key = { PK = "{ServiceName}" }', { required = true }),
     field("sort_key", "table_key", "The table's sort key and its value; with map or items its type alone.",
@@ -132,6 +132,9 @@ constructors.table = {
       'owns = { "CUST#", "ORDER#" }'),
     field("max_rejects", "integer", "The run stops once more rows of this table than this are rejected.", "max_rejects = 50",
       { min = 0, default = 1000 }),
+    field("on_reject", "row_function",
+      "Asked about a row that cannot be mapped: gets the row and why, returns items instead, nil, or hlua.stop.",
+      'on_reject = function(row, reject) if reject.reason == "function" then return hlua.stop(reject.message) end end'),
   },
 }
 
@@ -246,6 +249,12 @@ constructors.to = {
     field("table", "string", "The name of a table of the plan: its name field, by default its target.", '"Audit"', { required = true }),
     field("item", "anything", "The item.", '{ PK = "AUDIT#" .. row.id }', { required = true }),
   },
+}
+
+constructors.stop = {
+  about = "Inside on_reject: ends the run, which can be resumed.",
+  example = 'on_reject = function(row, reject) return hlua.stop("row " .. reject.key .. " must not be skipped") end',
+  arguments = { field("why", "string", "Why, for the message.", '"no row may be skipped"', { required = true }) },
 }
 
 local attribute = field("attribute", "attribute_name", "An attribute of the item: a number or a string.", '"UpdatedAt"',

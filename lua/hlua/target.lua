@@ -35,6 +35,9 @@ local function lower_index(index, fields, found)
   }
 end
 
+-- Whether a `to` names columns: then it is a table for each text that it gives.
+function target.is_template(to) return to:find("{", 1, true) ~= nil end
+
 -- `found` is the table's collection (hlua.definitions).
 function target.lower(fields, found, at)
   local units = fields.provisioned or {}

@@ -9,6 +9,7 @@ local types = {}
 
 -- DynamoDB's naming rules (developer guide, "Naming rules and data types"; API reference for key and tag lengths).
 local TABLE_NAME_LEAST, TABLE_NAME_MOST = 3, 255
+types.TABLE_NAME_MOST = TABLE_NAME_MOST
 local ATTRIBUTE_NAME_MOST = 65535
 local TAGS_MOST, TAG_KEY_MOST, TAG_VALUE_MOST = 50, 128, 256
 local PLAN_NAME_MOST = 200 -- it becomes a file's name, with an ending

@@ -15,6 +15,10 @@ local options = {
   jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 255 },
   restart = { "--restart", "forget what an earlier run did, and begin again" },
   ledger  = { "--ledger", "keep the state in FILE instead of .hlua/NAME.db beside the plan", argument = "FILE" },
+  retry   = { "--retry", "read the rejected rows again, map them as the plan is now, and write them" },
+  export  = { "--export", "write them to FILE as JSON lines; - is standard output", argument = "FILE" },
+  rows    = { "--rows", "show N rows of each table instead of 3", argument = "N", integer = true, most = 100 },
+  explain = { "--explain", "show the rejected row with this key, the rule it breaks, and what mends it", argument = "KEY" },
   yes     = { "--yes", "answer yes to every question" },
   json    = { "--json", "JSON on standard output, a line an event; other text on standard error" },
 }
@@ -26,14 +30,14 @@ local migrate_options = { "dry_run", "where", "limit", "jobs", "restart", "ledge
 local commands = {
   { name = nil, module = "all", options = migrate_options,
     about = "check the plan, create what is missing, migrate, and say what happened" },
-  { name = "check", module = "check", options = { "offline", "json" }, shown = "check --offline",
-    about = "check the plan and explain its mapping, without connecting" },
+  { name = "check", module = "check", options = { "offline", "rows", "where", "ledger", "json" },
+    about = "connect, and show on real rows what the plan makes of them; write nothing" },
   { name = "create", module = "create", options = { "yes", "json" },
     about = "create the tables that are missing, and compare those that are there" },
   { name = "migrate", module = "migrate", options = migrate_options,
     about = "copy the rows, from where an earlier run stopped" },
-  { name = "rejects", module = "rejects", options = { "where", "limit", "ledger", "json" },
-    about = "list the rows that could not be written, and why" },
+  { name = "rejects", module = "rejects", options = { "explain", "retry", "export", "where", "limit", "ledger", "yes", "json" },
+    about = "list, explain, retry or export the rows that could not be written" },
   { name = "status", module = "status", options = { "where", "limit", "ledger", "json" },
     about = "tell where the migration stands, also while it runs" },
   { name = "control", module = "control", options = { "ledger", "json" }, shown = "control ACTION",
@@ -58,6 +62,14 @@ function usage.command(name)
     if command.name == name then return command end
   end
   return nil
+end
+
+-- Whether a command knows an option, by its field: "restart" of migrate.
+function usage.has_option(name, field)
+  for _, known in ipairs(usage.command(name).options) do
+    if known == field then return true end
+  end
+  return false
 end
 
 -- Help --------------------------------------------------------------------------------------------

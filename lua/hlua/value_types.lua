@@ -1,4 +1,5 @@
--- The checkers of what attributes and keys can be: values, keys of tables and indexes. They join those of hlua.types.
+-- The checkers of what attributes and keys can be: values, keys of tables and indexes; and of a target's name as a template. They
+-- join those of hlua.types.
 local schema  = require "hlua.schema"
 local node    = require "hlua.node"
 local nearest = require "hlua.nearest"
@@ -22,6 +23,25 @@ local function check_template(at, value, problems)
   if not problems.template_check then return end
   local ok, message, position, hint = problems.template_check(value)
   if not ok then problems:add_template(at, message, value, position, type(hint) == "string" and hint or nil) end
+end
+
+-- Whether a part of a template can only give bytes of a table's name: the `format` of a column.
+local function fits_name(format)
+  if not format:find("%", 1, true) then return true end
+  return not format:gsub("%%[^T%%]", ""):find "[^%w_.-]" -- %T writes colons, %% a percent sign
+end
+
+-- A table's name, or a template of names; which those are, the source says.
+function types.target_name(at, value, field, problems)
+  if type(value) ~= "string" or not value:find "[{}]" then return types.dynamodb_name(at, value, field, problems) end
+  local before = #problems.errors
+  check_template(at, value, problems)
+  if #problems.errors > before then return end
+  local rest = value:gsub("{[^{}:]+:?([^{}]*)}", function(format) return fits_name(format) and "" or "{" end)
+  if #rest > types.TABLE_NAME_MOST or rest:find "[^%w_.-]" then
+    problems:add(at, ("%s gives no name that DynamoDB allows"):format(problems.quote(value)),
+      "beside its columns, 3 to 255 letters, digits, underscores, hyphens and dots")
+  end
 end
 
 -- A text as hlua.S, hlua.N or hlua.B (`kind`) take it.

@@ -31,6 +31,7 @@ static const struct {
     {"RequestTimeout", RETRY_TRANSIENT},
     {"RequestTimeoutException", RETRY_TRANSIENT},
     {"ReplicatedWriteConflictException", RETRY_TRANSIENT},
+    {"TransactionConflictException", RETRY_TRANSIENT}, /* somebody's transaction holds the item: it ends soon */
 
     {"RequestExpired", RETRY_CLOCK},
     {"RequestTimeTooSkewed", RETRY_CLOCK},
@@ -41,6 +42,8 @@ static const struct {
 
     {"ValidationException", RETRY_ITEM},
     {"ItemCollectionSizeLimitExceededException", RETRY_ITEM},
+
+    {"ConditionalCheckFailedException", RETRY_CONDITION},
 
     {"ResourceNotFoundException", RETRY_STOP},
     {"AccessDeniedException", RETRY_STOP},

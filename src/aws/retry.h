@@ -13,6 +13,7 @@ enum retry_class {
     RETRY_CLOCK,     /* our clock is off: take the offset from Date once, sign again */
     RETRY_AUTH,      /* refresh credentials once, sign again */
     RETRY_ITEM,      /* the request's content is refused: find the item */
+    RETRY_CONDITION, /* the condition of a write does not hold: an answer, which who asked must read */
     RETRY_STOP,      /* no sense in going on: missing table, denied access, bad signature */
 };
 

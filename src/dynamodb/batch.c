@@ -21,16 +21,40 @@ void batch_free(struct batch *b) {
     buffer_free(&b->body);
 }
 
-bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) {
+static void empty(struct batch *b, const struct dynamodb_schema *schema, const struct put_condition *condition) {
     b->schema = schema;
+    b->condition = condition;
     b->count = 0;
     b->body.len = 0;
+}
+
+bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) {
+    empty(b, schema, NULL);
     return buffer_append_text(&b->body, "{\"RequestItems\":{") &&
            json_append_string(&b->body, schema->name, strlen(schema->name)) && buffer_append_text(&b->body, ":[");
 }
 
+bool batch_begin_put(struct batch *b, const struct dynamodb_schema *schema, const struct put_condition *condition) {
+    empty(b, schema, condition);
+    return put_begin(&b->body, schema);
+}
+
+const char *batch_operation(const struct batch *b) {
+    return b->condition ? "PutItem" : "BatchWriteItem";
+}
+
+/* What stands around an item in the body. */
+static size_t before_item(const struct batch *b) {
+    return b->condition ? 0 : sizeof ITEM_BEGIN - 1;
+}
+
+static size_t after_item(const struct batch *b) {
+    return b->condition ? 0 : sizeof ITEM_END - 1;
+}
+
 bool batch_open_item(struct batch *b, size_t *mark) {
     *mark = b->body.len;
+    if (b->condition) return true;
     if (!buffer_reserve(&b->body, sizeof ITEM_BEGIN + 1)) return false;
     if (b->count) b->body.data[b->body.len++] = ',';
     memcpy(b->body.data + b->body.len, ITEM_BEGIN, sizeof ITEM_BEGIN - 1);
@@ -40,7 +64,7 @@ bool batch_open_item(struct batch *b, size_t *mark) {
 
 bool batch_close_item(struct batch *b, size_t mark, const struct batch_item *like) {
     size_t at = mark + (b->count ? 1 : 0);
-    if (!buffer_append(&b->body, ITEM_END, sizeof ITEM_END - 1)) {
+    if (!buffer_append(&b->body, ITEM_END, after_item(b))) {
         batch_cancel_item(b, mark);
         return false;
     }
@@ -48,7 +72,7 @@ bool batch_close_item(struct batch *b, size_t mark, const struct batch_item *lik
     *item = *like;
     item->at = at;
     item->len = b->body.len - at;
-    item->item_at = at + sizeof ITEM_BEGIN - 1;
+    item->item_at = at + before_item(b);
     return true;
 }
 
@@ -67,16 +91,18 @@ bool batch_add(struct batch *b, const struct batch_item *like, const char *json,
 }
 
 bool batch_full(const struct batch *b) {
+    if (b->condition) return b->count == 1;
     return b->count == DYNAMODB_BATCH_ITEMS_MAX || b->body.len >= BATCH_BYTES_FULL;
 }
 
 bool batch_finish(struct batch *b) {
+    if (b->condition) return put_finish(&b->body, b->items[0].item_at, b->schema, b->condition);
     return buffer_append(&b->body, BODY_END, sizeof BODY_END - 1);
 }
 
 const char *batch_item_json(const struct batch *b, int i, size_t *len) {
     const struct batch_item *item = &b->items[i];
-    *len = item->len - (item->item_at - item->at) - (sizeof ITEM_END - 1);
+    *len = item->len - before_item(b) - after_item(b);
     return b->body.data + item->item_at;
 }
 
@@ -131,7 +157,7 @@ static bool read_answer(const struct batch *b, const char *answer, size_t n, boo
         enum json_token token = json_next(&j);
         if (token == JSON_OBJECT_END) return json_next(&j) == JSON_END;
         if (token != JSON_KEY) return false;
-        bool wanted = json_is(&j, "UnprocessedItems");
+        bool wanted = b->condition == NULL && json_is(&j, "UnprocessedItems");
         if (wanted ? !read_tables(&j, b, left, count) : !json_skip(&j, json_next(&j))) return false;
     }
 }

@@ -1,7 +1,8 @@
-/* One BatchWriteItem request: up to 25 puts to one table, written straight into the body that is sent.
+/* One request that writes items to one table, straight in the body that is sent: a BatchWriteItem of up to 25 puts or, since a
+ * condition goes with one item alone, a PutItem of one.
  *
  * For: filling, sending again what came back, splitting. Not for: connections, waits and retries (engine/writer.c).
- * Source: DynamoDB API reference, BatchWriteItem; limits in dynamodb/value.h. */
+ * Source: DynamoDB API reference, BatchWriteItem, PutItem; limits in dynamodb/value.h. */
 #ifndef DYNAMODB_BATCH_H
 #define DYNAMODB_BATCH_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "dynamodb/put.h"
 #include "dynamodb/schema.h"
 #include "dynamodb/value.h"
 
@@ -16,7 +18,7 @@
 #define BATCH_BYTES_FULL (1024 * 1024)
 
 struct batch_item {
-    size_t at, len; /* of {"PutRequest":{"Item":{...}}} in the body */
+    size_t at, len; /* of {"PutRequest":{"Item":{...}}} in the body; of a PutItem, the item alone */
     size_t item_at; /* of the item itself in the body */
     uint64_t key;   /* dynamodb_key_hash */
     uint32_t size, units;
@@ -26,6 +28,7 @@ struct batch_item {
 
 struct batch {
     const struct dynamodb_schema *schema;
+    const struct put_condition *condition; /* a PutItem's; NULL: a BatchWriteItem */
     struct buffer body;
     struct batch_item items[DYNAMODB_BATCH_ITEMS_MAX];
     int count;
@@ -36,6 +39,11 @@ void batch_free(struct batch *b);
 
 /* Empties the batch and begins the body for a table; false when memory is out. */
 bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) __attribute__((warn_unused_result));
+/* The same for a PutItem under a condition, which must stay. It is full with one item, and cannot be split. */
+bool batch_begin_put(struct batch *b, const struct dynamodb_schema *schema, const struct put_condition *condition)
+    __attribute__((warn_unused_result));
+/* "BatchWriteItem" or "PutItem". */
+const char *batch_operation(const struct batch *b);
 
 /* Opens the next item: the caller appends its JSON to b->body, then calls batch_close_item or batch_cancel_item. *mark is theirs.
  * False when memory is out. */
@@ -55,8 +63,8 @@ bool batch_finish(struct batch *b) __attribute__((warn_unused_result));
 
 const char *batch_item_json(const struct batch *b, int i, size_t *len);
 
-/* Which items a 200 answer sends back (UnprocessedItems): sets left[i], returns how many; -1 when the answer cannot be read (then all
- * items count as sent back: a put may be repeated). */
+/* Which items a 200 answer sends back (UnprocessedItems; a PutItem's never does): sets left[i], returns how many; -1 when the answer
+ * cannot be read (then all items count as sent back: a put may be repeated). */
 int batch_unprocessed(const struct batch *b, const char *answer, size_t n, bool left[DYNAMODB_BATCH_ITEMS_MAX]);
 
 /* Drops the items whose flag is false and takes the body's end off (call batch_finish again). */

@@ -192,15 +192,6 @@ bool dynamodb_table_create_body(const struct dynamodb_schema *schema, struct buf
 
 /* --- the table, then what CreateTable cannot set --- */
 
-static bool create_table(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct buffer *body,
-                         struct error *err) {
-    if (!dynamodb_table_create_body(schema, body, err)) return false;
-    if (dynamodb_call(c, "CreateTable", body->data, body->len, NULL, err)) return true;
-    /* Sent more than once, the first may have made the table though its answer was lost. The comparison at
-     * the end decides. */
-    return strcmp(err->code, "ResourceInUseException") == 0 && dynamodb_client_attempts(c) > 1;
-}
-
 /* A table in the making. */
 struct making {
     struct dynamodb_client *client;
@@ -280,15 +271,32 @@ static bool confirm(struct making *m, struct error *err) {
     return ok;
 }
 
-bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
-                           struct error *err) {
+bool dynamodb_table_begin(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct error *err) {
     struct error own; /* errors are looked into */
+    struct buffer body;
+    if (err == NULL) err = &own;
+    buffer_init(&body, REQUEST_MAX);
+    bool ok = dynamodb_table_create_body(schema, &body, err) && dynamodb_call(c, "CreateTable", body.data, body.len, NULL, err);
+    /* Sent more than once, the first may have made the table though its answer was lost. The comparison at
+     * the end decides. */
+    if (!ok && strcmp(err->code, "ResourceInUseException") == 0) ok = dynamodb_client_attempts(c) > 1;
+    buffer_free(&body);
+    return ok;
+}
+
+bool dynamodb_table_finish(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
+                           struct error *err) {
+    struct error own;
     if (err == NULL) err = &own;
     struct making m = {.client = c, .wanted = *schema, .notices = notices};
     buffer_init(&m.body, REQUEST_MAX);
-    bool ok = create_table(c, schema, &m.body, err) && dynamodb_table_wait(c, schema->name, err) &&
-              (schema->time_to_live == NULL || set_time_to_live(&m, err)) &&
+    bool ok = dynamodb_table_wait(c, schema->name, err) && (schema->time_to_live == NULL || set_time_to_live(&m, err)) &&
               (!schema->point_in_time_recovery || set_recovery(&m, err)) && confirm(&m, err);
     buffer_free(&m.body);
     return ok;
+}
+
+bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
+                           struct error *err) {
+    return dynamodb_table_begin(c, schema, err) && dynamodb_table_finish(c, schema, notices, err);
 }

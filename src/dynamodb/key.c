@@ -1,49 +1,16 @@
 #include "dynamodb/key.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/json.h"
 #include "dynamodb/value.h"
 
-/* The digits of a decimal without zeros at either end, its sign and its power of ten. The text is one that
- * dynamodb_number_check takes (of another one: something). `out` holds NUMBER_TAIL bytes beyond `size`. */
-#define NUMBER_TAIL 32
-static size_t canonical_number(const char *text, size_t len, char *out, size_t size) {
-    bool negative = false, point = false;
-    long power = 0;
-    size_t n = 0;
-    const char *s = text, *end = text + len;
-    if (s < end && (*s == '-' || *s == '+')) negative = *s++ == '-';
-    for (; s < end && *s != 'e' && *s != 'E'; s++) {
-        if (*s == '.') {
-            point = true;
-            continue;
-        }
-        if (point) power--;
-        if (n == 0 && *s == '0') continue;
-        if (n < size) out[n++] = *s;
-    }
-    if (s < end) {
-        long exponent = 0;
-        bool down = false;
-        s++;
-        if (s < end && (*s == '-' || *s == '+')) down = *s++ == '-';
-        for (; s < end && *s >= '0' && *s <= '9' && exponent < 10000; s++) exponent = exponent * 10 + (*s - '0');
-        power += down ? -exponent : exponent;
-    }
-    while (n > 0 && out[n - 1] == '0') n--, power++;
-    if (n == 0) return 0; /* zero has no sign and no power */
-    int tail = snprintf(out + n, NUMBER_TAIL, "%c%ld", negative ? '-' : '+', power);
-    return n + (tail > 0 ? (size_t)tail : 0);
-}
-
 uint64_t dynamodb_key_hash(uint64_t hash, enum dynamodb_type type, const char *text, size_t len) {
     if (type != DYNAMODB_N) return hash_64(text, len, hash + (uint64_t)type);
-    char digits[DYNAMODB_NUMBER_DIGITS_MAX + 400];
-    size_t n = canonical_number(text, len, digits, sizeof digits - NUMBER_TAIL);
-    return hash_64(digits, n, hash + (uint64_t)type);
+    char canonical[DYNAMODB_NUMBER_CANONICAL_MAX];
+    size_t n = dynamodb_number_canonical(text, len, canonical);
+    return hash_64(canonical, n, hash + (uint64_t)type);
 }
 
 struct found_key {
@@ -93,4 +60,12 @@ bool dynamodb_key_hash_item(const struct dynamodb_schema *schema, const char *js
         *hash = dynamodb_key_hash(*hash, keys[i].key->type, keys[i].text, keys[i].len);
     }
     return true;
+}
+
+bool dynamodb_key_owned(const struct dynamodb_schema *schema, const char *text, size_t len) {
+    for (int i = 0; i < schema->owns_count; i++) {
+        size_t n = strlen(schema->owns[i]);
+        if (n <= len && memcmp(schema->owns[i], text, n) == 0) return true;
+    }
+    return schema->owns_count == 0;
 }

@@ -1,5 +1,7 @@
 #include "dynamodb/schema.h"
 
+#include <string.h>
+
 const char *dynamodb_type_name(enum dynamodb_type type) {
     switch (type) {
     case DYNAMODB_ANY: return "?";
@@ -15,4 +17,12 @@ const char *dynamodb_type_name(enum dynamodb_type type) {
     case DYNAMODB_BS: return "BS";
     }
     return "?";
+}
+
+bool dynamodb_table_name_ok(const char *text, size_t len) {
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\0' || strchr(allowed, text[i]) == NULL) return false;
+    }
+    return len >= DYNAMODB_TABLE_NAME_LEAST && len <= DYNAMODB_TABLE_NAME_MOST;
 }

@@ -4,6 +4,7 @@
 #define DYNAMODB_SCHEMA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum dynamodb_type {
@@ -22,6 +23,11 @@ enum dynamodb_type {
 
 /* "S", "N", ... as on the wire; "?" for DYNAMODB_ANY. */
 const char *dynamodb_type_name(enum dynamodb_type type);
+
+/* Whether DynamoDB takes a text as the name of a table (developer guide, "Naming rules"): 3 to 255 of a-z A-Z 0-9 _ - . */
+#define DYNAMODB_TABLE_NAME_LEAST 3
+#define DYNAMODB_TABLE_NAME_MOST 255
+bool dynamodb_table_name_ok(const char *text, size_t len);
 
 struct dynamodb_key {
     const char *name;
@@ -64,6 +70,9 @@ struct dynamodb_schema {
     bool deletion_protection;
     const char *table_class;  /* STANDARD, STANDARD_INFREQUENT_ACCESS, or NULL: not said */
     const char *time_to_live; /* the attribute's name, or NULL */
+    const char *const
+        *owns; /* how the partition keys (S) begin that are ours in a table that others use as well; none: all are */
+    int owns_count;
 };
 
 #endif

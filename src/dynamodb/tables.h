@@ -55,6 +55,13 @@ bool dynamodb_table_wait(struct dynamodb_client *c, const char *name, struct err
 /* Whether a consistent read of the table finds no item. */
 bool dynamodb_table_is_empty(struct dynamodb_client *c, const char *name, bool *empty, struct error *err);
 
+/* --- owned.c --- */
+
+/* Whether the table has an item whose partition key begins with one of the texts that the schema owns. Reads the table, a page of 1 MB
+ * after the other, until one is found: of a large table full of others' items, all of it, and says so to the client's patience, which
+ * can also stop it. */
+bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema, bool *has, struct error *err);
+
 /* --- create.c --- */
 
 /* Appends the body of the CreateTable request. ERROR_PLAN when the schema gives one attribute two types, or
@@ -65,6 +72,11 @@ bool dynamodb_table_create_body(const struct dynamodb_schema *schema, struct buf
  * recovery). What the endpoint does not know (local engines) becomes a notice; everything else that fails is
  * an error. */
 bool dynamodb_table_create(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
+                           struct error *err);
+
+/* The same in two steps, so that several tables can be in the making at once: asks for the table; waits for it and sets the rest. */
+bool dynamodb_table_begin(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct error *err);
+bool dynamodb_table_finish(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct dynamodb_notices *notices,
                            struct error *err);
 
 /* --- compare.c --- */

@@ -114,6 +114,25 @@ size_t dynamodb_number_size(const char *text, size_t n) {
     return 1 + packed(whole, fraction) + number.negative;
 }
 
+/* Sign, power of ten of the last digit, and the digits between the first and the last that is not 0. */
+size_t dynamodb_number_canonical(const char *text, size_t n, char out[DYNAMODB_NUMBER_CANONICAL_MAX]) {
+    struct number number;
+    if (!scan_number(text, n, &number) || number.zero) return 0;
+    int64_t count = number.high - number.low + 1, room = DYNAMODB_NUMBER_DIGITS_MAX;
+    char *to = out;
+    *to++ = number.negative ? '-' : '+';
+    *to++ = (char)(number.low >> 8);
+    *to++ = (char)number.low;
+    const char *at = text;
+    while (*at < '1' || *at > '9') at++; /* there is one: the number is not zero */
+    for (int64_t left = count < room ? count : room; left > 0; at++) {
+        if (*at == '.') continue;
+        *to++ = *at;
+        left--;
+    }
+    return (size_t)(to - out);
+}
+
 /* --- binary --- */
 
 /* OpenSSL counts in ints: longer input goes in pieces, of whole groups. */

@@ -59,6 +59,11 @@ const char *dynamodb_number_fault_text(enum dynamodb_number_fault fault);
  */
 size_t dynamodb_number_size(const char *text, size_t n);
 
+/* Writes a number in its one canonical form, the same for 1, 1.0 and 1E0: bytes to compare and to hash, not to read. Returns how many;
+ * 0 for zero, however it is written. The text must be one that dynamodb_number_check takes (else: something). */
+#define DYNAMODB_NUMBER_CANONICAL_MAX (DYNAMODB_NUMBER_DIGITS_MAX + 3)
+size_t dynamodb_number_canonical(const char *text, size_t n, char out[DYNAMODB_NUMBER_CANONICAL_MAX]);
+
 /* --- binary --- */
 
 /* The room that dynamodb_base64 needs for `n` bytes. */

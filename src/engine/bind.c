@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "engine/conditional.h"
 
 /* --- tables --- */
 
@@ -23,6 +23,33 @@ static bool copy_schema(struct job_table *t, struct arena *a) {
     return true;
 }
 
+struct search {
+    const struct pg_column *columns;
+    int count;
+    bool *used;
+};
+
+static void mark(void *context, const char *name, size_t n) {
+    struct search *s = context;
+    for (int i = 0; i < s->count; i++) {
+        if (strlen(s->columns[i].name) == n && memcmp(s->columns[i].name, name, n) == 0) s->used[i] = true;
+    }
+}
+
+/* The columns that name a row's target are read, whatever the mapping needs; a name that is none of them is told when the template is
+ * compiled. */
+static void mark_target_columns(const struct plan_table *t, const struct pg_column *columns, int count, bool *used) {
+    struct search s = {columns, count, used};
+    if (t->to_template) template_columns(t->to_template, strlen(t->to_template), mark, &s);
+}
+
+/* A table's one target; what a template names, the source or the ledger says later (listing.h). */
+static bool bind_targets(struct job *job, struct job_table *t, const struct pg_column *columns, struct error *err) {
+    const char *text = t->plan->to_template;
+    if (text == NULL) return job_set_targets(job, t, &t->schema.name, 1, err);
+    return program_template(job->arena, text, strlen(text), &t->plan->to_place, columns, t->mapped_columns, &t->to, err);
+}
+
 static bool bind_table(struct job *job, struct job_table *t, struct pg_connection *c, const struct run_options *options,
                        struct error *err) {
     struct arena *a = job->arena;
@@ -37,6 +64,7 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     bool *used = arena_array(a, (size_t)count + 1, sizeof *used);
     if (used == NULL) return error_memory(err, "binding the plan");
     if (!program_columns(&t->plan->mapping, columns, count, pg_source_name(t->source), used, err)) return false;
+    mark_target_columns(t->plan, columns, count, used);
     for (int i = 0; i < count; i++) used_count += used[i];
     if (!pg_source_select(t->source, used, err)) return false;
     columns = pg_source_selected(t->source, &count);
@@ -44,8 +72,8 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
     t->program =
         program_compile(a, &t->plan->mapping, (int)(t - job->tables), &t->schema, columns, used_count, !pg_server(c)->utf8, err);
     t->mapped_columns = used_count;
-    t->seed = hash_64(t->schema.name, strlen(t->schema.name), 0);
-    return t->program != NULL;
+    t->condition = conditional_of(t->plan);
+    return t->program != NULL && bind_targets(job, t, columns, err);
 }
 
 bool bind_tables(struct job *job, struct pg_connection *c, const struct run_options *options, struct error *err) {
@@ -57,6 +85,26 @@ bool bind_tables(struct job *job, struct pg_connection *c, const struct run_opti
         if (!bind_table(job, &job->tables[i], c, options, err)) return false;
     }
     return true;
+}
+
+/* --- functions --- */
+
+static bool bind_all(const struct job *job, struct functions *f, struct error *err) {
+    for (int i = 0; i < job->table_count; i++) {
+        const struct job_table *t = &job->tables[i];
+        int count;
+        const struct pg_column *columns = pg_source_selected(t->source, &count);
+        if (!f->bind(f, i, columns, t->mapped_columns, &t->schema, err)) return false;
+    }
+    return true;
+}
+
+struct functions *bind_functions(const struct job *job, struct error *err) {
+    const struct function_source *source = &job->plan->functions;
+    struct functions *f = source->open(source->context, job->started, err);
+    if (f == NULL || bind_all(job, f, err)) return f;
+    f->free(f);
+    return NULL;
 }
 
 /* --- identity --- */
@@ -132,6 +180,54 @@ const char *bind_difference(const char *was, const char *is, struct arena *a) {
     char *text = ok ? arena_copy(a, b.data, b.len) : NULL;
     buffer_free(&b);
     return text ? text : "";
+}
+
+/* What follows "tables.NAME." in a path; NULL when it is no such path. A name that is no plain word is quoted (lua/hlua/identity.lua). */
+static const char *table_field(const char *line) {
+    static const char prefix[] = "tables.";
+    if (strncmp(line, prefix, sizeof prefix - 1) != 0) return NULL;
+    const char *s = line + sizeof prefix - 1;
+    if (*s == '"') {
+        for (s++; *s && *s != '"' && *s != '\n'; s++) {
+            if (*s == '\\' && s[1]) s++;
+        }
+        if (*s == '"') s++;
+    } else {
+        s += strcspn(s, ". \n");
+    }
+    return *s == '.' ? s + 1 : NULL;
+}
+
+/* Whether a line says what a row becomes: expressions, values, functions, their modules, and which columns they read. */
+static bool is_mapping(const char *line) {
+    static const char *const fields[] = {"attributes.",           "items[",   "map ",       "nulls ",    "empty_strings ",
+                                         "columns_as_attributes", "columns.", "time_zone ", "on_reject "};
+    if (strncmp(line, "modules.", 8) == 0) return true;
+    if (strncmp(line, "tables[", 7) == 0) {
+        const char *s = line + 7 + strspn(line + 7, "0123456789");
+        return strncmp(s, "].source.columns.", 17) == 0;
+    }
+    const char *field = table_field(line);
+    for (size_t i = 0; field && i < sizeof fields / sizeof *fields; i++) {
+        if (strncmp(field, fields[i], strlen(fields[i])) == 0) return true;
+    }
+    return false;
+}
+
+const char *bind_without_mapping(const char *identity, struct arena *a) {
+    char *out = arena_alloc(a, strlen(identity) + 1), *to = out;
+    if (out == NULL) return NULL;
+    for (const char *line = identity; *line;) {
+        const char *end = strchrnul(line, '\n');
+        if (*end) end++;
+        if (!is_mapping(line)) {
+            memcpy(to, line, (size_t)(end - line));
+            to += end - line;
+        }
+        line = end;
+    }
+    *to = '\0';
+    return out;
 }
 
 const char *bind_run_key(const struct run_options *options, struct arena *a) {

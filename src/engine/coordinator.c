@@ -119,14 +119,35 @@ static struct message *receive(struct coordinator *c) {
 
 /* --- what the thread does --- */
 
+/* Of rows that were not all read again nothing is recorded: they stay listed as they are. */
+static bool record_retry(struct coordinator *c, const struct chunk_result *r, int table, const struct ledger_reject *texts,
+                         struct error *err) {
+    struct job_retry *retry = r->work.retry;
+    if (!r->done) return true;
+    retry->counts = r->counts;
+    retry->done = ledger_mend(c->ledger, c->run,
+                              &(struct ledger_mending){.retry = c->job->retry,
+                                                       .table = table,
+                                                       .chunk = r->work.chunk->number,
+                                                       .rows = retry->rows,
+                                                       .gone = retry->gone,
+                                                       .count = retry->count,
+                                                       .counts = &r->counts,
+                                                       .rejects = texts,
+                                                       .reject_count = r->reject_count},
+                              err);
+    return retry->done;
+}
+
 static bool record(struct coordinator *c, const struct chunk_result *r, struct error *err) {
     struct ledger_reject *texts = calloc((size_t)r->reject_count + 1, sizeof *texts);
     if (texts == NULL) return error_memory(err, "recording rejected rows");
     for (int i = 0; i < r->reject_count; i++) texts[i] = r->rejects[i].texts;
     int table = (int)(r->work.table - c->job->tables);
-    bool ok = r->done ? ledger_chunk_done(c->ledger, c->run, table, r->work.chunk->number, &r->counts, c->job->horizon,
-                                          r->seconds, texts, r->reject_count, err)
-                      : ledger_chunk_rejects(c->ledger, c->run, table, r->work.chunk->number, texts, r->reject_count, err);
+    bool ok = r->work.retry ? record_retry(c, r, table, texts, err)
+              : r->done     ? ledger_chunk_done(c->ledger, c->run, table, r->work.chunk->number, &r->counts, c->job->horizon,
+                                                r->seconds, texts, r->reject_count, err)
+                            : ledger_chunk_rejects(c->ledger, c->run, table, r->work.chunk->number, texts, r->reject_count, err);
     free(texts);
     return ok;
 }

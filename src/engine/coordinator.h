@@ -27,8 +27,8 @@ struct coordinator *coordinator_start(struct job *job, struct ledger *ledger, in
 /* Asks for one more chunk, which comes to the mailbox. */
 void coordinator_want(struct coordinator *c, struct mailbox *m);
 
-/* Ends a chunk. The rejects (and their texts, one malloc'd block each: key, reason, message, item point into `memory`) become the
- * coordinator's. */
+/* Ends a chunk. The rejects (and their texts, one malloc'd block each: key, reason, message, item, bound point into `memory`) become
+ * the coordinator's. */
 struct chunk_reject {
     struct ledger_reject texts;
     char *memory;

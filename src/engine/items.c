@@ -1,68 +1,17 @@
-/* The items of a worker: from the mapper into batches, put aside while their keys are in flight, settled, counted; rejected rows. */
+/* The items of a worker: from the mapper into batches, put aside while their keys are in flight, settled, counted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/worker_parts.h"
 
-/* As much of a rejected row's item is kept as shows what it is: a thousand rejects of half a megabyte must not fill memory and ledger. */
-#define REJECT_ITEM_MAX (16 * 1024)
-
 static struct run_counts *delta_of(struct worker *w, const struct open_chunk *c) {
     return &w->delta[c->work.table - w->job->tables];
 }
 
-/* --- rejects --- */
-
-bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
-                  const char *json, size_t len, struct error *err) {
-    if (c->reject_count == c->reject_room) {
-        int room = c->reject_room ? c->reject_room * 2 : 8;
-        struct chunk_reject *more = realloc(c->rejects, (size_t)room * sizeof *more);
-        if (more == NULL) return error_memory(err, "recording a rejected row");
-        c->rejects = more;
-        c->reject_room = room;
-    }
-    if (len > REJECT_ITEM_MAX) {
-        len = REJECT_ITEM_MAX;
-        while (len && ((unsigned char)json[len] & 0xc0) == 0x80) len--; /* no character is cut in two */
-    }
-    size_t key_len = strlen(key) + 1, reason_len = strlen(reason) + 1, message_len = strlen(message) + 1;
-    char *memory = malloc(key_len + reason_len + message_len + len + 1);
-    if (memory == NULL) return error_memory(err, "recording a rejected row");
-    struct chunk_reject *r = &c->rejects[c->reject_count++];
-    char *d = memory;
-    r->memory = memory;
-    r->texts.key = memcpy(d, key, key_len);
-    r->texts.reason = memcpy(d += key_len, reason, reason_len);
-    r->texts.message = memcpy(d += reason_len, message, message_len);
-    d += message_len;
-    if (len) memcpy(d, json, len);
-    d[len] = '\0';
-    r->texts.item = d;
-    struct job_table *table = c->work.table;
-    c->counts.rows_rejected++;
-    delta_of(w, c)->rows_rejected++;
-    int64_t all = table->live.rows_rejected + delta_of(w, c)->rows_rejected;
-    if (all <= table->plan->max_rejects) return true;
-    error_set(err, ERROR_REJECTS, "table %s: more than %lld rows were rejected", table->plan->name,
-              (long long)table->plan->max_rejects);
-    return error_hint(err, "see why with: hlua %s rejects; then mend the plan or the rows, or raise max_rejects",
-                      w->job->plan->file);
-}
-
-/* Has fields of its own: another row may be half mapped while an item of this one is refused. */
-static void row_key(const struct worker *w, const struct fetched *f, int row, char *out, size_t size) {
-    struct pg_row view = {.fields = w->key_fields};
-    pg_source_selected(f->chunk->work.table->source, &view.count);
-    pg_rowset_row(f->rows, row, w->key_fields);
-    pg_source_key_text(f->chunk->work.table->source, &view, out, size);
-}
-
 /* --- rows that may become other than one item --- */
 
-/* A free track; its number, or -1 when memory is out. */
-static int take_track(struct worker *w, struct fetched *f, int row) {
+int items_take_track(struct worker *w, struct fetched *f, int row) {
     if (w->track_free < 0) {
         int count = w->track_count ? w->track_count * 2 : 64;
         struct row_track *more = realloc(w->tracks, (size_t)count * sizeof *more);
@@ -83,12 +32,18 @@ static void count_written_row(struct worker *w, struct open_chunk *c) {
     delta_of(w, c)->rows_written++;
 }
 
+static void count_superseded_row(struct worker *w, struct open_chunk *c) {
+    c->counts.rows_superseded++;
+    delta_of(w, c)->rows_superseded++;
+}
+
 /* One thing less is pending of a row: when it was the last, the row is counted, unless it was as rejected. */
 static void release_track(struct worker *w, int i) {
     struct row_track *t = &w->tracks[i];
     if (--t->pending > 0) return;
     struct open_chunk *c = t->from->chunk;
     if (!t->rejected && t->written > 0) count_written_row(w, c);
+    if (!t->rejected && t->written == 0 && t->superseded > 0) count_superseded_row(w, c);
     t->next_free = w->track_free;
     w->track_free = i;
 }
@@ -101,24 +56,24 @@ static int64_t track_place(int track) {
 /* --- the sink --- */
 
 /* One key in two tables is two keys. The odd factor (2^64 / golden ratio) spreads what the seed has changed. */
-static uint64_t inflight_key(const struct job_table *t, uint64_t key) {
+static uint64_t inflight_key(const struct job_target *t, uint64_t key) {
     return (key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Whether an item with this key waits already, before `end`: of the rows of one key the last one read is to be written last. */
 static bool waits_already(const struct worker *w, uint64_t key, const struct deferred *end) {
     for (const struct deferred *d = w->deferred; d != end; d = d->next) {
-        if (inflight_key(d->table, d->item.key) == key) return true;
+        if (inflight_key(d->target, d->item.key) == key) return true;
     }
     return false;
 }
 
 /* Puts an item aside whose key is in flight. Rare, so it may allocate. */
-static bool defer(struct worker *w, struct job_table *table, const struct batch_item *item, const char *json, size_t len,
+static bool defer(struct worker *w, struct job_target *target, const struct batch_item *item, const char *json, size_t len,
                   struct error *err) {
     struct deferred *d = malloc(sizeof *d + len);
     if (d == NULL) return error_memory(err, "putting an item aside");
-    *d = (struct deferred){.table = table, .item = *item, .len = len};
+    *d = (struct deferred){.target = target, .item = *item, .len = len};
     memcpy(d->json, json, len);
     *w->deferred_end = d;
     w->deferred_end = &d->next;
@@ -128,8 +83,9 @@ static bool defer(struct worker *w, struct job_table *table, const struct batch_
 
 static struct buffer *sink_open(struct item_sink *self, int table) {
     struct worker_sink *s = (struct worker_sink *)self;
-    s->table = &s->worker->job->tables[table];
-    s->batch = writer_batch(s->worker->writer, s->table);
+    struct job_table *t = &s->worker->job->tables[table];
+    s->target = t == s->table ? s->routed : &t->targets[0];
+    s->batch = writer_batch(s->worker->writer, s->target);
     s->cancelled = false;
     if (s->batch == NULL || !batch_open_item(s->batch, &s->mark)) return NULL;
     s->start = s->batch->body.len;
@@ -163,14 +119,14 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
     f->refs++;
     f->chunk->pending++;
     if (s->track >= 0) w->tracks[s->track].pending++;
-    uint64_t key = inflight_key(s->table, mapped->key);
+    uint64_t key = inflight_key(s->target, mapped->key);
     if (waits_already(w, key, NULL) || !inflight_take(w->job->inflight, key, w->number)) {
-        bool ok = defer(w, s->table, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
+        bool ok = defer(w, s->target, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
         batch_cancel_item(s->batch, s->mark);
         return ok;
     }
     if (!batch_close_item(s->batch, s->mark, &entry)) return error_memory(s->err, "adding an item");
-    return writer_added(w->writer, s->table, s->err);
+    return writer_added(w->writer, s->target, s->err);
 }
 
 static void sink_cancel(struct item_sink *self) {
@@ -184,23 +140,6 @@ void items_prepare(struct worker *w) {
 
 /* --- one row --- */
 
-static bool reject_mapped(struct worker *w, const struct map_reject *why, struct error *err) {
-    struct worker_sink *s = &w->sink;
-    if (s->track >= 0 && w->tracks[s->track].rejected) { /* an item of it was refused already: the row is counted once */
-        if (s->cancelled) batch_cancel_item(s->batch, s->mark);
-        return true;
-    }
-    char key[600];
-    size_t len = s->cancelled ? s->batch->body.len - s->start : 0;
-    if (len && !buffer_append(&s->batch->body, "}", 1)) return error_memory(err, "recording a rejected row");
-    row_key(w, w->current, w->row, key, sizeof key);
-    bool ok = items_reject(w, w->current->chunk, key, why->reason, why->message, len ? s->batch->body.data + s->start : NULL,
-                           len ? len + 1 : 0, err);
-    if (s->cancelled) batch_cancel_item(s->batch, s->mark);
-    if (s->track >= 0) w->tracks[s->track].rejected = true;
-    return ok;
-}
-
 /* A row that became other than one item is counted here when nothing of it is pending; a dry run counts every row here. */
 static void count_row(struct worker *w, enum map_result result) {
     struct open_chunk *c = w->current->chunk;
@@ -211,20 +150,35 @@ static void count_row(struct worker *w, enum map_result result) {
     }
 }
 
+/* Tells the row's target, then maps it. */
+static enum map_result map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct map_reject *why) {
+    struct worker_sink *s = &w->sink;
+    s->table = w->current->chunk->work.table;
+    struct route *route = w->routes[s->table - w->job->tables];
+    enum map_result found = MAP_ITEM;
+    if (route == NULL) {
+        s->routed = &s->table->targets[0];
+    } else {
+        found = route_find(route, row, &s->routed, why);
+        if (found != MAP_ITEM) s->routed = NULL;
+    }
+    return found == MAP_ITEM ? mapper->map(mapper, row, &s->sink, why) : found;
+}
+
 bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err) {
     struct open_chunk *c = w->current->chunk;
     struct map_reject why;
     w->sink.err = err;
     w->sink.cancelled = false;
-    w->sink.track = mapper->many && !w->job->dry_run ? take_track(w, w->current, w->row) : -1;
+    w->sink.track = mapper->many && !w->job->dry_run ? items_take_track(w, w->current, w->row) : -1;
     if (mapper->many && !w->job->dry_run && w->sink.track < 0) return error_memory(err, "mapping a row");
     c->counts.rows_read++;
     delta_of(w, c)->rows_read++;
-    enum map_result result = mapper->map(mapper, row, &w->sink.sink, &why);
+    enum map_result result = map_row(w, mapper, row, &why);
     if (result == MAP_MEMORY) return error_memory(err, "mapping a row");
     if (result == MAP_STOP) return false;
     bool ok = true;
-    if (result == MAP_REJECT) ok = reject_mapped(w, &why, err);
+    if (result == MAP_REJECT) ok = reject_mapped(w, row, &why, &result, err);
     count_row(w, result);
     if (w->sink.track >= 0) release_track(w, w->sink.track);
     return ok;
@@ -237,7 +191,7 @@ bool items_deferred(struct worker *w, struct error *err) {
     while (*link) {
         struct deferred *d = *link;
         if (!writer_ready(w->writer)) return true;
-        uint64_t key = inflight_key(d->table, d->item.key);
+        uint64_t key = inflight_key(d->target, d->item.key);
         if (waits_already(w, key, d) || !inflight_take(w->job->inflight, key, w->number)) {
             link = &d->next;
             continue;
@@ -245,36 +199,34 @@ bool items_deferred(struct worker *w, struct error *err) {
         *link = d->next;
         if (*link == NULL) w->deferred_end = link;
         w->deferred_count--;
-        struct batch *batch = writer_batch(w->writer, d->table);
-        struct job_table *table = d->table;
+        struct batch *batch = writer_batch(w->writer, d->target);
+        struct job_target *target = d->target;
         bool ok = batch && batch_add(batch, &d->item, d->json, d->len);
         free(d);
         if (!ok) return error_memory(err, "adding an item");
-        if (!writer_added(w->writer, table, err)) return false;
+        if (!writer_added(w->writer, target, err)) return false;
     }
     return true;
 }
 
 static void refused(struct worker *w, const struct batch *batch, int i, int row, const char *message) {
-    char key[600];
     size_t len;
     struct error err;
     struct fetched *f = batch->items[i].origin;
     const char *json = batch_item_json(batch, i, &len);
-    row_key(w, f, row, key, sizeof key);
-    if (items_reject(w, f->chunk, key, REJECT_TARGET, message, json, len, &err)) return;
+    if (reject_row(w, f, row, REJECT_TARGET, message, json, len, &err)) return;
     f->chunk->broken = true; /* perhaps it was not recorded */
     coordinator_fail(w->job->coordinator, &err);
 }
 
-void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message) {
     struct worker *w = context;
     const struct batch_item *item = &batch->items[i];
     struct fetched *f = item->origin;
     struct open_chunk *c = f->chunk;
     int track = item->place < 0 ? (int)(-1 - item->place) : -1;
-    inflight_give(w->job->inflight, inflight_key(table, item->key), w->number);
+    inflight_give(w->job->inflight, inflight_key(target, item->key), w->number);
     switch (how) {
     case SETTLED_WRITTEN:
         count_item(w, c, item->size, item->units);
@@ -283,6 +235,13 @@ void items_settled(void *context, struct job_table *table, const struct batch *b
             break;
         }
         count_written_row(w, c);
+        break;
+    case SETTLED_SUPERSEDED:
+        if (track >= 0) {
+            w->tracks[track].superseded++;
+            break;
+        }
+        count_superseded_row(w, c);
         break;
     case SETTLED_REFUSED:
         if (track >= 0 && w->tracks[track].rejected) break;

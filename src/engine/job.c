@@ -1,6 +1,21 @@
 #include "engine/job.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+bool job_set_targets(struct job *j, struct job_table *t, const char *const *names, int count, struct error *err) {
+    t->targets = arena_array(j->arena, (size_t)count + 1, sizeof *t->targets);
+    if (t->targets == NULL) return error_memory(err, "naming the target tables");
+    t->target_count = count;
+    for (int i = 0; i < count; i++) {
+        t->targets[i] = (struct job_target){
+            .table = t, .number = j->target_count++, .schema = t->schema, .seed = hash_64(names[i], strlen(names[i]), 0)};
+        t->targets[i].schema.name = names[i];
+    }
+    return true;
+}
 
 void job_wait_text(struct job *j, const char *text) {
     pthread_mutex_lock(&j->wait_lock);

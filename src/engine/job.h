@@ -8,11 +8,13 @@
 
 #include "aws/credentials.h"
 #include "aws/http.h"
+#include "dynamodb/put.h"
 #include "engine/inflight.h"
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/run.h"
 #include "mapping/program.h"
+#include "mapping/template.h"
 
 /* Counts of one table as they happen, for progress: done chunks of earlier runs are in them from the start. */
 struct live_counts {
@@ -21,26 +23,49 @@ struct live_counts {
     _Atomic int64_t in_flight, retries;
 };
 
+struct job_table;
+
+/* A table in DynamoDB that a plan table's rows go to. */
+struct job_target {
+    struct job_table *table;
+    int number;                    /* among all of the run, from 0 */
+    struct dynamodb_schema schema; /* the table's, under this name */
+    uint64_t seed;                 /* of the keys' hashes: each name has its own */
+};
+
 struct job_table {
     const struct plan_table *plan;
     struct pg_source_spec spec; /* the plan's, narrowed by --where */
     struct pg_source *source;
-    struct dynamodb_schema schema; /* the plan's, key types bound */
+    struct dynamodb_schema schema;  /* the plan's, key types bound; what all its targets are like */
+    struct put_condition condition; /* under which its items are written */
+    const struct template *to;      /* the name of a row's target; NULL: there is one */
+    struct job_target *targets;     /* by name, in the order of strcmp */
+    int target_count;
     const struct program *program;
     int mapped_columns; /* the first ones of those selected: what the mapping sees */
     bool resumable;
     double rows_estimated;
-    uint64_t seed; /* of the keys' hashes: a target has its own */
     struct ledger_chunk *chunks;
     int chunk_count;
     struct live_counts live;
     _Atomic int chunks_done;
 };
 
+/* Some rejected rows of a chunk that is done, to be read again (retry.c). */
+struct job_retry {
+    const struct ledger_listed *rows; /* of one part; their bounds are all different texts in memory */
+    int count;
+    bool *gone;               /* for each, set by the worker: the source has it no more */
+    bool done;                /* set by the coordinator: it is in the ledger, with these counts */
+    struct run_counts counts; /* rows_read: those that are there */
+};
+
 /* One chunk of work, as the coordinator hands it out. */
 struct job_chunk {
     struct job_table *table;
     const struct ledger_chunk *chunk;
+    struct job_retry *retry; /* NULL: the whole chunk */
 };
 
 struct coordinator;
@@ -53,11 +78,14 @@ struct job {
     int64_t started;  /* hlua.started: microseconds since 1970, when the run began */
     int64_t limit;    /* rows of each table; 0: all */
     bool dry_run;
+    bool retrying; /* rejected rows are read again: max_rejects does not count */
+    int retry;     /* the ledger's number of that */
     int workers;
     struct aws_setting setting;
     struct http_endpoint endpoint;
     struct job_table *tables;
     int table_count;
+    int target_count; /* of all tables */
     struct inflight *inflight;
     struct coordinator *coordinator;
 
@@ -71,6 +99,9 @@ struct job {
     pthread_mutex_t wait_lock;    /* guards the text, written at failures only */
     char wait_text[400];          /* what is being waited for, for people */
 };
+
+/* Gives a table its targets, under `names` (in order, each once), once its schema is bound. ERROR_LOCAL when memory is out. */
+bool job_set_targets(struct job *j, struct job_table *t, const char *const *names, int count, struct error *err);
 
 /* Says, for progress, what requests are waiting for. */
 void job_wait_text(struct job *j, const char *text);

@@ -5,27 +5,10 @@
 
 #include <sqlite3.h>
 
-#include "base/clock.h"
 #include "engine/ledger_sql.h"
-
-#define ISO 32 /* bytes of a time as text */
-
-static const char *now(char out[ISO]) {
-    clock_iso(clock_unix(), out, ISO);
-    return out;
-}
 
 static const char *or_empty(const char *text) {
     return text ? text : "";
-}
-
-/* A change that must have met one row: what it names came from this ledger, so its absence is a fault, and is
- * told. */
-static bool must_be_one(struct ledger *l, bool ok, int changed, const char *what, int64_t number, struct error *err) {
-    if (!ok || changed == 1) return ok;
-    error_set(err, ERROR_LOCAL, "the ledger %s holds no %s %lld", l->path, what, (long long)number);
-    error_code(err, "refused");
-    return error_hint(err, "this should not happen: please report it");
 }
 
 /* ---- runs */
@@ -52,9 +35,9 @@ bool ledger_run_find(struct ledger *l, const char *key, struct ledger_run *out, 
 bool ledger_run_create(struct ledger *l, const char *key, const char *plan, const char *identity, uint64_t seed, int64_t *id,
                        struct error *err) {
     static const char sql[] = "INSERT INTO run (key, plan, identity, seed, started, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
-    char time[ISO];
-    if (!ledger_do(l, sql, L_VALUES(L_TEXT(key), L_TEXT(plan), L_TEXT(identity), L_INT((int64_t)seed), L_TEXT(now(time))), NULL,
-                   err)) {
+    char time[LEDGER_TIME];
+    if (!ledger_do(l, sql, L_VALUES(L_TEXT(key), L_TEXT(plan), L_TEXT(identity), L_INT((int64_t)seed), L_TEXT(ledger_now(time))),
+                   NULL, err)) {
         return false;
     }
     *id = sqlite3_last_insert_rowid(l->db);
@@ -68,27 +51,27 @@ bool ledger_run_forget(struct ledger *l, int64_t run, struct error *err) {
 
 bool ledger_run_resumed(struct ledger *l, int64_t run, struct error *err) {
     static const char sql[] = "UPDATE run SET resumes = resumes + 1, finished = 0, updated = ?2 WHERE id = ?1";
-    char time[ISO];
+    char time[LEDGER_TIME];
     int changed;
-    bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(now(time))), &changed, err);
-    return must_be_one(l, ok, changed, "run", run, err);
+    bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(ledger_now(time))), &changed, err);
+    return ledger_must_be_one(l, ok, changed, "run", run, err);
 }
 
 bool ledger_run_finish(struct ledger *l, int64_t run, struct error *err) {
     /* the last net: a run with a chunk that is not done is not finished, whatever the caller believes */
     static const char sql[] = "UPDATE run SET finished = 1, updated = ?2 WHERE id = ?1 "
                               "AND NOT EXISTS (SELECT 1 FROM chunk WHERE run = ?1 AND NOT done)";
-    char time[ISO];
+    char time[LEDGER_TIME];
     int changed;
-    bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(now(time))), &changed, err);
-    return must_be_one(l, ok, changed, "run", run, err);
+    bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(ledger_now(time))), &changed, err);
+    return ledger_must_be_one(l, ok, changed, "run", run, err);
 }
 
-static bool touch_run(struct ledger *l, int64_t run, const char *time, struct error *err) {
+bool ledger_touch_run(struct ledger *l, int64_t run, const char *time, struct error *err) {
     static const char sql[] = "UPDATE run SET updated = ?2 WHERE id = ?1";
     int changed;
     bool ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_TEXT(time)), &changed, err);
-    return must_be_one(l, ok, changed, "run", run, err);
+    return ledger_must_be_one(l, ok, changed, "run", run, err);
 }
 
 /* ---- tables and their chunks */
@@ -113,9 +96,9 @@ static bool insert_chunk(struct ledger *l, int64_t run, int table, int number, c
 
 bool ledger_table_plan(struct ledger *l, int64_t run, const struct ledger_table *t, const struct pg_range *ranges, int count,
                        struct error *err) {
-    char time[ISO];
+    char time[LEDGER_TIME];
     if (!ledger_begin(l, err)) return false;
-    bool ok = touch_run(l, run, now(time), err) && insert_table(l, run, t, err);
+    bool ok = ledger_touch_run(l, run, ledger_now(time), err) && insert_table(l, run, t, err);
     for (int i = 0; ok && i < count; i++) ok = insert_chunk(l, run, t->number, i, &ranges[i], err);
     return ledger_finish(l, ok, err);
 }
@@ -125,8 +108,7 @@ bool ledger_table_forget(struct ledger *l, int64_t run, int table, struct error 
     return ledger_do(l, sql, L_VALUES(L_INT(run), L_INT(table)), NULL, err);
 }
 
-/* The first column of a list is its length, so that one statement gives both and its array is made once. */
-static void *list_array(struct sqlite3_stmt *s, size_t size, struct arena *a, struct error *err) {
+void *ledger_list_array(struct sqlite3_stmt *s, size_t size, struct arena *a, struct error *err) {
     void *array = arena_array(a, (size_t)sqlite3_column_int(s, 0), size);
     if (array == NULL) error_memory(err, "reading the ledger");
     return array;
@@ -148,8 +130,37 @@ bool ledger_tables(struct ledger *l, int64_t run, struct arena *a, struct ledger
     struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_INT(run)), err);
     if (s == NULL) return false;
     while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {
-        if (*out == NULL) *out = list_array(s, sizeof **out, a, err);
+        if (*out == NULL) *out = ledger_list_array(s, sizeof **out, a, err);
         if (*out && read_table(s, &(*out)[*count], a, err)) {
+            ++*count;
+            continue;
+        }
+        ledger_end(s);
+        return false;
+    }
+    return step == LEDGER_END;
+}
+
+bool ledger_targets_list(struct ledger *l, int64_t run, int table, const char *const *names, int count, struct error *err) {
+    static const char sql[] = "INSERT INTO run_target (run, run_table, name) VALUES (?1, ?2, ?3)";
+    bool ok = true;
+    if (!ledger_begin(l, err)) return false;
+    for (int i = 0; ok && i < count; i++) {
+        ok = ledger_do(l, sql, L_VALUES(L_INT(run), L_INT(table), L_TEXT(names[i])), NULL, err);
+    }
+    return ledger_finish(l, ok, err);
+}
+
+bool ledger_targets(struct ledger *l, int64_t run, int table, struct arena *a, const char ***out, int *count, struct error *err) {
+    static const char sql[] = "SELECT count(*) OVER (), name FROM run_target WHERE run = ?1 AND run_table = ?2 ORDER BY name";
+    enum ledger_step step;
+    *out = NULL;
+    *count = 0;
+    struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_INT(run), L_INT(table)), err);
+    if (s == NULL) return false;
+    while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {
+        if (*out == NULL) *out = ledger_list_array(s, sizeof **out, a, err);
+        if (*out && ledger_text(s, 1, a, &(*out)[*count], err)) {
             ++*count;
             continue;
         }
@@ -177,7 +188,7 @@ bool ledger_chunks(struct ledger *l, int64_t run, int table, struct arena *a, st
     struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_INT(run), L_INT(table)), err);
     if (s == NULL) return false;
     while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {
-        if (*out == NULL) *out = list_array(s, sizeof **out, a, err);
+        if (*out == NULL) *out = ledger_list_array(s, sizeof **out, a, err);
         if (*out && read_chunk(s, &(*out)[*count], a, err)) {
             ++*count;
             continue;
@@ -204,41 +215,47 @@ static bool end_chunk(struct ledger *l, int64_t run, int table, int chunk, const
                            L_INT(n->rows_rejected), L_INT(n->rows_filtered), L_INT(n->rows_superseded), L_INT(n->items_written),
                            L_INT(n->bytes), L_INT(n->write_units), L_TEXT(snapshot), L_REAL(seconds), L_TEXT(time)),
                   &changed, err);
-    return must_be_one(l, ok, changed, "chunk", chunk, err);
+    return ledger_must_be_one(l, ok, changed, "chunk", chunk, err);
 }
 
-static bool replace_rejects(struct ledger *l, int64_t run, int table, int chunk, const struct ledger_reject *r, int count,
-                            const char *time, struct error *err) {
-    static const char forget[] = "DELETE FROM reject WHERE run = ?1 AND run_table = ?2 AND chunk = ?3";
-    static const char insert[] = "INSERT INTO reject (run, run_table, chunk, number, key, reason, message, item, at) "
-                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    bool ok = ledger_do(l, forget, L_VALUES(L_INT(run), L_INT(table), L_INT(chunk)), NULL, err);
+bool ledger_add_rejects(struct ledger *l, int64_t run, int table, int chunk, int first, const struct ledger_reject *r, int count,
+                        const char *time, struct error *err) {
+    static const char sql[] = "INSERT INTO reject (run, run_table, chunk, number, key, reason, message, item, at, bound) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    bool ok = true;
     for (int i = 0; ok && i < count; i++) {
-        ok = ledger_do(l, insert,
-                       L_VALUES(L_INT(run), L_INT(table), L_INT(chunk), L_INT(i), L_TEXT(or_empty(r[i].key)),
+        ok = ledger_do(l, sql,
+                       L_VALUES(L_INT(run), L_INT(table), L_INT(chunk), L_INT(first + i), L_TEXT(or_empty(r[i].key)),
                                 L_TEXT(or_empty(r[i].reason)), L_TEXT(or_empty(r[i].message)), L_TEXT(or_empty(r[i].item)),
-                                L_TEXT(time)),
+                                L_TEXT(time), L_TEXT(r[i].bound)),
                        NULL, err);
     }
     return ok;
 }
 
+static bool replace_rejects(struct ledger *l, int64_t run, int table, int chunk, const struct ledger_reject *r, int count,
+                            const char *time, struct error *err) {
+    static const char forget[] = "DELETE FROM reject WHERE run = ?1 AND run_table = ?2 AND chunk = ?3";
+    return ledger_do(l, forget, L_VALUES(L_INT(run), L_INT(table), L_INT(chunk)), NULL, err) &&
+           ledger_add_rejects(l, run, table, chunk, 0, r, count, time, err);
+}
+
 bool ledger_chunk_done(struct ledger *l, int64_t run, int table, int chunk, const struct run_counts *counts, const char *snapshot,
                        double seconds, const struct ledger_reject *rejects, int count, struct error *err) {
-    char time[ISO];
-    now(time);
+    char time[LEDGER_TIME];
+    ledger_now(time);
     if (!ledger_begin(l, err)) return false;
     bool ok = end_chunk(l, run, table, chunk, counts, snapshot, seconds, time, err) &&
-              replace_rejects(l, run, table, chunk, rejects, count, time, err) && touch_run(l, run, time, err);
+              replace_rejects(l, run, table, chunk, rejects, count, time, err) && ledger_touch_run(l, run, time, err);
     return ledger_finish(l, ok, err);
 }
 
 bool ledger_chunk_rejects(struct ledger *l, int64_t run, int table, int chunk, const struct ledger_reject *rejects, int count,
                           struct error *err) {
-    char time[ISO];
-    now(time);
+    char time[LEDGER_TIME];
+    ledger_now(time);
     if (!ledger_begin(l, err)) return false;
-    bool ok = replace_rejects(l, run, table, chunk, rejects, count, time, err) && touch_run(l, run, time, err);
+    bool ok = replace_rejects(l, run, table, chunk, rejects, count, time, err) && ledger_touch_run(l, run, time, err);
     return ledger_finish(l, ok, err);
 }
 
@@ -307,8 +324,8 @@ bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, c
 
 bool ledger_target_claim(struct ledger *l, const char *target, const char *table_id, struct error *err) {
     static const char sql[] = "INSERT OR REPLACE INTO target (name, table_id, claimed) VALUES (?1, ?2, ?3)";
-    char time[ISO];
-    return ledger_do(l, sql, L_VALUES(L_TEXT(target), L_TEXT(or_empty(table_id)), L_TEXT(now(time))), NULL, err);
+    char time[LEDGER_TIME];
+    return ledger_do(l, sql, L_VALUES(L_TEXT(target), L_TEXT(or_empty(table_id)), L_TEXT(ledger_now(time))), NULL, err);
 }
 
 bool ledger_target_find(struct ledger *l, const char *target, struct arena *a, const char **table_id, struct error *err) {

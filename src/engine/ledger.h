@@ -18,7 +18,7 @@ enum ledger_mode {
 };
 
 /* ERROR_LOCAL, with a code: busy (names the owner: pid, host, since when), unwritable, full, not-a-ledger, newer (made by a newer
- * hlua), damaged, io; absent (LEDGER_READ). Every verb may say full, unwritable, damaged, io, and refused (a fault of ours: a
+ * hlua), older, damaged, io; absent (LEDGER_READ). Every verb may say full, unwritable, damaged, io, and refused (a fault of ours: a
  * chunk that is not planned, a table planned twice); what it was to change is then as before. The lock is a flock on PATH.lock,
  * so a killed owner leaves none. LEDGER_WRITE makes the file's folder, not its parents; LEDGER_READ makes no file. */
 struct ledger *ledger_open(const char *path, enum ledger_mode mode, struct error *err);
@@ -65,6 +65,11 @@ bool ledger_table_forget(struct ledger *l, int64_t run, int table, struct error 
 /* The tables planned so far, in order. */
 bool ledger_tables(struct ledger *l, int64_t run, struct arena *a, struct ledger_table **out, int *count, struct error *err);
 
+/* The names of the target tables of a plan's table whose `to` is a template, written at once before its chunks are planned. */
+bool ledger_targets_list(struct ledger *l, int64_t run, int table, const char *const *names, int count, struct error *err);
+/* The same, in the order of strcmp; *count 0 when there are none. */
+bool ledger_targets(struct ledger *l, int64_t run, int table, struct arena *a, const char ***out, int *count, struct error *err);
+
 struct ledger_chunk {
     int number; /* within the table, from 0, in key order */
     struct pg_range range;
@@ -75,6 +80,7 @@ bool ledger_chunks(struct ledger *l, int64_t run, int table, struct arena *a, st
 
 struct ledger_reject {
     const char *key, *reason, *message, *item; /* as in struct run_reject */
+    const char *bound;                         /* pg_source_key_bound; NULL: the row cannot be asked for */
 };
 /* Ends a chunk: counters and rejects replace what the chunk had. Durable (synchronous = FULL) on return. */
 bool ledger_chunk_done(struct ledger *l, int64_t run, int table, int chunk, const struct run_counts *counts, const char *snapshot,
@@ -95,6 +101,42 @@ bool ledger_reject_count(struct ledger *l, int64_t run, int64_t *count, struct e
 /* In order of table, chunk and arrival, those of chunks not yet done included. `each` must not use the ledger. */
 bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, const struct run_reject *r), void *context,
                     struct error *err);
+
+/* --- rejected rows read again (ledger_retry.c) --- */
+
+/* A reject as a retry sees it. In order of chunk and number. */
+struct ledger_listed {
+    int chunk, number;
+    bool chunk_done;
+    const char *part; /* of the chunk */
+    const char *key, *bound;
+};
+bool ledger_listed(struct ledger *l, int64_t run, int table, struct arena *a, struct ledger_listed **out, int *count,
+                   struct error *err);
+
+/* What became of all rows of a retry: rows_read of them the source still had. */
+struct ledger_retry {
+    const char *began, *ended; /* ISO; ended NULL: it was stopped on the way */
+    bool mapping_changed;
+    int64_t rows_read, rows_written, rows_rejected, rows_filtered, rows_superseded, rows_gone;
+};
+bool ledger_retry_begin(struct ledger *l, int64_t run, bool mapping_changed, int *number, struct error *err);
+bool ledger_retry_end(struct ledger *l, int64_t run, int number, struct error *err);
+bool ledger_retries(struct ledger *l, int64_t run, struct arena *a, struct ledger_retry **out, int *count, struct error *err);
+
+/* What became of some rejects of one done chunk, which were read again. */
+struct ledger_mending {
+    int retry; /* ledger_retry_begin's number */
+    int table, chunk;
+    const struct ledger_listed *rows; /* those rejects */
+    const bool *gone;                 /* for each: the source has the row no more. It stays listed, and says so */
+    int count;
+    const struct run_counts *counts; /* of the rows that are there */
+    const struct ledger_reject *rejects;
+    int reject_count;
+};
+/* Corrects the chunk's counters and replaces its rejects, in one transaction. Durable on return. */
+bool ledger_mend(struct ledger *l, int64_t run, const struct ledger_mending *m, struct error *err);
 
 /* Targets that this ledger has written or made. `target` names it whole (endpoint or account, region, table); `table_id` is
  * DynamoDB's TableId, which changes when a table is deleted and made again (empty: not told). */

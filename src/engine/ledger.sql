@@ -1,8 +1,8 @@
--- The ledger's schema, version 1. Run once, in one transaction, on an empty file (src/engine/ledger_open.c).
+-- The ledger's schema, version 2 (ledger_upgrade.sql brings version 1 to it). Run once, in one transaction, on an empty file (src/engine/ledger_open.c).
 -- Times are ISO texts in UTC; flags are 0 or 1.
 
 PRAGMA application_id = 1751938401; -- "hlua" in ASCII; LEDGER_APPLICATION
-PRAGMA user_version = 1;            -- LEDGER_VERSION
+PRAGMA user_version = 2;            -- LEDGER_VERSION
 
 -- Who took the lock last. Whether that process lives is told by the lock file alone.
 CREATE TABLE owner (
@@ -34,6 +34,15 @@ CREATE TABLE run_table (
     rows_estimated REAL NOT NULL,
     resumable      INTEGER NOT NULL,
     PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+
+-- The target tables of a `to` that is a template, as the source had them when the run began. They outlive the run_table of a table
+-- that is read again from the beginning.
+CREATE TABLE run_target (
+    run       INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    run_table INTEGER NOT NULL, -- place in the plan, from 0
+    name      TEXT NOT NULL,
+    PRIMARY KEY (run, run_table, name)
 ) STRICT, WITHOUT ROWID;
 
 -- A half-open range of the source's key (struct pg_range), and what became of it.
@@ -72,9 +81,27 @@ CREATE TABLE reject (
     message   TEXT NOT NULL,
     item      TEXT NOT NULL,
     at        TEXT NOT NULL,
+    bound     TEXT, -- the key as `lower` of a range: what the row is read again by; NULL: it cannot be
     PRIMARY KEY (run, run_table, chunk, number),
     FOREIGN KEY (run, run_table, chunk) REFERENCES chunk (run, run_table, number) ON DELETE CASCADE
 ) STRICT;
+
+-- Rejected rows that were read and mapped again (rejects --retry): each time it was done, and what became of them. The chunks' counters and
+-- the rejects themselves are as they are after it.
+CREATE TABLE retry (
+    run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    number          INTEGER NOT NULL, -- from 0
+    began           TEXT NOT NULL,
+    ended           TEXT, -- NULL: it was stopped on the way
+    mapping_changed INTEGER NOT NULL,
+    rows_read       INTEGER NOT NULL DEFAULT 0, -- those that the source still has
+    rows_written    INTEGER NOT NULL DEFAULT 0,
+    rows_rejected   INTEGER NOT NULL DEFAULT 0,
+    rows_filtered   INTEGER NOT NULL DEFAULT 0,
+    rows_superseded INTEGER NOT NULL DEFAULT 0,
+    rows_gone       INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
 
 -- DynamoDB tables that this ledger has made or written; they outlive the runs.
 CREATE TABLE target (

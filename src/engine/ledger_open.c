@@ -20,7 +20,8 @@
 #include "engine/ledger_sql.h"
 
 #define LEDGER_APPLICATION 1751938401 /* "hlua"; both are set by ledger.sql */
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2
+#define LEDGER_OLDEST 1 /* what ledger_upgrade.sql begins with */
 #define BUSY_MS 5000    /* SQLite's own locks are held for moments: recovery, a last checkpoint */
 #define LOCK_TRIES 20   /* a reader's glance holds the lock for microseconds: not to be taken for an owner */
 #define START_TRIES 100 /* a writer that has just taken the lock is given a second to make its files */
@@ -211,17 +212,20 @@ static bool identify(struct ledger *l, bool *empty, struct error *err) {
     if (!read_number(l, "PRAGMA user_version", &version, err)) return false;
     if (!read_number(l, "SELECT count(*) FROM sqlite_schema", &objects, err)) return false;
     *empty = application == 0 && version == 0 && objects == 0;
+    l->version = *empty ? LEDGER_VERSION : (int)version;
     if (*empty) return true;
     if (application != LEDGER_APPLICATION) {
         error_set(err, ERROR_LOCAL, "%s is an SQLite database, but not a ledger", l->path);
         error_code(err, "not-a-ledger");
         return error_hint(err, "name another file with --ledger, or move this one away");
     }
-    if (version == LEDGER_VERSION) return check_length(l, err);
+    if (version >= LEDGER_OLDEST && version <= LEDGER_VERSION) return check_length(l, err);
     error_set(err, ERROR_LOCAL, "the ledger %s has version %lld, and this hlua knows version %d", l->path, (long long)version,
               LEDGER_VERSION);
-    error_code(err, version > LEDGER_VERSION ? "newer" : "damaged");
-    return error_hint(err, "run it with the hlua that made it, or a newer one");
+    error_code(err, version > LEDGER_VERSION ? "newer" : "older");
+    if (version > LEDGER_VERSION) return error_hint(err, "run it with the hlua that made it, or a newer one");
+    return error_hint(err,
+                      "finish its runs with the hlua that made it, or move it away and start over with an empty target table");
 }
 
 /* Log and durability, for this connection. */
@@ -254,16 +258,21 @@ static bool write_owner(struct ledger *l, struct error *err) {
     return ledger_do(l, sql, L_VALUES(L_INT(getpid()), L_TEXT(o.host), L_TEXT(o.since)), NULL, err);
 }
 
-/* The schema when there is none, and the new owner, in one transaction. */
+static bool run_embedded(struct ledger *l, const char *name, struct error *err) {
+    const struct embedded_file *sql = embedded_find(name);
+    if (sql == NULL) return error_set(err, ERROR_LOCAL, "the ledger's schema is not in this program");
+    return sqlite3_exec(l->db, sql->data, NULL, NULL, NULL) == SQLITE_OK || ledger_failed(l, err);
+}
+
+/* The schema when there is none or an older one, and the new owner, in one transaction. */
 static bool move_in(struct ledger *l, bool empty, struct error *err) {
-    const struct embedded_file *schema = embedded_find("src/engine/ledger.sql");
     if (!ledger_begin(l, err)) return false;
-    bool ok = !empty;
-    if (empty && schema == NULL)
-        error_set(err, ERROR_LOCAL, "the ledger's schema is not in this program");
-    else if (empty)
-        ok = sqlite3_exec(l->db, schema->data, NULL, NULL, NULL) == SQLITE_OK || ledger_failed(l, err);
-    return ledger_finish(l, ok && write_owner(l, err), err);
+    bool ok = true;
+    if (empty) ok = run_embedded(l, "src/engine/ledger.sql", err);
+    if (l->version < LEDGER_VERSION) ok = run_embedded(l, "src/engine/ledger_upgrade.sql", err);
+    if (!ledger_finish(l, ok && write_owner(l, err), err)) return false;
+    l->version = LEDGER_VERSION;
+    return true;
 }
 
 /* ---- opening and closing */

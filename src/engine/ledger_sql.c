@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 static bool is_full(int number) {
     return number == ENOSPC || number == EFBIG || number == EDQUOT;
 }
@@ -147,4 +149,16 @@ bool ledger_finish(struct ledger *l, bool ok, struct error *err) {
      * changes nothing. */
     if (!sqlite3_get_autocommit(l->db)) ledger_do(l, rollback, NULL, 0, NULL, NULL);
     return false;
+}
+
+const char *ledger_now(char out[LEDGER_TIME]) {
+    clock_iso(clock_unix(), out, LEDGER_TIME);
+    return out;
+}
+
+bool ledger_must_be_one(struct ledger *l, bool ok, int changed, const char *what, int64_t number, struct error *err) {
+    if (!ok || changed == 1) return ok;
+    error_set(err, ERROR_LOCAL, "the ledger %s holds no %s %lld", l->path, what, (long long)number);
+    error_code(err, "refused");
+    return error_hint(err, "this should not happen: please report it");
 }

@@ -14,11 +14,12 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 #define LEDGER_PATH 4096     /* bytes, suffix included (PATH_MAX of Linux) */
-#define LEDGER_STATEMENTS 32 /* more than there are distinct ones in ledger*.c */
+#define LEDGER_STATEMENTS 48 /* more than there are distinct ones in ledger*.c */
 
 struct ledger {
     struct sqlite3 *db;
-    int lock; /* the lock file, held by a writer; -1: none */
+    int lock;    /* the lock file, held by a writer; -1: none */
+    int version; /* of its schema; a writer has brought it to the newest */
     char path[LEDGER_PATH];
     struct {
         const char *sql; /* compared by address: each statement is one static text */
@@ -55,8 +56,23 @@ void ledger_end(struct sqlite3_stmt *s);
 /* Runs a statement that gives no rows. `changed` (or NULL) gets how many rows it changed. */
 bool ledger_do(struct ledger *l, const char *sql, const struct ledger_value *values, int count, int *changed, struct error *err);
 
+/* The time now as an ISO text. */
+#define LEDGER_TIME 32
+const char *ledger_now(char out[LEDGER_TIME]);
+
+/* A change that must have met one row: what it names came from this ledger, so its absence is a fault of ours, and is told. */
+bool ledger_must_be_one(struct ledger *l, bool ok, int changed, const char *what, int64_t number, struct error *err);
+
 /* A text column of the present row, copied into the arena (NULL stays NULL). False when memory is out. */
 bool ledger_text(struct sqlite3_stmt *s, int column, struct arena *a, const char **out, struct error *err);
+
+/* An array for a list whose first column is its length: one statement gives both, and the array is made once. NULL: memory is out. */
+void *ledger_list_array(struct sqlite3_stmt *s, size_t size, struct arena *a, struct error *err);
+
+/* ledger.c. Notes when a run last changed; records rejects of a chunk, numbered from `first` on. Within a transaction. */
+bool ledger_touch_run(struct ledger *l, int64_t run, const char *time, struct error *err);
+bool ledger_add_rejects(struct ledger *l, int64_t run, int table, int chunk, int first, const struct ledger_reject *r, int count,
+                        const char *time, struct error *err);
 
 /* A transaction that writes. ledger_finish commits when ok, else rolls back and leaves err; it returns
  * whether all is saved. */

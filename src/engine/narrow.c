@@ -27,16 +27,18 @@ static bool keep_range(struct search *s, const struct pg_range *range, struct er
     return true;
 }
 
-static bool reject_row(struct search *s, const struct pg_range *range, const struct error *why, struct error *err) {
+static bool reject_found(struct search *s, const struct pg_range *range, const struct error *why, struct error *err) {
     struct worker *w = s->worker;
-    const char *key = NULL;
+    const char *key = NULL, *bound = NULL;
     char message[600];
     struct pg_source *source = s->chunk->work.table->source;
-    if (!pg_source_first_key(pg_reader_connection(w->reader), source, range, s->chunk->arena, &key, err)) return false;
+    if (!pg_source_first_key(pg_reader_connection(w->reader), source, range, s->chunk->arena, &key, &bound, err)) return false;
     snprintf(message, sizeof message, "the server cannot give this row: %.400s (SQLSTATE %.5s)", why->text, why->code);
     s->chunk->counts.rows_read++;
     w->delta[s->chunk->work.table - w->job->tables].rows_read++;
-    return items_reject(w, s->chunk, key ? key : "", REJECT_SOURCE, message, NULL, 0, err);
+    return reject_record(
+        w, s->chunk, &(struct ledger_reject){.key = key ? key : "", .bound = bound, .reason = REJECT_SOURCE, .message = message},
+        0, err);
 }
 
 /* Reads a range; when it fails, its halves. A range that can be read is kept. The depth is that of halving: under 64. */
@@ -57,7 +59,7 @@ static bool search(struct search *s, const struct pg_range *range, struct error 
     int64_t rows;
     if (!pg_source_middle(pg_reader_connection(w->reader), s->chunk->work.table->source, range, a, &middle, &rows, err))
         return false;
-    if (middle == NULL && rows == 1) return reject_row(s, range, &why, err);
+    if (middle == NULL && rows == 1) return reject_found(s, range, &why, err);
     if (middle == NULL) {
         *err = why;
         return error_hint(err, "no single row could be found that causes it");

@@ -27,13 +27,14 @@ struct plan_table {
     const char *name; /* for reports: the plan's name field, by default the target's name */
     struct pg_source_spec source;
     struct dynamodb_schema target;
+    const char *to_template; /* `to` names columns: target.name as a template, whose text is each row's table; NULL: one table */
+    struct plan_place to_place;
     struct mapping_spec mapping;
     enum plan_existing existing;
     const char *newer; /* PLAN_EXISTING_NEWER: hlua.newer "UpdatedAt": an attribute */
     const char *keep;  /* hlua.greatest "UpdatedAt": of two rows with one key, the one with the greater attribute; or NULL */
-    const char *const *owns; /* key prefixes that are ours in a shared table */
-    int owns_count;
     int64_t max_rejects;
+    int on_reject; /* number of the function that is asked about a row that cannot be mapped; -1: none */
     struct plan_place place;
 };
 

@@ -92,7 +92,7 @@ static void show_table(struct progress *p, int i, int64_t now) {
 const char *progress_state(const struct job *j) {
     if (j->stop) return "stopping";
     if (j->paused) return "paused";
-    if (j->waiting == 0) return j->source_gap > 0 ? "sparing the source" : "migrating";
+    if (j->waiting == 0) return j->source_gap > 0 ? "sparing the source" : j->retrying ? "retrying" : "migrating";
     return j->throttled > 0 ? "throttled" : "waiting for the target";
 }
 

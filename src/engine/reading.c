@@ -32,10 +32,14 @@ static bool open_chunk(struct worker *w, const struct job_chunk *work, struct er
     struct arena *a = arena_new();
     *c = (struct open_chunk){.taken = true, .work = *work, .arena = a, .fetch_rows = FETCH_ROWS_FIRST, .began = clock_now()};
     w->open_count++;
-    if (a) c->ranges = arena_array(a, 1, sizeof *c->ranges);
+    c->range_count = work->retry ? work->retry->count : 1;
+    if (a) c->ranges = arena_array(a, (size_t)c->range_count, sizeof *c->ranges);
     if (a == NULL || c->ranges == NULL) return error_memory(err, "opening a chunk");
-    c->ranges[0] = work->chunk->range;
-    c->range_count = 1;
+    if (work->retry == NULL) c->ranges[0] = work->chunk->range;
+    for (int i = 0; work->retry && i < c->range_count; i++) {
+        const struct ledger_listed *r = &work->retry->rows[i];
+        c->ranges[i] = (struct pg_range){.part = r->part, .lower = r->bound, .single = true};
+    }
     return true;
 }
 
@@ -69,6 +73,7 @@ void reading_reset(struct open_chunk *c) {
     c->counts = (struct run_counts){.rows_read = c->kept_rejects, .rows_rejected = c->kept_rejects};
     job_live_add(live, &c->counts, 1);
     c->range = 0;
+    c->range_rows = 0;
     c->came = c->kept_rejects;
     c->opened = c->broken = false;
     c->ended = c->range_count == 0;
@@ -151,6 +156,20 @@ static bool fetch_next(struct worker *w, struct error *err) {
     return true;
 }
 
+/* A row that is read again must be there once; the work's retry notes whether it is. (Ranges around rows that the server cannot give are
+ * cut out by narrow.c: the bound tells which row a range is.) */
+static bool note_single(const struct open_chunk *c, struct error *err) {
+    const struct pg_range *range = &c->ranges[c->range];
+    struct job_retry *retry = c->work.retry;
+    int i = 0;
+    while (i < retry->count && retry->rows[i].bound != range->lower) i++;
+    if (i == retry->count) return true;
+    retry->gone[i] = c->range_rows == 0;
+    if (c->range_rows <= 1) return true;
+    error_set(err, ERROR_PLAN, "table %s: the key %s names several rows", c->work.table->plan->name, retry->rows[i].key);
+    return error_hint(err, "name a key that is unique, and begin again with --restart");
+}
+
 static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool end, struct error *err) {
     struct open_chunk *c = &w->chunks[cursor];
     struct fetched *f = malloc(sizeof *f);
@@ -162,12 +181,15 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
     w->held += f->bytes;
     c->fetched++;
     c->came += pg_rowset_count(rows);
+    c->range_rows += pg_rowset_count(rows);
     learn(c, rows);
+    w->next = f;
     if (end) {
+        if (c->work.retry && !note_single(c, err)) return false;
+        c->range_rows = 0;
         c->opened = false;
         c->ended = ++c->range >= c->range_count || (w->job->limit > 0 && c->came >= w->job->limit);
     }
-    w->next = f;
     return true;
 }
 

@@ -13,7 +13,8 @@
 #include "engine/control.h"
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
-#include "engine/progress.h"
+#include "engine/listing.h"
+#include "engine/run_parts.h"
 #include "engine/source_load.h"
 #include "engine/targets.h"
 #include "engine/worker.h"
@@ -36,24 +37,7 @@ void run_stop_by_control(void) {
     run_stopping = STOP_CONTROL;
 }
 
-/* What one call of run_migrate holds. */
-struct session {
-    struct job job;
-    const struct run_options *options;
-    const struct run_listener *listener;
-    struct run_summary *summary;
-    struct ledger *ledger;        /* NULL: a dry run */
-    struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
-    struct dynamodb_client *client;
-    struct ledger_run run;
-    struct control *control; /* NULL: nobody can talk to this run */
-    bool ran;                /* its workers were started */
-    bool fresh;              /* no chunk of this run was done before */
-    int64_t began;
-};
-
-static void notice(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void notice(const struct session *s, const char *format, ...) {
+void session_notice(const struct session *s, const char *format, ...) {
     char text[500];
     if (s->listener == NULL || s->listener->notice == NULL) return;
     va_list args;
@@ -63,7 +47,7 @@ static void notice(const struct session *s, const char *format, ...) {
     s->listener->notice(s->listener->context, text);
 }
 
-static bool stopped(struct error *err) {
+bool session_stopped(struct error *err) {
     if (!run_stopping) return false;
     error_set(err, ERROR_INTERRUPTED, "%s", run_stopping == STOP_CONTROL ? "stopped by control" : "interrupted");
     error_hint(err, "run the same command again: it goes on where it stopped");
@@ -72,8 +56,9 @@ static bool stopped(struct error *err) {
 
 /* --- the scene --- */
 
-static bool open_job(struct session *s, const struct plan *plan, const struct run_options *options, struct error *err) {
+bool session_open_job(struct session *s, const struct plan *plan, struct arena *arena, struct error *err) {
     struct job *j = &s->job;
+    const struct run_options *options = s->options;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     j->plan = plan;
     j->limit = options->limit;
@@ -84,12 +69,12 @@ static bool open_job(struct session *s, const struct plan *plan, const struct ru
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
     j->started = clock_unix() * 1000000; /* a dry run; a real one has the ledger's */
     pthread_mutex_init(&j->wait_lock, NULL);
-    j->arena = s->summary->arena;
+    j->arena = arena;
     j->inflight = inflight_new(j->workers);
     return j->inflight != NULL || error_memory(err, "starting a run");
 }
 
-static bool open_source(struct session *s, struct error *err) {
+bool session_open_source(struct session *s, struct error *err) {
     struct pg_snapshot snapshot;
     s->source = pg_connect(s->job.plan->source_uri, err);
     if (s->source == NULL || !pg_snapshot_export(s->source, &snapshot, err)) return false;
@@ -99,8 +84,7 @@ static bool open_source(struct session *s, struct error *err) {
     return bind_tables(&s->job, s->source, s->options, err);
 }
 
-/* When the run began, as the ledger has it: what hlua.started is, also after a resume. Microseconds since 1970. */
-static int64_t began_at(const struct ledger_run *run) {
+int64_t session_started(const struct ledger_run *run) {
     struct tm tm = {0};
     if (run->started == NULL || strptime(run->started, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL) return clock_unix() * 1000000;
     return (int64_t)timegm(&tm) * 1000000;
@@ -129,14 +113,14 @@ static bool find_run(struct session *s, struct error *err) {
         return error_hint(err, "undo the change to resume, or begin again with --restart");
     }
     if (found) {
-        j->started = began_at(&s->run);
+        j->started = session_started(&s->run);
         return true;
     }
     /* multiplied by 2^64 / golden ratio (odd), so that runs begun close together are shuffled differently */
     s->run = (struct ledger_run){.seed = (uint64_t)clock_now() * UINT64_C(0x9e3779b97f4a7c15)};
     if (!ledger_run_create(s->ledger, key, j->plan->name, identity, s->run.seed, &s->run.id, err)) return false;
     if (!ledger_run_find(s->ledger, key, &s->run, &found, j->arena, err)) return false;
-    j->started = began_at(&s->run);
+    j->started = session_started(&s->run);
     return true;
 }
 
@@ -177,7 +161,7 @@ static bool plan_chunks(struct session *s, int number, struct error *err) {
                                .rows_estimated = t->rows_estimated,
                                .resumable = t->resumable};
     if (!t->resumable) {
-        notice(s, "%s has no key: if this run is interrupted, the table is read again from the beginning", t->plan->name);
+        session_notice(s, "%s has no key: if this run is interrupted, the table is read again from the beginning", t->plan->name);
     }
     return ledger_table_plan(s->ledger, s->run.id, &row, ranges, count, err);
 }
@@ -211,7 +195,7 @@ static bool make_chunks(struct session *s, struct error *err) {
     int known_count = 0;
     if (s->ledger && !ledger_tables(s->ledger, s->run.id, s->job.arena, &known, &known_count, err)) return false;
     for (int i = 0; i < s->job.table_count; i++) {
-        if (stopped(err)) return false;
+        if (session_stopped(err)) return false;
         if (s->ledger == NULL) {
             if (!chunks_without_ledger(s, &s->job.tables[i], err)) return false;
             continue;
@@ -295,11 +279,40 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
     source_load_end(load);
     bool ok = coordinator_finish(j->coordinator, err);
     for (int i = 0; i < started; i++) worker_free(workers[i]);
-    if (ok && j->stop) stopped(err);
+    if (ok && j->stop) session_stopped(err);
     return ok && !j->stop;
 }
 
+/* A run that nobody can talk to is a run all the same. */
+static void listen_for_control(struct session *s) {
+    char path[4096];
+    struct error err = {0};
+    if (s->ledger == NULL) return;
+    if (ledger_path(s->job.plan, s->options->ledger, path, sizeof path, &err)) s->control = control_listen(path, &err);
+    if (s->control == NULL) session_notice(s, "`control` cannot reach this run: %s", err.text);
+}
+
+bool session_run(struct session *s, struct job_chunk *order, int count, struct error *err) {
+    struct progress *progress = progress_new(&s->job, s->listener);
+    if (progress == NULL) return error_memory(err, "starting a run");
+    listen_for_control(s);
+    bool ok = run_threads(s, order, count, progress, err);
+    progress_tell(progress, ok ? "done" : "stopped", true);
+    progress_free(progress);
+    return ok;
+}
+
 /* --- the books --- */
+
+static bool name_targets(struct job *j, const struct job_table *t, struct run_table *out, struct error *err) {
+    const char **names = arena_array(j->arena, (size_t)t->target_count + 1, sizeof *names);
+    if (names == NULL) return error_memory(err, "closing the books");
+    for (int i = 0; i < t->target_count; i++) names[i] = t->targets[i].schema.name;
+    out->templated = true;
+    out->targets = names;
+    out->target_count = t->target_count;
+    return true;
+}
 
 static bool close_table(struct session *s, int i, struct run_table *out, struct error *err) {
     struct job_table *t = &s->job.tables[i];
@@ -308,6 +321,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
                               .to = t->schema.name,
                               .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
                               .rows_estimated = t->rows_estimated};
+    if (t->to && !name_targets(&s->job, t, out, err)) return false;
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);
         out->chunks = t->chunk_count;
@@ -341,36 +355,36 @@ static bool close_books(struct session *s, struct error *err) {
     return true;
 }
 
+void session_close(struct session *s) {
+    control_close(s->control);
+    ledger_close(s->ledger);
+    pg_close(s->source);
+    dynamodb_client_free(s->client);
+    inflight_free(s->job.inflight);
+}
+
 /* --- migrate --- */
 
 static bool prepare(struct session *s, const struct plan *plan, struct error *err) {
     struct job *j = &s->job;
     int created = 0;
     char path[4096];
-    if (!open_job(s, plan, s->options, err)) return false;
+    if (!session_open_job(s, plan, s->summary->arena, err)) return false;
     if (!j->dry_run) {
         if (!ledger_path(plan, s->options->ledger, path, sizeof path, err)) return false;
         s->ledger = ledger_open(path, LEDGER_WRITE, err);
         if (s->ledger == NULL) return false;
     }
-    if (!open_source(s, err) || stopped(err)) return false;
-    if (j->dry_run) return true;
+    if (!session_open_source(s, err) || session_stopped(err)) return false;
+    if (j->dry_run) return listing_make(j, s->source, NULL, 0, true, s->listener, err);
     s->client = targets_connect(j, s->listener, err);
     if (s->client == NULL || !find_run(s, err)) return false;
+    if (!listing_make(j, s->source, s->ledger, s->run.id, s->fresh, s->listener, err) || session_stopped(err)) return false;
     if (!targets_prepare(j, s->client, s->ledger, s->fresh, s->listener, &created, err)) return false;
-    if (created) notice(s, "created %d table%s in DynamoDB", created, created == 1 ? "" : "s");
+    if (created) session_notice(s, "created %d table%s in DynamoDB", created, created == 1 ? "" : "s");
     if (s->run.finished || s->fresh) return true;
     s->run.resumes++;
     return ledger_run_resumed(s->ledger, s->run.id, err);
-}
-
-/* A run that nobody can talk to is a run all the same. */
-static void listen_for_control(struct session *s) {
-    char path[4096];
-    struct error err = {0};
-    if (s->ledger == NULL) return;
-    if (ledger_path(s->job.plan, s->options->ledger, path, sizeof path, &err)) s->control = control_listen(path, &err);
-    if (s->control == NULL) notice(s, "`control` cannot reach this run: %s", err.text);
 }
 
 static bool migrate(struct session *s, const struct plan *plan, struct error *err) {
@@ -384,14 +398,9 @@ static bool migrate(struct session *s, const struct plan *plan, struct error *er
     for (int i = 0; i < s->job.table_count; i++) all += s->job.tables[i].chunk_count;
     struct job_chunk *order = shuffled(s, &count);
     if (order == NULL) return error_memory(err, "planning chunks");
-    if (count < all) notice(s, "resuming: %d of %d chunks are done", all - count, all);
+    if (count < all) session_notice(s, "resuming: %d of %d chunks are done", all - count, all);
     s->ran = true;
-    struct progress *progress = progress_new(&s->job, s->listener);
-    if (progress == NULL) return error_memory(err, "starting a run");
-    listen_for_control(s);
-    bool ok = run_threads(s, order, count, progress, err);
-    progress_tell(progress, ok ? "done" : "stopped", true);
-    progress_free(progress);
+    bool ok = session_run(s, order, count, err);
     if (ok && s->ledger) ok = ledger_run_finish(s->ledger, s->run.id, err);
     if (ok) s->summary->outcome = RUN_DONE;
     return ok;
@@ -405,11 +414,7 @@ bool run_migrate(const struct plan *plan, const struct run_options *options, con
     bool ok = migrate(&s, plan, err);
     struct error books;
     if (!close_books(&s, ok ? err : &books)) ok = false;
-    control_close(s.control);
-    ledger_close(s.ledger);
-    pg_close(s.source);
-    dynamodb_client_free(s.client);
-    inflight_free(s.job.inflight);
+    session_close(&s);
     return ok;
 }
 
@@ -426,10 +431,11 @@ bool run_control(const struct plan *plan, const struct run_options *options, con
 
 /* --- create --- */
 
-/* Whether a key's type is its column's, so that the source must be asked. */
+/* Whether a key's type is its column's, or a target's name in its rows, so that the source must be asked. */
 static bool needs_source(const struct plan *plan) {
     for (int i = 0; i < plan->table_count; i++) {
         const struct dynamodb_schema *t = &plan->tables[i].target;
+        if (plan->tables[i].to_template) return true;
         if (t->partition.type == DYNAMODB_ANY || (t->sort.name && t->sort.type == DYNAMODB_ANY)) return true;
         for (int k = 0; k < t->index_count; k++) {
             const struct dynamodb_index *index = &t->indexes[k];
@@ -450,14 +456,16 @@ static bool schemas_from_plan(struct job *j, struct error *err) {
     if (j->tables == NULL) return error_memory(err, "reading the plan");
     for (int i = 0; i < j->table_count; i++) {
         j->tables[i].plan = &j->plan->tables[i];
-        j->tables[i].schema = j->plan->tables[i].target;
+        struct job_table *t = &j->tables[i];
+        t->schema = j->plan->tables[i].target;
+        if (!job_set_targets(j, t, &t->schema.name, 1, err)) return false;
     }
     return true;
 }
 
 static bool create(struct session *s, int *created, struct error *err) {
     if (needs_source(s->job.plan)) {
-        if (!open_source(s, err)) return false;
+        if (!session_open_source(s, err) || !listing_make(&s->job, s->source, NULL, 0, true, s->listener, err)) return false;
     } else if (!schemas_from_plan(&s->job, err)) {
         return false;
     }

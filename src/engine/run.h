@@ -28,6 +28,9 @@ struct run_counts {
 
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
+    bool templated;               /* `to` is a template, and `targets` are its tables; not told while a run goes on */
+    const char *const *targets;
+    int target_count;
     struct run_counts counts;
     double seconds;        /* of this process; 0 in a status */
     double rows_estimated; /* of the whole source, as the server guesses */
@@ -46,8 +49,9 @@ struct run_table_progress {
 };
 
 struct run_progress {
-    const char *
-        state; /* migrating, sparing the source, paused, throttled, waiting for the target, stopping; at the end done or stopped */
+    const char
+        *state; /* migrating, retrying, sparing the source, paused, throttled, waiting for the target, stopping; at the end done
+                         * or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
     double elapsed_seconds;
     double snapshot_age_seconds;
@@ -94,6 +98,34 @@ void run_stop_by_control(void);
 /* The flag that both set; for waits elsewhere (dynamodb client). */
 extern volatile int run_stopping;
 
+/* What became of a table's rejected rows that were read again. In rows: listed = read + gone + open + unknown, and
+ * read = written + rejected + filtered + superseded; only when the retry was stopped are some of neither. */
+struct run_retry_table {
+    const char *name;
+    struct run_counts counts; /* rows_read: those that the source still has */
+    int64_t listed;           /* rejects before */
+    int64_t gone;             /* the source has them no more: they stay listed, and say so */
+    int64_t open;             /* of chunks that are not done: a resume reads those again */
+    int64_t unknown;          /* whose key cannot be asked for: the source has none, or the ledger is older than retries */
+};
+
+struct run_retry {
+    struct run_retry_table *tables; /* in the plan's order; 0: nothing was rejected */
+    int table_count;
+    bool mapping_changed; /* since the run began */
+    int64_t left;         /* rows that are rejected now */
+    double seconds;
+    struct arena *arena;
+};
+
+/* Reads the rejected rows of a run's done chunks again, in a new snapshot, maps them as the plan says today and writes them; what became
+ * of them corrects the run's counts. The mapping may have changed, source and target must be the same. True when all that could be asked
+ * for were read (some may be rejected again); otherwise what is done stays done. Fills `out` as far as known in any case;
+ * run_retry_free it. */
+bool run_retry(const struct plan *plan, const struct run_options *options, const struct run_listener *listener,
+               struct run_retry *out, struct error *err);
+void run_retry_free(struct run_retry *out);
+
 /* Asks the migration that runs this plan now: "status", "pause", "resume", "stop". Appends its answer, a JSON object (engine/control.h).
  * ERROR_LOCAL, code "absent": none listens. */
 struct buffer;
@@ -101,6 +133,12 @@ bool run_control(const struct plan *plan, const struct run_options *options, con
                  struct error *err);
 
 /* What the ledger says of a run, also while another process runs it. */
+struct run_retried {
+    const char *began, *ended; /* ISO, UTC; ended NULL: it was stopped on the way */
+    bool mapping_changed;      /* since the run began */
+    struct run_counts counts;  /* of the rows that the source still had */
+    int64_t gone;
+};
 struct run_status {
     bool found;   /* there is a ledger and a run in it */
     bool running; /* a live process holds it */
@@ -108,6 +146,8 @@ struct run_status {
     char owner_host[128];
     char started[32], updated[32]; /* ISO, UTC */
     bool finished;
+    struct run_retried *retries; /* each time that rejected rows were read again; in the summary's arena */
+    int retry_count;
     struct run_summary summary;
 };
 bool run_status_read(const struct plan *plan, const struct run_options *options, struct run_status *out, struct error *err);

@@ -25,7 +25,19 @@ static bool find(const struct plan *plan, const struct run_options *options, str
     return ok;
 }
 
-static bool read_tables(struct ledger *l, const struct ledger_run *run, struct run_summary *out, struct error *err) {
+/* The target tables of a plan's table whose `to` is a template. */
+static bool read_targets(struct ledger *l, const struct ledger_run *run, const struct plan *plan, int number, struct run_table *t,
+                         struct arena *a, struct error *err) {
+    const char **names;
+    if (number >= plan->table_count || plan->tables[number].to_template == NULL) return true;
+    t->templated = true;
+    if (!ledger_targets(l, run->id, number, a, &names, &t->target_count, err)) return false;
+    t->targets = names;
+    return true;
+}
+
+static bool read_tables(struct ledger *l, const struct ledger_run *run, const struct plan *plan, struct run_summary *out,
+                        struct error *err) {
     struct ledger_table *tables;
     int count;
     if (!ledger_tables(l, run->id, out->arena, &tables, &count, err)) return false;
@@ -46,13 +58,36 @@ static bool read_tables(struct ledger *l, const struct ledger_run *run, struct r
                                 .chunks = totals.chunks,
                                 .chunks_done = totals.chunks_done,
                                 .snapshots = totals.snapshots};
+        if (!read_targets(l, run, plan, tables[i].number, t, out->arena, err)) return false;
         out->sum_holds = out->sum_holds && job_sum_holds(&t->counts);
     }
     out->outcome = run->finished ? RUN_DONE : RUN_STOPPED;
     return true;
 }
 
-static bool fill(struct ledger *l, const struct ledger_run *run, struct run_status *out, struct error *err) {
+static bool read_retries(struct ledger *l, const struct ledger_run *run, struct run_status *out, struct error *err) {
+    struct ledger_retry *list;
+    int count;
+    if (!ledger_retries(l, run->id, out->summary.arena, &list, &count, err)) return false;
+    out->retries = arena_array(out->summary.arena, (size_t)count + 1, sizeof *out->retries);
+    if (out->retries == NULL) return error_memory(err, "reading the ledger");
+    for (; out->retry_count < count; out->retry_count++) {
+        const struct ledger_retry *r = &list[out->retry_count];
+        out->retries[out->retry_count] = (struct run_retried){.began = r->began,
+                                                              .ended = r->ended,
+                                                              .mapping_changed = r->mapping_changed,
+                                                              .gone = r->rows_gone,
+                                                              .counts = {.rows_read = r->rows_read,
+                                                                         .rows_written = r->rows_written,
+                                                                         .rows_rejected = r->rows_rejected,
+                                                                         .rows_filtered = r->rows_filtered,
+                                                                         .rows_superseded = r->rows_superseded}};
+    }
+    return true;
+}
+
+static bool fill(struct ledger *l, const struct ledger_run *run, const struct plan *plan, struct run_status *out,
+                 struct error *err) {
     struct ledger_owner owner;
     if (!ledger_owner(l, &owner, err)) return false;
     out->found = true;
@@ -62,7 +97,7 @@ static bool fill(struct ledger *l, const struct ledger_run *run, struct run_stat
     snprintf(out->owner_host, sizeof out->owner_host, "%s", owner.host);
     snprintf(out->started, sizeof out->started, "%s", run->started ? run->started : "");
     snprintf(out->updated, sizeof out->updated, "%s", run->updated ? run->updated : "");
-    return read_tables(l, run, &out->summary, err);
+    return read_retries(l, run, out, err) && read_tables(l, run, plan, &out->summary, err);
 }
 
 bool run_status_read(const struct plan *plan, const struct run_options *options, struct run_status *out, struct error *err) {
@@ -72,7 +107,7 @@ bool run_status_read(const struct plan *plan, const struct run_options *options,
     if (out->summary.arena == NULL) return error_memory(err, "reading the ledger");
     if (!find(plan, options, out->summary.arena, &l, &run, err)) return false;
     if (l == NULL) return true;
-    bool ok = fill(l, &run, out, err);
+    bool ok = fill(l, &run, plan, out, err);
     ledger_close(l);
     return ok;
 }

@@ -5,6 +5,10 @@
 
 #include "dynamodb/tables.h"
 
+/* Tables in the making at once. DynamoDB takes 500 such operations at a time (developer guide, "Quotas"), but few when tables have
+ * indexes, and more would save little. */
+#define MAKING_MOST 10
+
 /* The client's waits, in words: a run that waits for DynamoDB says so. */
 static void say(void *context, const char *text) {
     const struct run_listener *l = context;
@@ -28,7 +32,7 @@ static void notify(const struct run_listener *l, const struct dynamodb_notices *
 
 /* Whether the ledger knows this very table: endpoint, region, name, and DynamoDB's own id of it (NULL: it is not there). When chunks were
  * done in it already, another id means that they are lost. */
-static bool check_ours(const struct job *job, const struct job_table *t, struct ledger *ledger, const char *id, bool fresh,
+static bool check_ours(const struct job *job, const struct job_target *t, struct ledger *ledger, const char *id, bool fresh,
                        bool *ours, const char *target, struct error *err) {
     const char *known;
     *ours = false;
@@ -41,44 +45,172 @@ static bool check_ours(const struct job *job, const struct job_table *t, struct 
     return error_hint(err, "what the ledger calls done is not there: run again with --restart");
 }
 
-static bool refuse_strangers(struct dynamodb_client *client, const struct job_table *t, struct error *err) {
-    bool empty;
-    if (t->plan->existing == PLAN_EXISTING_REPLACE) return true;
-    if (!dynamodb_table_is_empty(client, t->schema.name, &empty, err)) return false;
-    if (empty) return true;
-    error_set(err, ERROR_TARGET, "table %s holds items that this ledger did not write", t->schema.name);
-    return error_hint(err, "use another table, or say existing = \"replace\" in the plan to write over items with the same key");
+/* In a table that others use as well, their items are not asked about. */
+static bool refuse_owned(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
+    bool has;
+    if (!dynamodb_table_has_owned(client, &t->schema, &has, err)) return false;
+    if (!has) return true;
+    return error_set(err, ERROR_TARGET, "table %s holds items with keys that the plan owns, and this ledger did not write them",
+                     t->schema.name);
 }
 
-static bool prepare_table(struct job *job, struct job_table *t, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
-                          struct dynamodb_notices *notices, int *created, struct error *err) {
-    struct dynamodb_description d;
-    if (!dynamodb_table_describe(client, t->schema.name, &d, job->arena, err)) return false;
-    const char *target = arena_printf(job->arena, "%s %s %s", job->endpoint.url, job->setting.region, t->schema.name);
+static bool refuse_any(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
+    bool empty;
+    if (!dynamodb_table_is_empty(client, t->schema.name, &empty, err)) return false;
+    if (empty) return true;
+    return error_set(err, ERROR_TARGET, "table %s holds items that this ledger did not write", t->schema.name);
+}
+
+static bool refuse_strangers(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
+    if (t->table->plan->existing != PLAN_EXISTING_REFUSE) return true;
+    if (t->schema.owns_count ? refuse_owned(client, t, err) : refuse_any(client, t, err)) return true;
+    if (*err->hint || err->kind != ERROR_TARGET) return false;
+    return error_hint(err,
+                      "use another table, or say what becomes of items with the same key: existing = \"replace\" writes over "
+                      "them, \"keep\" leaves them, hlua.newer(attribute) lets the newer one stay");
+}
+
+/* What targets_prepare works on. Tables in the making are asked for before the first of them is ready: each takes DynamoDB seconds. */
+struct preparing {
+    struct job *job;
+    struct dynamodb_client *client;
+    struct ledger *ledger; /* NULL: nothing is claimed */
+    bool fresh;
+    struct dynamodb_notices notices;
+    struct job_target *making[MAKING_MOST]; /* the oldest first */
+    int making_count, created;
+};
+
+/* How the ledger knows a target; NULL when memory is out. */
+static const char *whole_name(const struct preparing *p, const struct job_target *t) {
+    return arena_printf(p->job->arena, "%s %s %s", p->job->endpoint.url, p->job->setting.region, t->schema.name);
+}
+
+static bool claim(struct preparing *p, const struct job_target *t, const char *id, struct error *err) {
+    const char *target = whole_name(p, t);
     if (target == NULL) return error_memory(err, "preparing the target");
-    bool ours = false;
-    if (d.exists) {
-        if (!dynamodb_table_wait(client, t->schema.name, err)) return false;
-        if (!dynamodb_table_compare(&t->schema, &d, notices, err)) return false;
-        if (ledger && !check_ours(job, t, ledger, d.id ? d.id : "", fresh, &ours, target, err)) return false;
-        if (ledger && !ours && !refuse_strangers(client, t, err)) return false;
-    } else {
-        if (ledger && !check_ours(job, t, ledger, NULL, fresh, &ours, target, err)) return false;
-        if (!dynamodb_table_create(client, &t->schema, notices, err)) return false;
-        ++*created;
-        if (!dynamodb_table_describe(client, t->schema.name, &d, job->arena, err)) return false;
+    return p->ledger == NULL || ledger_target_claim(p->ledger, target, id ? id : "", err);
+}
+
+/* Claims a table that was just made, by the id that DynamoDB gave it. */
+static bool claim_made(struct preparing *p, const struct job_target *t, struct error *err) {
+    struct dynamodb_description d;
+    struct arena *scratch = arena_new();
+    if (scratch == NULL) return error_memory(err, "preparing the target");
+    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) && claim(p, t, d.id, err);
+    arena_free(scratch);
+    return ok;
+}
+
+/* Waits for the table that has been longest in the making. */
+static bool finish_oldest(struct preparing *p, struct error *err) {
+    struct job_target *t = p->making[0];
+    p->making_count--;
+    memmove(p->making, p->making + 1, (size_t)p->making_count * sizeof p->making[0]);
+    if (!dynamodb_table_finish(p->client, &t->schema, &p->notices, err)) return false;
+    p->created++;
+    return claim_made(p, t, err);
+}
+
+/* All of them: those that were begun get their settings though another one failed. The first failure is told. */
+static bool finish_all(struct preparing *p, bool ok, struct error *err) {
+    struct error ignored;
+    while (p->making_count) ok = finish_oldest(p, ok ? err : &ignored) && ok;
+    return ok;
+}
+
+static bool in_making(const struct preparing *p, const char *name) {
+    for (int i = 0; i < p->making_count; i++) {
+        if (strcmp(p->making[i]->schema.name, name) == 0) return true;
     }
-    return ledger == NULL || ours || ledger_target_claim(ledger, target, d.id ? d.id : "", err);
+    return false;
+}
+
+static bool begin(struct preparing *p, struct job_target *t, struct error *err) {
+    if (p->making_count == MAKING_MOST && !finish_oldest(p, err)) return false;
+    if (!dynamodb_table_begin(p->client, &t->schema, err)) return false;
+    p->making[p->making_count++] = t;
+    return true;
+}
+
+/* Whether a run may write into what was described. *ours: the ledger (NULL: none) has written it. */
+static bool may_write(const struct preparing *p, const struct job_target *t, const struct dynamodb_description *d, bool *ours,
+                      struct error *err) {
+    const char *target = whole_name(p, t), *id = d->id ? d->id : "";
+    *ours = false;
+    if (target == NULL) return error_memory(err, "looking at the target");
+    if (p->ledger && !check_ours(p->job, t, p->ledger, d->exists ? id : NULL, p->fresh, ours, target, err)) return false;
+    return !d->exists || *ours || refuse_strangers(p->client, t, err);
+}
+
+/* A table that is there: d says how. */
+static bool adopt(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
+    bool ours;
+    if (!dynamodb_table_wait(p->client, t->schema.name, err)) return false;
+    if (!dynamodb_table_compare(&t->schema, d, &p->notices, err)) return false;
+    return p->ledger == NULL || (may_write(p, t, d, &ours, err) && (ours || claim(p, t, d->id, err)));
+}
+
+/* A table that is not there. */
+static bool make(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
+    bool ours;
+    return (p->ledger == NULL || may_write(p, t, d, &ours, err)) && begin(p, t, err);
+}
+
+static bool prepare_target(struct preparing *p, struct job_target *t, struct error *err) {
+    struct dynamodb_description d;
+    while (in_making(p, t->schema.name)) { /* another table of the plan shares it */
+        if (!finish_oldest(p, err)) return false;
+    }
+    if (!dynamodb_client_wait(p->client, 0, NULL, err)) return false; /* between many tables an interrupt is heard */
+    struct arena *scratch = arena_new();
+    if (scratch == NULL) return error_memory(err, "preparing the target");
+    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) &&
+              (d.exists ? adopt(p, t, &d, err) : make(p, t, &d, err));
+    arena_free(scratch);
+    return ok;
 }
 
 bool targets_prepare(struct job *job, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
                      const struct run_listener *listener, int *created, struct error *err) {
-    struct dynamodb_notices notices = {.arena = job->arena};
+    struct preparing p = {.job = job, .client = client, .ledger = ledger, .fresh = fresh, .notices = {.arena = job->arena}};
     bool ok = true;
-    *created = 0;
-    for (int i = 0; ok && i < job->table_count; i++) {
-        ok = prepare_table(job, &job->tables[i], client, ledger, fresh, &notices, created, err);
+    for (int i = 0; i < job->table_count; i++) {
+        struct job_table *t = &job->tables[i];
+        for (int k = 0; ok && k < t->target_count; k++) ok = prepare_target(&p, &t->targets[k], err);
     }
-    notify(listener, &notices);
+    ok = finish_all(&p, ok, err);
+    *created = p.created;
+    notify(listener, &p.notices);
+    return ok;
+}
+
+static bool examine_target(struct preparing *p, struct job_target *t, struct target_found *found, struct error *err) {
+    struct dynamodb_description d;
+    bool ours;
+    if (!dynamodb_table_describe(p->client, t->schema.name, &d, p->job->arena, err)) return false;
+    if (d.exists && !dynamodb_table_compare(&t->schema, &d, &p->notices, err)) return false;
+    if (!may_write(p, t, &d, &ours, err)) return false;
+    found->targets++;
+    if (!d.exists) return true;
+    found->exists++;
+    found->ours = found->ours || ours;
+    found->item_count += d.item_count;
+    found->status = d.status;
+    found->arn = d.arn;
+    return true;
+}
+
+bool targets_examine(struct job *job, struct dynamodb_client *client, struct ledger *ledger, bool fresh,
+                     const struct run_listener *listener, struct target_found *found, struct error *err) {
+    struct preparing p = {.job = job, .client = client, .ledger = ledger, .fresh = fresh, .notices = {.arena = job->arena}};
+    bool ok = true;
+    for (int i = 0; ok && i < job->table_count; i++) {
+        struct job_table *t = &job->tables[i];
+        found[i] = (struct target_found){0};
+        for (int k = 0; ok && k < t->target_count; k++) ok = examine_target(&p, &t->targets[k], &found[i], err);
+        found[i].seen = ok;
+    }
+    notify(listener, &p.notices);
     return ok;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "engine/bind.h"
 #include "engine/worker_parts.h"
 
 /* --- the loop --- */
@@ -78,23 +79,18 @@ static void wind_down(struct worker *w) {
     reading_end_chunks(w);
 }
 
-/* The mapper of a table; the plan's functions are opened for the first that calls one, and know every table, since an item may go to
- * another one's target. */
+/* The mapper of a table; the plan's functions are opened for the first that calls one. */
 static bool open_mapper(struct worker *w, int i, struct error *err) {
     struct job *j = w->job;
-    const struct function_source *source = &j->plan->functions;
-    if (program_calls_functions(j->tables[i].program) && w->functions == NULL) {
-        w->functions = source->open(source->context, j->started, err);
+    bool calls = program_calls_functions(j->tables[i].program);
+    if ((calls || j->tables[i].plan->on_reject >= 0) && w->functions == NULL) {
+        w->functions = bind_functions(j, err);
         if (w->functions == NULL) return false;
-        for (int k = 0; k < j->table_count; k++) {
-            struct job_table *t = &j->tables[k];
-            int count;
-            const struct pg_column *columns = pg_source_selected(t->source, &count);
-            if (!w->functions->bind(w->functions, k, columns, t->mapped_columns, &t->schema, err)) return false;
-        }
     }
-    w->mappers[i] = program_mapper(j->tables[i].program, w->functions);
-    return w->mappers[i] != NULL || error_memory(err, "starting a worker");
+    w->mappers[i] = program_mapper(j->tables[i].program, calls ? w->functions : NULL); /* rows tell no others that they begin */
+    if (j->tables[i].to) w->routes[i] = route_new(&j->tables[i]);
+    bool ok = w->mappers[i] && (w->routes[i] || j->tables[i].to == NULL);
+    return ok || error_memory(err, "starting a worker");
 }
 
 static bool prepare(struct worker *w, struct error *err) {
@@ -135,12 +131,14 @@ static void free_worker(struct worker *w) {
     for (int i = 0; w->mappers && i < w->job->table_count; i++) {
         if (w->mappers[i]) w->mappers[i]->free(w->mappers[i]);
     }
+    for (int i = 0; w->routes && i < w->job->table_count; i++) route_free(w->routes[i]);
     if (w->functions) w->functions->free(w->functions);
     writer_free(w->writer);
     pg_reader_free(w->reader);
     free(w->tracks);
     free(w->key_fields);
     free(w->mappers);
+    free(w->routes);
     free(w->delta);
     free(w->fields);
     mailbox_free(&w->mailbox);
@@ -161,6 +159,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->deferred_end = &w->deferred;
     items_prepare(w);
     w->mappers = calloc(tables, sizeof *w->mappers);
+    w->routes = calloc(tables, sizeof *w->routes);
     w->delta = calloc(tables, sizeof *w->delta);
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
@@ -168,7 +167,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
      * of them half done; nor should a worker sit on many, near the end, while another has none. */
     int share = chunks / (8 * job->workers) + 1;
     w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
-    if (w->mappers && w->delta) {
+    if (w->mappers && w->routes && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
         error_set(err, ERROR_LOCAL, "a worker's thread could not be started");
         error_hint(err, "raise the limit of `ulimit -u`, or run with fewer --jobs");

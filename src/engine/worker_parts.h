@@ -2,6 +2,7 @@
 #ifndef ENGINE_WORKER_PARTS_H
 #define ENGINE_WORKER_PARTS_H
 
+#include "engine/route.h"
 #include "engine/worker.h"
 #include "engine/writer.h"
 #include "pg/reader.h"
@@ -19,6 +20,7 @@ struct open_chunk {
     int range_count, range; /* `range`: the one being read */
     bool opened;            /* its cursor is open on the server */
     int fetch_rows;         /* rows a FETCH, from its rows' own size */
+    int64_t range_rows;     /* rows fetched of that range */
     int64_t came;           /* rows fetched, and those that cannot be: what counts against --limit */
     bool ended;             /* all rows were fetched */
     bool broken;            /* rows or items of it were given up: it cannot be done before it is read again */
@@ -43,7 +45,7 @@ struct row_track {
     struct fetched *from;
     int row;
     int pending; /* items not settled, and one while the row is being mapped */
-    int written;
+    int written, superseded;
     bool rejected; /* it was counted already */
     int next_free;
 };
@@ -52,7 +54,9 @@ struct row_track {
 struct worker_sink {
     struct item_sink sink;
     struct worker *worker;
-    struct job_table *table; /* of the item that is open */
+    struct job_table *table;   /* of the row under way */
+    struct job_target *routed; /* where its items go, unless they say another table */
+    struct job_target *target; /* of the item that is open */
     struct batch *batch;
     size_t mark, start;
     int track;      /* of the row under way; -1: it becomes just one item */
@@ -63,7 +67,7 @@ struct worker_sink {
 /* An item whose key is in flight: it waits, as a copy. */
 struct deferred {
     struct deferred *next;
-    struct job_table *table;
+    struct job_target *target;
     struct batch_item item;
     size_t len;
     char json[];
@@ -79,6 +83,7 @@ struct worker {
     struct writer *writer;
     struct functions *functions; /* NULL: the plan has none */
     struct row_mapper **mappers; /* by table */
+    struct route **routes;       /* by table; NULL: it has one target */
     struct worker_sink sink;     /* where they all put their items */
     struct row_track *tracks;    /* rows that may become other than one item, until they are counted */
     int track_count, track_free; /* track_free: the first free one; -1 */
@@ -128,11 +133,22 @@ bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_
 /* Tries again to write the items whose keys were in flight. */
 bool items_deferred(struct worker *w, struct error *err);
 /* The writer's callback. */
-void items_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message);
-/* Records a rejected row of a chunk. json may be NULL. */
-bool items_reject(struct worker *w, struct open_chunk *c, const char *key, const char *reason, const char *message,
-                  const char *json, size_t len, struct error *err);
+/* A free track; its number, or -1 when memory is out. */
+int items_take_track(struct worker *w, struct fetched *f, int row);
+
+/* --- reject.c --- */
+
+/* Records a rejected row of a chunk, and counts it; its texts are copied. The item may be NULL, and needs no end. */
+bool reject_record(struct worker *w, struct open_chunk *c, const struct ledger_reject *r, size_t item_len, struct error *err);
+/* The same for a row of a FETCH, whose key is found out. */
+bool reject_row(struct worker *w, const struct fetched *f, int row, const char *reason, const char *message, const char *json,
+                size_t len, struct error *err);
+/* What becomes of the row of w->current that could not be mapped: the plan's on_reject is asked, if there is one; what it does not mend is
+ * recorded. *result becomes MAP_ITEM when it was mended. False with the failure that ends the run. */
+bool reject_mapped(struct worker *w, const struct pg_row *row, const struct map_reject *why, enum map_result *result,
+                   struct error *err);
 
 /* --- narrow.c --- */
 

@@ -9,18 +9,24 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dynamodb/failure.h"
+#include "engine/conditional.h"
 
 /* The bytes of all the workers' requests together: one budget for the process, so that more workers do not mean more memory. */
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
 /* A body that has grown beyond this is given back after use: 64 large ones would be more than the memory we may take. */
 #define BODY_KEPT (256 * 1024)
+/* With more targets than this being filled, bodies are not kept either: each begins small. */
+#define TARGETS_FEW 64
+/* Of the budget, what bodies that are being filled may take: with many targets some are sent before they are full. */
+#define FILLING_BYTES (IN_FLIGHT_BYTES / 2)
 /* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
 #define CONNECTIONS_FIRST 4
 #define GROW_AFTER CLOCK_MS
 
 struct request {
     struct request *next;
-    struct job_table *table;
+    size_t filled; /* while being filled: its bytes in the writer's count */
+    struct job_target *target;
     struct batch batch;
     int attempt;    /* how often it was sent again */
     int64_t due;    /* while waiting: when to send it again */
@@ -43,11 +49,14 @@ struct writer {
     writer_settled *settled;
     void *context;
     struct sigv4 *signer;
-    struct request **filling; /* by table */
+    struct conditional *conditional;
+    struct request **filling; /* by target */
+    size_t filling_bytes;
+    int filling_count, filling_turn; /* turn: the target to look at first when one must be sent before it is full */
     struct request *ready, **ready_end;
     struct request *waiting;
     struct request *spare;
-    int ready_count, waiting_count, busy;
+    int ready_count, waiting_count, spare_count, busy;
     size_t bytes; /* of ready, waiting and busy requests */
     struct line lines[WRITER_CONNECTIONS_MAX];
     int line_count;
@@ -63,10 +72,11 @@ struct writer *writer_new(struct job *job, writer_settled *settled, void *contex
         w->settled = settled;
         w->context = context;
         w->ready_end = &w->ready;
-        w->filling = calloc((size_t)job->table_count, sizeof *w->filling);
+        w->filling = calloc((size_t)job->target_count + 1, sizeof *w->filling);
         w->signer = sigv4_new(job->setting.region, "dynamodb");
+        w->conditional = conditional_new();
     }
-    if (w && w->filling && w->signer) return w;
+    if (w && w->filling && w->signer && w->conditional) return w;
     writer_free(w);
     error_memory(err, "starting a worker");
     return NULL;
@@ -88,38 +98,51 @@ void writer_free(struct writer *w) {
         buffer_free(&w->lines[i].head);
         free_requests(w->lines[i].request);
     }
-    for (int i = 0; w->filling && i < w->job->table_count; i++) free_requests(w->filling[i]);
+    for (int i = 0; w->filling && i < w->job->target_count; i++) free_requests(w->filling[i]);
     free_requests(w->ready);
     free_requests(w->waiting);
     free_requests(w->spare);
     sigv4_free(w->signer);
+    conditional_free(w->conditional);
     free(w->filling);
     free(w);
 }
 
-static struct request *take_request(struct writer *w, struct job_table *table) {
+static bool begin(struct batch *b, const struct job_target *target) {
+    const struct put_condition *condition = &target->table->condition;
+    if (condition->rule == PUT_ALWAYS) return batch_begin(b, &target->schema);
+    return batch_begin_put(b, &target->schema, condition);
+}
+
+static struct request *take_request(struct writer *w, struct job_target *target) {
     struct request *r = w->spare;
     if (r) {
         w->spare = r->next;
+        w->spare_count--;
+        if (w->filling_count >= TARGETS_FEW) buffer_free(&r->batch.body);
     } else {
         r = calloc(1, sizeof *r);
         if (r == NULL) return NULL;
         batch_init(&r->batch);
     }
     r->next = NULL;
-    r->table = table;
+    r->target = target;
+    r->filled = 0;
     r->attempt = 0;
     r->failed = 0;
     r->throttled = r->clock_tried = false;
-    if (batch_begin(&r->batch, &table->schema)) return r;
+    if (begin(&r->batch, target)) return r;
     free_requests(r);
     return NULL;
 }
 
 static void give_request(struct writer *w, struct request *r) {
+    r->next = NULL;
+    if (w->spare_count >= WRITER_CONNECTIONS_MAX) return free_requests(r);
     if (r->batch.body.cap > BODY_KEPT) buffer_free(&r->batch.body);
     r->next = w->spare;
     w->spare = r;
+    w->spare_count++;
 }
 
 /* --- queues --- */
@@ -152,7 +175,7 @@ static void push_waiting(struct writer *w, struct request *r, int64_t wait, bool
     w->bytes += r->batch.body.len;
     atomic_fetch_add(&w->job->waiting, 1);
     if (throttled) atomic_fetch_add(&w->job->throttled, 1);
-    atomic_fetch_add(&r->table->live.retries, r->batch.count);
+    atomic_fetch_add(&r->target->table->live.retries, r->batch.count);
     char line[400];
     snprintf(line, sizeof line, "%s (attempt %d, for %.1f s)", text, r->attempt, (double)(now - r->failed) / CLOCK_SECOND);
     job_wait_text(w->job, line);
@@ -170,8 +193,8 @@ static void unlink_waiting(struct writer *w, struct request **link) {
 /* --- settling --- */
 
 static void settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
-    w->settled(w->context, r->table, &r->batch, i, how, message);
-    atomic_fetch_sub_explicit(&r->table->live.in_flight, 1, memory_order_relaxed);
+    w->settled(w->context, r->target, &r->batch, i, how, message);
+    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, 1, memory_order_relaxed);
 }
 
 static void settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
@@ -190,28 +213,53 @@ bool writer_ready(const struct writer *w) {
     return w->ready_count == 0 && !paused(w) && w->busy + w->waiting_count < WRITER_CONNECTIONS_MAX && w->bytes < budget;
 }
 
-struct batch *writer_batch(struct writer *w, struct job_table *table) {
-    struct request **filling = &w->filling[table - w->job->tables];
-    if (*filling == NULL) *filling = take_request(w, table);
+struct batch *writer_batch(struct writer *w, struct job_target *target) {
+    struct request **filling = &w->filling[target->number];
+    if (*filling == NULL) {
+        *filling = take_request(w, target);
+        w->filling_count += *filling != NULL;
+    }
     return *filling ? &(*filling)->batch : NULL;
 }
 
-static bool send_on(struct writer *w, struct request **filling, struct error *err) {
+/* Takes a request out of those that are being filled. */
+static struct request *take_filling(struct writer *w, struct request **filling) {
     struct request *r = *filling;
-    if (!batch_finish(&r->batch)) return error_memory(err, "ending a request");
     *filling = NULL;
-    atomic_fetch_add_explicit(&r->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    w->filling_count--;
+    w->filling_bytes -= r->filled;
+    return r;
+}
+
+static bool send_on(struct writer *w, struct request **filling, struct error *err) {
+    if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
+    struct request *r = take_filling(w, filling);
+    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     push_ready(w, r);
     return writer_step(w, err);
 }
 
-bool writer_added(struct writer *w, struct job_table *table, struct error *err) {
-    struct request **filling = &w->filling[table - w->job->tables];
-    return !batch_full(&(*filling)->batch) || send_on(w, filling, err);
+/* Sends on the next one in turn, though it is not full. */
+static bool send_some(struct writer *w, struct error *err) {
+    for (int i = 0; i < w->job->target_count; i++) {
+        int turn = w->filling_turn;
+        w->filling_turn = (turn + 1) % w->job->target_count;
+        struct request **filling = &w->filling[turn];
+        if (*filling && (*filling)->batch.count) return send_on(w, filling, err);
+    }
+    return true;
+}
+
+bool writer_added(struct writer *w, struct job_target *target, struct error *err) {
+    struct request **filling = &w->filling[target->number], *r = *filling;
+    w->filling_bytes += r->batch.body.len - r->filled;
+    r->filled = r->batch.body.len;
+    if (batch_full(&r->batch)) return send_on(w, filling, err);
+    return w->filling_count == 1 || w->filling_bytes <= FILLING_BYTES / (size_t)w->job->workers || send_some(w, err);
 }
 
 bool writer_flush(struct writer *w, struct error *err) {
-    for (int i = 0; i < w->job->table_count; i++) {
+    for (int i = 0; i < w->job->target_count; i++) {
         struct request *r = w->filling[i];
         if (r && r->batch.count && !send_on(w, &w->filling[i], err)) return false;
     }
@@ -222,7 +270,7 @@ bool writer_flush(struct writer *w, struct error *err) {
 
 /* Half of a refused batch goes into a request of its own, until the guilty item stands alone. */
 static bool split(struct writer *w, struct request *r, struct error *err) {
-    struct request *other = take_request(w, r->table);
+    struct request *other = take_request(w, r->target);
     bool first[DYNAMODB_BATCH_ITEMS_MAX];
     if (other == NULL) return error_memory(err, "splitting a request");
     int half = r->batch.count / 2;
@@ -256,8 +304,8 @@ static void again(struct writer *w, struct request *r, enum retry_class class, i
 }
 
 static bool stop_for(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
-    error_set(err, ERROR_TARGET, "table %s: BatchWriteItem: %s: %s", r->table->schema.name, *f->type ? f->type : "HTTP error",
-              f->message);
+    error_set(err, ERROR_TARGET, "table %s: %s: %s: %s", r->target->schema.name, batch_operation(&r->batch),
+              *f->type ? f->type : "HTTP error", f->message);
     error_code(err, f->type);
     error_hint(err, "put it right and run the same command again: it goes on where it stopped");
     settle_all(w, r, SETTLED_DROPPED, f->message);
@@ -274,16 +322,34 @@ static bool set_clock(struct writer *w, struct request *r, const struct http_res
     return true;
 }
 
+/* What is there stays, unless it is this very item. */
+static bool held_off(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
+    enum conditional_end end;
+    size_t len;
+    const char *json = batch_item_json(&r->batch, 0, &len);
+    if (!conditional_judge(w->conditional, json, len, a->body, a->body_len, &end, err)) {
+        settle_all(w, r, SETTLED_DROPPED, "");
+        return false;
+    }
+    switch (end) {
+    case CONDITIONAL_OURS: settle_all(w, r, SETTLED_WRITTEN, ""); break;
+    case CONDITIONAL_LOST: settle_all(w, r, SETTLED_SUPERSEDED, ""); break;
+    case CONDITIONAL_UNREADABLE: again(w, r, RETRY_TRANSIENT, -1, "an answer that cannot be read"); break;
+    }
+    return true;
+}
+
 static bool refused(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
     struct dynamodb_failure f;
     char text[300];
     dynamodb_failure_parse(a->status, a->body, a->body_len, &f);
-    snprintf(text, sizeof text, "%s: %s%s%.150s", r->table->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
+    snprintf(text, sizeof text, "%s: %s%s%.150s", r->target->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
              *f.reasons ? f.reasons : f.message);
     switch (f.class) {
     case RETRY_THROTTLE:
     case RETRY_TRANSIENT: again(w, r, f.class, a->retry_after_ms, text); return true;
     case RETRY_CLOCK: return set_clock(w, r, a) || stop_for(w, r, &f, err);
+    case RETRY_CONDITION: return r->batch.condition ? held_off(w, r, a, err) : stop_for(w, r, &f, err);
     case RETRY_ITEM:
         if (r->batch.count > 1) return split(w, r, err);
         snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
@@ -311,7 +377,7 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
     batch_keep(&r->batch, left);
     if (!batch_finish(&r->batch)) return error_memory(err, "sending items again");
     char text[200];
-    snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->table->schema.name);
+    snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->target->schema.name);
     again(w, r, RETRY_THROTTLE, a->retry_after_ms, text);
     return true;
 }
@@ -361,8 +427,8 @@ static bool start(struct writer *w, struct line *line, struct error *err) {
     struct request *r = pop_ready(w);
     line->head.len = 0;
     int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
-    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path, "BatchWriteItem",
-                    r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
+    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
+                    batch_operation(&r->batch), r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
         settle_all(w, r, SETTLED_DROPPED, ""); /* not the line's: it may still hold an older request's answer */
         return false;
     }
@@ -470,7 +536,7 @@ void writer_polled(struct writer *w, const struct pollfd *fds) {
 
 bool writer_idle(const struct writer *w) {
     if (w->busy || w->ready || w->waiting) return false;
-    for (int i = 0; i < w->job->table_count; i++) {
+    for (int i = 0; i < w->job->target_count; i++) {
         if (w->filling[i] && w->filling[i]->batch.count) return false;
     }
     return true;
@@ -483,11 +549,10 @@ void writer_drop(struct writer *w) {
         unlink_waiting(w, &w->waiting);
         settle_all(w, r, SETTLED_DROPPED, "");
     }
-    for (int i = 0; i < w->job->table_count; i++) {
-        struct request *r = w->filling[i];
-        if (r == NULL) continue;
-        w->filling[i] = NULL;
-        atomic_fetch_add_explicit(&r->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    for (int i = 0; i < w->job->target_count; i++) {
+        if (w->filling[i] == NULL) continue;
+        struct request *r = take_filling(w, &w->filling[i]);
+        atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
         settle_all(w, r, SETTLED_DROPPED, "");
     }
 }

@@ -1,4 +1,5 @@
-/* The writing half of a worker: batches being filled, sent, waited for, sent again, split; and the connections they go over.
+/* The writing half of a worker: requests being filled, sent, waited for, sent again, split; and the connections they go over. Items of
+ * a table with a condition go alone, each in a PutItem, many at once.
  *
  * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops.
  * Not for: what an item is made of, or which keys are in flight (items.c). */
@@ -14,12 +15,13 @@ struct writer;
 
 enum settled {
     SETTLED_WRITTEN,
-    SETTLED_REFUSED, /* by DynamoDB, for good: message says why */
-    SETTLED_DROPPED, /* the run stops: the item may or may not be there */
+    SETTLED_SUPERSEDED, /* another item with its key stays, by the table's policy */
+    SETTLED_REFUSED,    /* by DynamoDB, for good: message says why */
+    SETTLED_DROPPED,    /* the run stops: the item may or may not be there */
 };
 
 /* Told of every item exactly once. `batch` and `i` are valid during the call. */
-typedef void writer_settled(void *context, struct job_table *table, const struct batch *batch, int i, enum settled how,
+typedef void writer_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                             const char *message);
 
 /* NULL with ERROR_LOCAL when memory is out. */
@@ -28,10 +30,10 @@ void writer_free(struct writer *w);
 
 /* Whether more items may be made: false is the back-pressure. */
 bool writer_ready(const struct writer *w);
-/* The batch that is being filled for a table, with room for one more item; NULL when memory is out. */
-struct batch *writer_batch(struct writer *w, struct job_table *table);
+/* The batch that is being filled for a target, with room for one more item; NULL when memory is out. */
+struct batch *writer_batch(struct writer *w, struct job_target *target);
 /* To be called after each item: sends the batch on when it is full. */
-bool writer_added(struct writer *w, struct job_table *table, struct error *err);
+bool writer_added(struct writer *w, struct job_target *target, struct error *err);
 /* Sends on what is being filled, though it is not full. */
 bool writer_flush(struct writer *w, struct error *err);
 

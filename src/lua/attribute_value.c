@@ -85,7 +85,7 @@ static enum node_kind kind_of_name(const char *name) {
         const char *name;
         enum node_kind kind;
     } kinds[] = {{"S", NODE_S},   {"N", NODE_N},   {"B", NODE_B}, {"bool", NODE_BOOL}, {"null", NODE_NULL}, {"SS", NODE_SS},
-                 {"NS", NODE_NS}, {"BS", NODE_BS}, {"L", NODE_L}, {"M", NODE_M},       {"to", NODE_TO}};
+                 {"NS", NODE_NS}, {"BS", NODE_BS}, {"L", NODE_L}, {"M", NODE_M},       {"to", NODE_TO},     {"stop", NODE_STOP}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) == 0) return kinds[i].kind;
     }
@@ -459,6 +459,7 @@ static void put_node(lua_State *L, struct attribute_writer *w, enum node_kind ki
         put_boolean(L, w, lua_toboolean(L, argument));
         break;
     case NODE_TO: REFUSE("is hlua.to(...): only what map returns can go to another table"); break;
+    case NODE_STOP: REFUSE("is hlua.stop(...): only on_reject can stop the run"); break;
     default:
         REFUSE("is one of hlua's values that say how a column is mapped; functions return hlua.S, N, B, SS, NS, BS, L, M, bool, "
                "null");
@@ -476,7 +477,7 @@ static bool put_table_value(lua_State *L, struct attribute_writer *w, int level)
         put_table(L, w, table, level);
         return true;
     }
-    bool absent = lua_rawgeti(L, table, 1) == LUA_TNIL && kind != NODE_TO && kind != NODE_OTHER;
+    bool absent = lua_rawgeti(L, table, 1) == LUA_TNIL && kind != NODE_TO && kind != NODE_STOP && kind != NODE_OTHER;
     if (!absent) put_node(L, w, kind, level);
     return !absent;
 }

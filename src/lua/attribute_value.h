@@ -53,6 +53,7 @@ enum node_kind {
     NODE_L,
     NODE_M,
     NODE_TO,
+    NODE_STOP,
     NODE_OTHER
 };
 

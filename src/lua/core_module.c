@@ -1,8 +1,9 @@
 /* hlua.core: what the program's own Lua files need of C. Plans and templates, errors, terminal and clock here; runs in
- * run_module.c. */
+ * run_module.c, previews in preview_module.c. */
 #include <lauxlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -171,6 +172,14 @@ static int core_clock(lua_State *L) {
     return 1;
 }
 
+/* file_kind(path) -> "file", "other" (a folder, a device, a pipe), or nil when nothing has that name */
+static int core_file_kind(lua_State *L) {
+    struct stat st;
+    if (stat(luaL_checkstring(L, 1), &st) != 0) return 0;
+    lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : "other");
+    return 1;
+}
+
 /* stopping() -> whether an interrupt has come */
 static int core_stopping(lua_State *L) {
     lua_pushboolean(L, interrupt_pending());
@@ -193,12 +202,14 @@ int module_open_core(lua_State *L) {
         {"isatty", core_isatty},
         {"terminal_width", core_terminal_width},
         {"clock", core_clock},
+        {"file_kind", core_file_kind},
         {"stopping", core_stopping},
         {NULL, NULL},
     };
     make_plan_type(L);
     luaL_newlib(L, functions);
     module_add_run(L);
+    module_add_preview(L);
     lua_pushliteral(L, HLUA_VERSION);
     lua_setfield(L, -2, "version");
     return 1;

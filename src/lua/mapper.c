@@ -85,8 +85,7 @@ static void push_row(lua_State *L, struct mapper *m) {
     m->row_serial = m->now.serial;
 }
 
-/* Pushes the function under way and its arguments, whose number is returned. */
-static int push_call(lua_State *L, struct mapper *m) {
+int mapper_push_call(lua_State *L, struct mapper *m) {
     const struct mapper_function *f = m->function;
     if (m->table->arguments == NULL) luaL_error(L, "its table is not bound");
     lua_rawgeti(L, LUA_REGISTRYINDEX, f->reference);
@@ -104,7 +103,7 @@ static int push_call(lua_State *L, struct mapper *m) {
 /* Argument: struct mapper. Returns what the function returned, which holds the value's text. */
 static int call_body(lua_State *L) {
     struct mapper *m = lua_touserdata(L, 1);
-    lua_call(L, push_call(L, m), 1);
+    lua_call(L, mapper_push_call(L, m), 1);
     attribute_value_read(L, -1, &m->writer, m->value);
     return 1;
 }
@@ -186,8 +185,7 @@ static enum map_result failed(struct mapper *m, int status, bool stopped) {
     return MAP_REJECT;
 }
 
-/* Runs a body for a function and a row. */
-static enum map_result run(struct mapper *m, lua_CFunction body, int table, int function, const struct pg_row *row,
+enum map_result mapper_run(struct mapper *m, lua_CFunction body, int table, int function, const struct pg_row *row,
                            struct map_reject *reject) {
     lua_State *L = m->L;
     if (!m->begins) m->now.serial++;
@@ -211,20 +209,27 @@ enum map_result mapper_call(struct functions *self, int table, int function, con
                             struct map_reject *reject) {
     struct mapper *m = (struct mapper *)self;
     m->value = out;
-    return run(m, call_body, table, function, row, reject);
+    return mapper_run(m, call_body, table, function, row, reject);
 }
 
 /* --- whole-row map --- */
+
+/* Which of the tables of a template an item would go to, only a row of its own source says. */
+static int check_table(lua_State *L, struct mapper *m, int table, const char *name) {
+    if (m->plan->tables[table].to_template == NULL || table == (int)(m->table - m->tables)) return table;
+    return luaL_error(L, "hlua.to cannot name the table %s: its `to` is a template, so its own rows alone say where they go",
+                      name);
+}
 
 /* The number of the table that hlua.to names: by its name in the plan, else by its target; raises when there is none. */
 static int find_table(lua_State *L, struct mapper *m, const char *name) {
     const char *names[32];
     int count = m->plan->table_count;
     for (int i = 0; i < count; i++) {
-        if (strcmp(m->plan->tables[i].name, name) == 0) return i;
+        if (strcmp(m->plan->tables[i].name, name) == 0) return check_table(L, m, i, name);
     }
     for (int i = 0; i < count; i++) {
-        if (strcmp(m->plan->tables[i].target.name, name) == 0) return i;
+        if (strcmp(m->plan->tables[i].target.name, name) == 0) return check_table(L, m, i, name);
     }
     char hint[300];
     for (int i = 0; i < count && i < 32; i++) names[i] = m->plan->tables[i].name;
@@ -245,11 +250,12 @@ static int destination(lua_State *L, struct mapper *m, int index) {
         kind = lua_istable(L, index) ? attribute_node(L, index, &m->writer) : NODE_NONE;
     }
     if (!lua_istable(L, index) || kind != NODE_NONE) {
-        luaL_error(L, "map returned a %s where an item { name = value, ... } is needed",
+        luaL_error(L, "%s returned a %s where an item { name = value, ... } is needed", m->makes,
                    kind == NODE_NONE ? luaL_typename(L, index) : "hlua value");
     }
     if (lua_rawgeti(L, index, 1) != LUA_TNIL) {
-        luaL_error(L, "map returned a list where an item is needed: return items one by one, return table.unpack(items)");
+        luaL_error(L, "%s returned a list where an item is needed: return items one by one, return table.unpack(items)",
+                   m->makes);
     }
     lua_pop(L, 1);
     return own;
@@ -299,13 +305,10 @@ static enum map_result put_item(lua_State *L, struct mapper *m, int index) {
     return m->sink->close(m->sink, &item) ? MAP_ITEM : MAP_STOP;
 }
 
-/* Argument: struct mapper. */
-static int map_body(lua_State *L) {
-    struct mapper *m = lua_touserdata(L, 1);
-    lua_call(L, push_call(L, m), LUA_MULTRET);
+int mapper_put_items(lua_State *L, struct mapper *m, int first) {
     int last = lua_gettop(L);
     m->result = MAP_FILTERED;
-    for (int i = 2; i <= last; i++) {
+    for (int i = first; i <= last; i++) {
         if (lua_isnil(L, i)) continue;
         enum map_result put = put_item(L, m, i);
         if (put != MAP_ITEM) return give_up(L, m, put);
@@ -315,13 +318,25 @@ static int map_body(lua_State *L) {
     return 0;
 }
 
-enum map_result mapper_map(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
-                           struct map_reject *reject) {
-    struct mapper *m = (struct mapper *)self;
+enum map_result mapper_run_items(struct mapper *m, lua_CFunction body, const char *makes, int table, int function,
+                                 const struct pg_row *row, struct item_sink *sink, struct map_reject *reject) {
+    m->makes = makes;
     m->sink = sink;
     m->item_open = false;
-    enum map_result result = run(m, map_body, table, function, row, reject);
+    enum map_result result = mapper_run(m, body, table, function, row, reject);
     if (m->item_open) sink->cancel(sink);
     m->item_open = false;
     return result;
+}
+
+/* Argument: struct mapper. */
+static int map_body(lua_State *L) {
+    struct mapper *m = lua_touserdata(L, 1);
+    lua_call(L, mapper_push_call(L, m), LUA_MULTRET);
+    return mapper_put_items(L, m, 2);
+}
+
+enum map_result mapper_map(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
+                           struct map_reject *reject) {
+    return mapper_run_items((struct mapper *)self, map_body, "map", table, function, row, sink, reject);
 }

@@ -208,8 +208,12 @@ static struct functions *open_functions(void *context, int64_t started, struct e
         error_memory(err, "a worker's Lua state is made");
         return NULL;
     }
-    m->functions = (struct functions){
-        .bind = mapper_bind, .begin = mapper_begin, .call = mapper_call, .map = mapper_map, .free = free_functions};
+    m->functions = (struct functions){.bind = mapper_bind,
+                                      .begin = mapper_begin,
+                                      .call = mapper_call,
+                                      .map = mapper_map,
+                                      .mend = mapper_mend,
+                                      .free = free_functions};
     m->plan = f->plan;
     m->memory.limit = f->plan->mapping_memory > 0 ? (size_t)f->plan->mapping_memory : DEFAULT_MEMORY;
     m->now.scratch = &m->scratch;

@@ -50,12 +50,27 @@ struct mapper {
     struct mapper_table *table;
     struct function_value *value;
     struct item_sink *sink;
+    const char *makes; /* map or on_reject */
+    struct function_reject *mending;
     struct map_reject *reject;
     enum map_result result;
     bool item_open;
 };
 
-/* mapper.c, for mapper_open.c */
+/* mapper.c, for mapper_reject.c */
+
+/* Runs a body (its argument: the mapper) for a function and a row, protected and watched. */
+enum map_result mapper_run(struct mapper *m, lua_CFunction body, int table, int function, const struct pg_row *row,
+                           struct map_reject *reject);
+/* The same for a body whose items go to a sink; `makes` is what messages call the function. */
+enum map_result mapper_run_items(struct mapper *m, lua_CFunction body, const char *makes, int table, int function,
+                                 const struct pg_row *row, struct item_sink *sink, struct map_reject *reject);
+/* Within a body: pushes the function under way and its arguments, whose number is returned. */
+int mapper_push_call(lua_State *L, struct mapper *m);
+/* Within a body: writes the items that lie on the stack from `first` on; returns 0. */
+int mapper_put_items(lua_State *L, struct mapper *m, int first);
+
+/* mapper.c and mapper_reject.c, for mapper_open.c */
 bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count,
                  const struct dynamodb_schema *schema, struct error *err);
 void mapper_begin(struct functions *self);
@@ -63,6 +78,8 @@ enum map_result mapper_call(struct functions *self, int table, int function, con
                             struct map_reject *reject);
 enum map_result mapper_map(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
                            struct map_reject *reject);
+enum map_result mapper_mend(struct functions *self, int table, int function, const struct pg_row *row,
+                            struct function_reject *why, struct item_sink *sink, struct map_reject *reject);
 void mapper_table_free(struct mapper *m, struct mapper_table *t);
 
 #endif

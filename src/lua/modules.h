@@ -10,15 +10,18 @@
 #include "base/error.h"
 
 struct plan;
+struct preview;
 
-int module_open_core(lua_State *L);     /* hlua.core: core_module.c, with run_module.c */
+int module_open_core(lua_State *L);     /* hlua.core: core_module.c, with run_module.c and preview_module.c */
 int module_open_dynamodb(lua_State *L); /* hlua.core.dynamodb: dynamodb_module.c */
 
-/* Adds create, migrate, status and rejects to the table at the top of the stack. */
+/* Each adds functions to the table at the top of the stack: create, migrate, status, rejects, examine; preview. */
 void module_add_run(lua_State *L);
+void module_add_preview(lua_State *L);
 
 /* The plan in the userdata at `index`; raises when it is something else. */
 const struct plan *module_check_plan(lua_State *L, int index);
+struct preview *module_check_preview(lua_State *L, int index); /* likewise, of preview_module.c */
 
 /* Pushes {kind, exit, text, hint, code, retryable}; hint and code are absent when empty. */
 void module_push_error(lua_State *L, const struct error *err);

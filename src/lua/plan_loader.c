@@ -109,12 +109,18 @@ static void read_table(lua_State *L, struct loader *ld, struct plan_table *table
     table->name = lowered_required(L, ld, "name");
     read_source(L, ld, &table->source);
     read_target(L, ld, &table->target);
+    if (lua_getfield(L, -1, "to_template") == LUA_TTABLE) {
+        table->to_template = table->target.name;
+        lowered_place(L, ld, &table->to_place);
+    }
+    lua_pop(L, 1);
     lowered_mapping(L, ld, &table->mapping);
     table->existing = (enum plan_existing)lowered_word(L, "existing", existing_words, PLAN_EXISTING_REFUSE);
     table->newer = lowered_text(L, ld, "newer");
     table->keep = lowered_text(L, ld, "keep");
-    table->owns = lowered_texts(L, ld, "owns", &table->owns_count);
+    table->target.owns = lowered_texts(L, ld, "owns", &table->target.owns_count);
     table->max_rejects = lowered_integer(L, "max_rejects", 0);
+    table->on_reject = (int)lowered_integer(L, "on_reject", -1);
     lowered_place(L, ld, &table->place);
 }
 

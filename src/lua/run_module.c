@@ -1,5 +1,5 @@
-/* The runs in hlua.core: create, migrate, status, rejects. Numbers go from the engine's structs into Lua tables of the same
- * field names; what is shown of them is for lua/hlua/report.
+/* The runs in hlua.core: create, migrate, status, rejects, retry; what a run would find at its target. Numbers go from the engine's
+ * structs into Lua tables of the same field names; what is shown of them is for lua/hlua/report.
  *
  * The engine calls back on this thread. A callback enters Lua protected; when it fails, the run is asked to stop, and the
  * error is raised once the engine has returned: nothing jumps through the engine's frames. */
@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "engine/preview.h"
 #include "engine/run.h"
 #include "lua/host.h"
 #include "lua/interrupt.h"
 #include "lua/modules.h"
 
 #define SUMMARY_TYPE "hlua.core.summary"
+#define RETRY_TYPE "hlua.core.retry"
 #define CONTROL_ANSWER_MAX (1024 * 1024)
 
 /* --- numbers into tables --- */
@@ -37,24 +39,39 @@ static void set_boolean(lua_State *L, const char *name, bool value) {
     lua_setfield(L, -2, name);
 }
 
+static void set_row_counts(lua_State *L, const struct run_counts *n) {
+    set_integer(L, "rows_read", n->rows_read);
+    set_integer(L, "rows_written", n->rows_written);
+    set_integer(L, "rows_rejected", n->rows_rejected);
+    set_integer(L, "rows_filtered", n->rows_filtered);
+    set_integer(L, "rows_superseded", n->rows_superseded);
+}
+
+static void set_counts(lua_State *L, const struct run_counts *n) {
+    set_row_counts(L, n);
+    set_integer(L, "items_written", n->items_written);
+    set_integer(L, "bytes", n->bytes);
+    set_integer(L, "write_units", n->write_units);
+}
+
 static void push_table(lua_State *L, const struct run_table *t) {
     lua_createtable(L, 0, 20);
     set_text(L, "name", t->name);
     set_text(L, "from", t->from);
     set_text(L, "to", t->to);
-    set_integer(L, "rows_read", t->counts.rows_read);
-    set_integer(L, "rows_written", t->counts.rows_written);
-    set_integer(L, "rows_rejected", t->counts.rows_rejected);
-    set_integer(L, "rows_filtered", t->counts.rows_filtered);
-    set_integer(L, "rows_superseded", t->counts.rows_superseded);
-    set_integer(L, "items_written", t->counts.items_written);
-    set_integer(L, "bytes", t->counts.bytes);
-    set_integer(L, "write_units", t->counts.write_units);
+    set_counts(L, &t->counts);
     set_number(L, "seconds", t->seconds);
     set_number(L, "rows_estimated", t->rows_estimated);
     set_integer(L, "chunks", t->chunks);
     set_integer(L, "chunks_done", t->chunks_done);
     set_integer(L, "snapshots", t->snapshots);
+    if (!t->templated) return;
+    lua_createtable(L, t->target_count, 0);
+    for (int i = 0; i < t->target_count; i++) {
+        lua_pushstring(L, t->targets[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "targets");
 }
 
 static const char *outcome_name(enum run_outcome outcome) {
@@ -78,6 +95,43 @@ static void push_summary(lua_State *L, const struct run_summary *s) {
         lua_seti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "tables");
+}
+
+static void push_retry_table(lua_State *L, const struct run_retry_table *t) {
+    lua_createtable(L, 0, 16);
+    set_text(L, "name", t->name);
+    set_counts(L, &t->counts);
+    set_integer(L, "listed", t->listed);
+    set_integer(L, "gone", t->gone);
+    set_integer(L, "open", t->open);
+    set_integer(L, "unknown", t->unknown);
+}
+
+static void push_retry(lua_State *L, const struct run_retry *r) {
+    lua_createtable(L, 0, 4);
+    set_boolean(L, "mapping_changed", r->mapping_changed);
+    set_integer(L, "left", r->left);
+    set_number(L, "seconds", r->seconds);
+    lua_createtable(L, r->table_count, 0);
+    for (int i = 0; i < r->table_count; i++) {
+        push_retry_table(L, &r->tables[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "tables");
+}
+
+static void push_retries(lua_State *L, const struct run_status *s) {
+    lua_createtable(L, s->retry_count, 0);
+    for (int i = 0; i < s->retry_count; i++) {
+        const struct run_retried *r = &s->retries[i];
+        lua_createtable(L, 0, 10);
+        set_text(L, "began", r->began);
+        set_text(L, "ended", r->ended);
+        set_boolean(L, "mapping_changed", r->mapping_changed);
+        set_row_counts(L, &r->counts);
+        set_integer(L, "gone", r->gone);
+        lua_seti(L, -2, i + 1);
+    }
 }
 
 static void push_progress(lua_State *L, const struct run_progress *p) {
@@ -131,6 +185,20 @@ static struct summary_box *new_summary(lua_State *L) {
     memset(box, 0, sizeof *box);
     luaL_setmetatable(L, SUMMARY_TYPE);
     return box;
+}
+
+/* Likewise what became of a retry. */
+struct retry_box {
+    struct run_retry retry;
+    bool filled;
+};
+
+static int retry_close(lua_State *L) {
+    struct retry_box *box = luaL_checkudata(L, 1, RETRY_TYPE);
+    bool filled = box->filled;
+    box->filled = false;
+    if (filled) run_retry_free(&box->retry);
+    return 0;
 }
 
 /* --- from the engine into Lua --- */
@@ -304,9 +372,33 @@ static int core_status(lua_State *L) {
     set_text(L, "started", status.started);
     set_text(L, "updated", status.updated);
     set_boolean(L, "finished", status.finished);
+    push_retries(L, &status);
+    lua_setfield(L, -2, "retries");
     push_summary(L, &box->summary);
     lua_setfield(L, -2, "summary");
     return 1;
+}
+
+/* retry(plan, options, listener) -> what became of the rejected rows, error or nil: the first is there in any case */
+static int core_retry(lua_State *L) {
+    const struct plan *plan = module_check_plan(L, 1);
+    struct run_options options = check_options(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    struct listening l = listen(L, 3);
+    struct retry_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    memset(box, 0, sizeof *box);
+    luaL_setmetatable(L, RETRY_TYPE);
+    struct run_listener listener = {.context = &l, .notice = on_notice, .progress = on_progress};
+    struct error err = {0};
+    interrupt_engine(true);
+    bool ok = run_retry(plan, &options, &listener, &box->retry, &err);
+    interrupt_engine(false);
+    box->filled = true;
+    heard(&l);
+    push_retry(L, &box->retry);
+    if (ok) return 1;
+    module_push_error(L, &err);
+    return 2;
 }
 
 /* rejects(plan, options, each) -> true | nil, error; each(reject) hears every rejected row */
@@ -321,6 +413,47 @@ static int core_rejects(lua_State *L) {
     if (!ok) return module_fail(L, &err);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+static void push_found(lua_State *L, const struct target_found *found) {
+    lua_createtable(L, 0, 8);
+    set_boolean(L, "seen", found->seen);
+    set_integer(L, "targets", found->targets);
+    set_integer(L, "existing", found->exists);
+    set_boolean(L, "exists", found->targets > 0 && found->exists == found->targets);
+    set_boolean(L, "ours", found->ours);
+    set_integer(L, "item_count", found->item_count);
+    set_text(L, "status", found->status);
+    set_text(L, "arn", found->arn);
+}
+
+/* examine(preview, listener) -> what is known of the target, error or nil: it is there in any case */
+static int core_examine(lua_State *L) {
+    struct preview *p = module_check_preview(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct listening l = listen(L, 2);
+    struct run_listener listener = {.context = &l, .notice = on_notice};
+    struct preview_target target;
+    struct error err = {0};
+    interrupt_engine(true);
+    bool ok = preview_examine(p, &listener, &target, &err);
+    interrupt_engine(false);
+    heard(&l);
+    lua_createtable(L, 0, 6);
+    set_text(L, "region", target.region);
+    set_text(L, "region_from", target.region_from);
+    set_text(L, "endpoint", target.endpoint);
+    set_text(L, "endpoint_from", target.endpoint_from);
+    set_text(L, "keys_from", target.keys_from);
+    lua_createtable(L, target.table_count, 0);
+    for (int i = 0; target.tables && i < target.table_count; i++) {
+        push_found(L, &target.tables[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "tables");
+    if (ok) return 1;
+    module_push_error(L, &err);
+    return 2;
 }
 
 /* control(plan, options, request) -> answer (JSON text) | nil, error */
@@ -342,12 +475,15 @@ static int core_control(lua_State *L) {
 
 void module_add_run(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", core_create},   {"migrate", core_migrate}, {"status", core_status},
-        {"rejects", core_rejects}, {"control", core_control}, {NULL, NULL},
+        {"create", core_create}, {"migrate", core_migrate}, {"status", core_status},   {"rejects", core_rejects},
+        {"retry", core_retry},   {"control", core_control}, {"examine", core_examine}, {NULL, NULL},
     };
-    static const luaL_Reg methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
+    static const luaL_Reg summary_methods[] = {{"__gc", summary_close}, {"__close", summary_close}, {NULL, NULL}};
+    static const luaL_Reg retry_methods[] = {{"__gc", retry_close}, {"__close", retry_close}, {NULL, NULL}};
     luaL_newmetatable(L, SUMMARY_TYPE);
-    luaL_setfuncs(L, methods, 0);
-    lua_pop(L, 1);
+    luaL_setfuncs(L, summary_methods, 0);
+    luaL_newmetatable(L, RETRY_TYPE);
+    luaL_setfuncs(L, retry_methods, 0);
+    lua_pop(L, 2);
     luaL_setfuncs(L, functions, 0);
 }

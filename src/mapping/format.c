@@ -146,6 +146,37 @@ bool format_parse(const char *text, size_t len, const enum pg_type *type, struct
     return type == NULL || suits(out, text ? text : "", len, problem);
 }
 
+/* --- the grain --- */
+
+static enum pg_grain part_grain(char part) {
+    switch (part) {
+    case 'Y': return PG_GRAIN_YEAR;
+    case 'm': return PG_GRAIN_MONTH;
+    case 'd':
+    case 'j':
+    case 'F': return PG_GRAIN_DAY;
+    case 'H': return PG_GRAIN_HOUR;
+    case 'M': return PG_GRAIN_MINUTE;
+    case 'S':
+    case 's':
+    case 'T': return PG_GRAIN_SECOND;
+    case 'L': return PG_GRAIN_MILLISECOND;
+    case '%': return PG_GRAIN_YEAR; /* shows nothing of it; but infinity has no text, and a year beyond 9999 neither */
+    default: return PG_GRAIN_VALUE;
+    }
+}
+
+enum pg_grain format_grain(const struct format *f) {
+    enum pg_grain grain = PG_GRAIN_YEAR;
+    if (f->kind != FORMAT_TIME || (f->type != PG_TIMESTAMP && f->type != PG_TIMESTAMPTZ)) return PG_GRAIN_VALUE;
+    for (size_t i = 0; i + 1 < f->len; i++) {
+        if (f->text[i] != '%') continue;
+        enum pg_grain part = part_grain(f->text[++i]);
+        if (part > grain) grain = part;
+    }
+    return grain;
+}
+
 /* --- running --- */
 
 static char *put_number(char *d, unsigned value, int width) {

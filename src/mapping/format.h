@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "pg/row.h"
+#include "pg/types.h"
 
 enum format_kind {
     FORMAT_PLAIN,
@@ -44,6 +45,10 @@ struct format_problem {
 
 /* Reads a format (NULL: none) for a column of *type; type NULL: any (syntax alone). */
 bool format_parse(const char *text, size_t len, const enum pg_type *type, struct format *out, struct format_problem *problem);
+
+/* How finely values must be told apart for this format to write each of its texts once: cut to the grain, a value still gives the
+ * same text. */
+enum pg_grain format_grain(const struct format *f);
 
 /* Bytes that a field of `len` bytes can become beyond FORMAT_BOUNDED. */
 size_t format_room(const struct format *f, int32_t len);

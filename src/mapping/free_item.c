@@ -173,6 +173,8 @@ static enum map_result note(struct free_item *f, const char *name, size_t name_l
         if (k->name_len != name_len || memcmp(k->name, name, name_len) != 0) continue;
         if (k->key && check_key(k, value, reject) != MAP_ITEM) return MAP_REJECT;
         k->size = (uint32_t)(name_len + value->size);
+        if (i == 0 && !dynamodb_key_owned(f->schema, value->text, value->len))
+            return refuse(reject, REJECT_OWNS, name, name_len, "the key begins with nothing that the plan owns");
         if (i == 0 || (i == 1 && f->schema->sort.name)) keep_key(f, i, value);
         break;
     }

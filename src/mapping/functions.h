@@ -23,6 +23,15 @@ struct function_value {
     size_t size; /* other types: bytes by DynamoDB's rule */
 };
 
+/* A row that cannot be mapped, as on_reject hears of it. */
+struct function_reject {
+    const char *table, *key; /* the plan table's name; the row's key as text */
+    const char *reason, *message;
+    const char *item; /* DynamoDB JSON as far as it got, its first 16 KB; item_len 0: nothing */
+    size_t item_len;
+    bool stop; /* out: the function asks for the run's end */
+};
+
 struct functions {
     /* Says once which columns the rows of plan table `table` (from 0) hold, and the table's schema with its key types, before any call for
      * it. Both must stay. A table that is only written to (hlua.to) may be bound without columns (NULL, 0); one that never is has the
@@ -40,6 +49,11 @@ struct functions {
      * written ends in MAP_REJECT. */
     enum map_result (*map)(struct functions *self, int table, int function, const struct pg_row *row, struct item_sink *sink,
                            struct map_reject *reject);
+    /* Calls an on_reject function. MAP_ITEM: the items that it returned went to `sink`, as map's do; MAP_FILTERED: it returned none;
+     * MAP_REJECT: it failed, or an item cannot be, *reject says why; MAP_STOP: the sink said so, or the function did (why->stop; then
+     * reject->message is its word). The row need not have begun. */
+    enum map_result (*mend)(struct functions *self, int table, int function, const struct pg_row *row,
+                            struct function_reject *why, struct item_sink *sink, struct map_reject *reject);
     void (*free)(struct functions *self);
 };
 

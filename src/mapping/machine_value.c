@@ -41,6 +41,12 @@ static bool key_allowed(struct machine *m, const struct op *op, size_t len) {
     return true;
 }
 
+static enum outcome not_owned(struct machine *m, const struct op *op, const char *text, size_t len) {
+    char what[140];
+    snprintf(what, sizeof what, "%.*s%s", (int)(len > 100 ? 100 : len), text, len > 100 ? "..." : "");
+    return machine_refuse(m, op, REJECT_OWNS, what, "begins with nothing that the plan owns");
+}
+
 #define ADD(b, literal) (memcpy((b)->data + (b)->len, literal, sizeof(literal) - 1), (b)->len += sizeof(literal) - 1)
 
 static enum outcome put_string(struct machine *m, const struct op *op, const char *text, size_t len, uint32_t *size) {
@@ -87,6 +93,7 @@ static enum outcome put_as(struct machine *m, const struct op *op, enum dynamodb
     if (len > DYNAMODB_ITEM_MAX) return too_large(m, op);
     if (len == 0 && op->empty_absent && type != DYNAMODB_N) return ABSENT;
     if (op->key && !key_allowed(m, op, len)) return REJECTED;
+    if (op->table_key == KEY_PARTITION && !dynamodb_key_owned(m->program->schema, text, len)) return not_owned(m, op, text, len);
     if (type == DYNAMODB_B) return put_bytes(m, op, text, len, size);
     if (op->table_key) m->key = dynamodb_key_hash(m->key, type, text, len);
     return type == DYNAMODB_N ? put_number(m, op, text, len, size) : put_string(m, op, text, len, size);

@@ -24,17 +24,21 @@ struct map_reject {
     char message[600];  /* names the attribute and what is wrong with it */
 };
 
-#define REJECT_KEY_MISSING "key-missing" /* a table key comes from a NULL */
-#define REJECT_KEY_EMPTY "key-empty"     /* a key of table or index is empty */
-#define REJECT_KEY_SIZE "key-size"       /* a key of table or index is too long */
-#define REJECT_NUMBER "number"           /* DynamoDB cannot hold the number */
-#define REJECT_VALUE "value"             /* a value cannot be what the plan makes of it: infinity, a wrong year, ... */
-#define REJECT_JSON "json"               /* not JSON, or not JSON that DynamoDB can hold */
-#define REJECT_TEXT "text"               /* not UTF-8 */
-#define REJECT_FUNCTION "function"       /* a function of the plan failed, ran too long, or returned what no item can be */
-#define REJECT_ITEM_SIZE "item-size"     /* over 409,600 bytes */
-#define REJECT_SOURCE "source"           /* the server could not give the row (SQLSTATE class 22) */
-#define REJECT_TARGET "target"           /* DynamoDB refused the item */
+#define REJECT_KEY_MISSING "key-missing"       /* a table key comes from a NULL */
+#define REJECT_KEY_EMPTY "key-empty"           /* a key of table or index is empty */
+#define REJECT_KEY_SIZE "key-size"             /* a key of table or index is too long */
+#define REJECT_NUMBER "number"                 /* DynamoDB cannot hold the number */
+#define REJECT_VALUE "value"                   /* a value cannot be what the plan makes of it: infinity, a wrong year, ... */
+#define REJECT_JSON "json"                     /* not JSON, or not JSON that DynamoDB can hold */
+#define REJECT_TEXT "text"                     /* not UTF-8 */
+#define REJECT_FUNCTION "function"             /* a function of the plan failed, ran too long, or returned what no item can be */
+#define REJECT_TABLE_MISSING "table-missing"   /* the name of its table comes from a NULL */
+#define REJECT_TABLE_UNLISTED "table-unlisted" /* its table was not among the source's when the run began */
+#define REJECT_ITEM_SIZE "item-size"           /* over 409,600 bytes */
+#define REJECT_OWNS "owns"                     /* its partition key is not one that the plan owns in a shared table */
+#define REJECT_SOURCE "source"                 /* the server could not give the row (SQLSTATE class 22) */
+#define REJECT_TARGET "target"                 /* DynamoDB refused the item */
+#define REJECT_GONE "gone"                     /* read again: the source has the row no more */
 
 enum map_result {
     MAP_ITEM,

@@ -203,6 +203,7 @@ struct program *program_compile(struct arena *a, const struct mapping_spec *spec
     }
     c.several = items > 1;
     p->table = table;
+    p->schema = schema;
     p->check_utf8 = check_utf8;
     p->map = spec->map;
     p->functions = spec->map >= 0;

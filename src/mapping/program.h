@@ -9,11 +9,16 @@
 #include "mapping/functions.h"
 #include "mapping/mapper.h"
 #include "mapping/spec.h"
+#include "mapping/template.h"
 
 /* Marks the columns that a mapping reads (one flag for each of `columns`). ERROR_PLAN, with the nearest names, when it names one
  * that is not there. `from` names the source in messages. */
 bool program_columns(const struct mapping_spec *spec, const struct pg_column *columns, int count, const char *from, bool *used,
                      struct error *err);
+
+/* Compiles a template that stands at `place` in the plan against columns. ERROR_PLAN shows where it is wrong. */
+bool program_template(struct arena *a, const char *text, size_t len, const struct plan_place *place,
+                      const struct pg_column *columns, int count, const struct template **out, struct error *err);
 
 struct program;
 

@@ -105,10 +105,20 @@ static void tie_sort_keys(struct item_program *p, const struct item_spec *spec, 
     }
 }
 
+/* How a partition key begins is asked of strings; the type of a column is known only now. */
+static bool check_owns(struct compiler *c, const struct item_spec *spec, const struct dynamodb_schema *schema) {
+    char text[400];
+    if (schema->owns_count == 0 || schema->partition.type == DYNAMODB_S) return true;
+    snprintf(text, sizeof text, "owns lists how keys begin, and the partition key \"%s\" is %s, no string",
+             schema->partition.name, dynamodb_type_name(schema->partition.type));
+    return program_wrong(c->err, &spec->place, text);
+}
+
 bool program_bind_keys(struct compiler *c, struct item_program *p, const struct item_spec *spec, struct dynamodb_schema *schema) {
     int place;
     if (!bind_key(c, p, spec, &schema->partition, KEY_PARTITION, true, "the partition key", &place)) return false;
     mark_key(&p->ops[place], KEY_PARTITION, KEY_PARTITION);
+    if (!check_owns(c, spec, schema)) return false;
     if (schema->sort.name) {
         if (!bind_key(c, p, spec, &schema->sort, KEY_SORT, true, "the sort key", &place)) return false;
         mark_key(&p->ops[place], KEY_SORT, KEY_SORT);

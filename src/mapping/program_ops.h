@@ -75,7 +75,8 @@ struct program {
     int table; /* of the plan, from 0 */
     struct item_program *items;
     int item_count;
-    int map; /* a function takes the place of the items; -1: none */
+    int map;                              /* a function takes the place of the items; -1: none */
+    const struct dynamodb_schema *schema; /* whose table key `owns` is about */
     bool check_utf8;
     bool functions; /* any of its ops calls one */
 };

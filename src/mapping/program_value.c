@@ -136,18 +136,23 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     return does_not_suit(c, v, column, "its default's type", "a default has the type that the column's value gets");
 }
 
-static bool compile_template(struct compiler *c, const struct value_spec *v, struct op *op) {
+bool program_template(struct arena *a, const char *text, size_t len, const struct plan_place *place,
+                      const struct pg_column *columns, int count, const struct template **out, struct error *err) {
     struct template_problem problem = {0};
+    *out = template_compile(a, text, len, columns, count, &problem);
+    if (*out) return true;
+    char message[800];
+    snprintf(message, sizeof message, "%s\n  \"%.*s\"\n   %*s^", problem.message, (int)(len > 200 ? 200 : len), text,
+             (int)problem.at, "");
+    program_wrong(err, place, message);
+    if (*problem.hint) error_hint(err, "%s", problem.hint);
+    return false;
+}
+
+static bool compile_template(struct compiler *c, const struct value_spec *v, struct op *op) {
     op->kind = OP_TEMPLATE;
     op->type = v->type == DYNAMODB_ANY ? DYNAMODB_S : v->type;
-    op->template = template_compile(c->arena, v->text, v->len, c->columns, c->count, &problem);
-    if (op->template) return true;
-    char text[800];
-    snprintf(text, sizeof text, "%s\n  \"%.*s\"\n   %*s^", problem.message, (int)(v->len > 200 ? 200 : v->len), v->text,
-             (int)problem.at, "");
-    program_wrong(c->err, &v->place, text);
-    if (*problem.hint) error_hint(c->err, "%s", problem.hint);
-    return false;
+    return program_template(c->arena, v->text, v->len, &v->place, c->columns, c->count, &op->template, c->err);
 }
 
 static bool compile_json(struct compiler *c, const struct value_spec *v, struct op *op) {

@@ -8,6 +8,8 @@
 #include "base/nearest.h"
 #include "mapping/format.h"
 
+#define TOLD_FIELD 200 /* bytes of a value that a message shows */
+
 /* --- scanning: the source as pieces --- */
 
 struct piece {
@@ -190,6 +192,15 @@ struct template *template_compile(struct arena *a, const char *source, size_t le
     }
 }
 
+void template_grains(const struct template *t, enum pg_grain *grains) {
+    for (int i = 0; i < t->count; i++) {
+        const struct step *step = &t->steps[i];
+        if (step->column < 0) continue;
+        enum pg_grain grain = format_grain(&step->format);
+        if (grain > grains[step->column]) grains[step->column] = grain;
+    }
+}
+
 /* --- running --- */
 
 size_t template_room(const struct template *t, const struct pg_row *row) {
@@ -224,4 +235,33 @@ enum template_result template_run(const struct template *t, const struct pg_row 
     }
     *len = (size_t)(d - out);
     return TEMPLATE_OK;
+}
+
+/* The text of one step, cut to what a message shows; a wide value is not looked at as a whole. */
+static void step_text(const struct step *step, struct pg_field field, char *out, size_t size) {
+    char text[TOLD_FIELD + FORMAT_BOUNDED + 64];
+    const char *why = "";
+    size_t n = 0;
+    if (field.len < 0) {
+        snprintf(out, size, "NULL");
+    } else if (field.len > TOLD_FIELD || format_room(&step->format, field.len) + FORMAT_BOUNDED > sizeof text) {
+        snprintf(out, size, "a value of %d bytes", (int)field.len);
+    } else if (format_run(&step->format, field, text, &n, &why)) {
+        snprintf(out, size, "\"%.*s\"", (int)n, text);
+    } else {
+        snprintf(out, size, "a value that %s", why);
+    }
+}
+
+void template_tell(const struct template *t, const struct pg_row *row, char *out, size_t size) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < t->count && used + 1 < size; i++) {
+        const struct step *step = &t->steps[i];
+        char text[TOLD_FIELD + FORMAT_BOUNDED + 80];
+        if (step->column < 0) continue;
+        step_text(step, row->fields[step->column], text, sizeof text);
+        int n = snprintf(out + used, size - used, "%s%s = %s", used ? ", " : "", step->text, text);
+        used += n > 0 ? (size_t)n : 0;
+    }
 }

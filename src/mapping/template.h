@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "pg/row.h"
+#include "pg/types.h"
 
 struct template_problem {
     size_t at;         /* byte of the template that is wrong, from 0 */
@@ -33,6 +34,12 @@ bool template_constant(const char *source, size_t len);
 /* Compiles against columns: names must be there, formats must suit their types. NULL: problem says why. */
 struct template *template_compile(struct arena *a, const char *source, size_t len, const struct pg_column *columns, int count,
                                   struct template_problem *problem);
+
+/* How finely each of the columns must be read for a row to give the text that it gives now: sets grains[i] for those it names. */
+void template_grains(const struct template *t, enum pg_grain *grains);
+
+/* What a row's columns become in it, for people: ServiceName = "loans", LogTimestamp = "2026-07"; into out, cut at size. */
+void template_tell(const struct template *t, const struct pg_row *row, char *out, size_t size);
 
 enum template_result {
     TEMPLATE_OK,

@@ -125,6 +125,9 @@ static bool open_session(struct pg_connection *c, const char *uri, struct error 
     if (c->pg == NULL) return error_memory(err, "connecting to PostgreSQL");
     if (PQstatus(c->pg) != CONNECTION_OK) return refused(c, err);
     c->server.version = PQserverVersion(c->pg);
+    c->server.user = PQuser(c->pg);
+    c->server.host = PQhost(c->pg);
+    c->server.port = PQport(c->pg);
     if (c->server.version < 120000) {
         error_set(err, ERROR_SOURCE, "the server is PostgreSQL %d.%d", c->server.version / 10000, c->server.version % 10000);
         return error_hint(err, "hlua reads from PostgreSQL 12 and newer");

@@ -28,6 +28,7 @@ struct pg_server {
     bool utf8;                     /* false: bytes of text must be checked (SQL_ASCII) */
     const char *system_identifier; /* pg_control_system() */
     const char *database;
+    const char *user, *host, *port; /* as libpq connected; host is a folder for a unix socket */
 };
 const struct pg_server *pg_server(const struct pg_connection *c);
 

@@ -1,14 +1,16 @@
 /* What a plan's table reads: a relation (partitioned and inherited ones by their leaves) or a query, its columns,
  * its key, and the key ranges it is read in. Sources: PostgreSQL manual, 9.24.5 (row-wise comparison), 13.2, 5.10-5.11.
  *
- * Not for: fetching rows (pg/reader.h). */
+ * Not for: fetching rows (pg/reader.h; a few to look at: pg/sample.h). */
 #ifndef PG_SOURCE_H
 #define PG_SOURCE_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/error.h"
 #include "pg/connect.h"
 #include "pg/row.h"
+#include "pg/types.h"
 
 /* What the plan says. All text belongs to the caller and must outlive the source. */
 struct pg_expression {
@@ -57,6 +59,7 @@ struct pg_range {
     const char *lower; /* JSON array of the key columns' texts, e.g. ["50001"]; NULL: from the beginning */
     const char *upper; /* exclusive; NULL: to the end */
     bool lower_exclusive;
+    bool single; /* no range: the one row whose key is `lower` */
 };
 
 /* Cuts the source into ranges of about `rows` rows or `bytes` bytes (whichever is smaller), in key order: evenly filled
@@ -76,11 +79,27 @@ char *pg_source_sql(const struct pg_source *s, const struct pg_range *r, int64_t
 bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
                       const char **middle, int64_t *rows, struct error *err);
 
-/* The first key of a range as text, as pg_source_key_text gives it; in arena a. *key is NULL when the range is empty. */
+/* The first key of a range as text, as pg_source_key_text gives it, and as pg_source_key_bound does (NULL: it cannot be asked for; bound itself may be NULL);
+ * in arena a. *key is NULL when the range is empty. */
 bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
-                         const char **key, struct error *err);
+                         const char **key, const char **bound, struct error *err);
 
 /* The key of one row as text, e.g. LogId=17 or LoanId=3,PaymentNumber=4; into out, cut at size. */
 void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, char *out, size_t size);
+
+/* Reads the distinct values of some of the selected columns, each as finely as grains[i] says, in c's transaction and under the
+ * plan's where. `each` gets rows of all selected columns, NULL in those of grain none; two rows may be alike (the server tells 1.0
+ * from 1.00). It returns false, with err set, to stop. */
+bool pg_source_distinct(struct pg_connection *c, const struct pg_source *s, const enum pg_grain *grains,
+                        bool (*each)(void *context, const struct pg_row *row, struct error *err), void *context,
+                        struct error *err);
+
+/* The key of one row as the `lower` of a range, so that the row can be read again: out is emptied, gets it, and is terminated. False when
+ * it cannot be: the source has no key, a value of it has no text that the server would read back as the same (an array, a time beyond
+ * year 9999, bytes that are not UTF-8), or out cannot hold it. */
+bool pg_source_key_bound(const struct pg_source *s, const struct pg_row *row, struct buffer *out);
+
+/* Whether a range's part is still one of the source's. */
+bool pg_source_has_part(const struct pg_source *s, const char *part);
 
 #endif

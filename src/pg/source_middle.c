@@ -1,5 +1,6 @@
 /* The middle of a range: a row that fails is found by halves. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "pg/source_parts.h"
 
@@ -48,10 +49,25 @@ bool pg_source_middle(struct pg_connection *c, const struct pg_source *s, const 
     return error_set(err, ERROR_SOURCE, "a key of %s is no text in UTF-8: the row that fails cannot be found", s->name);
 }
 
+/* The texts of a row as a boundary; NULL when they are none. */
+static const char *bound_of(const struct pg_result *res, int count, struct arena *a) {
+    struct buffer b;
+    buffer_init(&b, SOURCE_BOUND_MAX);
+    bool ok = buffer_append(&b, "[", 1);
+    for (int i = 0; ok && i < count; i++) {
+        const char *text = pg_text(res, 0, i);
+        ok = text && source_add_bound_text(&b, i, text, strlen(text));
+    }
+    const char *bound = ok && buffer_append(&b, "]", 1) ? arena_copy(a, b.data, b.len) : NULL;
+    buffer_free(&b);
+    return bound;
+}
+
 bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, const struct pg_range *r, struct arena *a,
-                         const char **key, struct error *err) {
+                         const char **key, const char **bound, struct error *err) {
     struct sql q;
     *key = NULL;
+    if (bound) *bound = NULL;
     sql_init(&q);
     sql_add(&q, "SELECT ");
     for (int i = 0; i < s->key_count; i++) sql_printf(&q, "%s(%s)::text", i ? ", " : "", s->key[i].sql);
@@ -69,6 +85,7 @@ bool pg_source_first_key(struct pg_connection *c, const struct pg_source *s, con
         text = arena_printf(a, "%s%s%s=%s", text, i ? "," : "", s->key[i].shown.name, value ? value : "NULL");
     }
     if (text && pg_rows(res)) *key = text;
+    if (*key && bound && s->key_kind == PG_KEY_COLUMNS) *bound = bound_of(res, s->key_count, a);
     pg_result_free(res);
     return text != NULL || error_memory(err, "narrowing a failure down");
 }

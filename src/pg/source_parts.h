@@ -5,10 +5,13 @@
  * source_zone.c      timestamps without a zone as moments of the plan's
  * source_key.c       the key, and the parts (leaves) of a relation
  * source_select.c    which columns rows hold, and the key of a row as text
+ * source_bound.c     the key of a row as a boundary
  * source_sql.c       the SELECT of a range
  * source_ranges.c    cuts a source into ranges
  * source_sample.c    sizes, and boundaries from a sample
- * source_middle.c    the middle of a range */
+ * source_middle.c    the middle of a range
+ * source_distinct.c  the distinct values of columns
+ * sample.c           rows for people to look at (pg/sample.h) */
 #ifndef PG_SOURCE_PARTS_H
 #define PG_SOURCE_PARTS_H
 
@@ -99,6 +102,10 @@ void source_add_key_texts(struct sql *q, const struct pg_source *s);
 /* A boundary from the first columns of a row of texts; NULL when it is no boundary (NULL, not UTF-8) or
  * memory is out. */
 const char *source_boundary(const struct pg_source *s, const PGresult *res, int row, struct arena *a);
+
+/* source_bound.c. Appends text number i of a boundary, with the comma before it; false when it is not UTF-8 or does not fit. */
+#define SOURCE_BOUND_MAX (64 * 1024) /* a key of an index has 2,712 bytes, but its texts may be compressed there */
+bool source_add_bound_text(struct buffer *b, int i, const char *text, size_t n);
 
 /* source_sample.c */
 struct source_size {

@@ -1,9 +1,8 @@
 /* Which columns rows hold, and the key of one row as text for reports. */
-#include <stdio.h>
 #include <string.h>
 
+#include "pg/field_text.h"
 #include "pg/source_parts.h"
-#include "pg/types.h"
 
 static int add_selected(struct pg_source *s, struct pg_column shown, const char *read) {
     s->selected[s->selected_count] = shown;
@@ -51,71 +50,23 @@ struct line {
     size_t used, size;
 };
 
-/* Appends what fits; a character of UTF-8 is never cut in two. */
-static void append(struct line *l, const char *text, size_t n) {
-    size_t room = l->size - 1 - l->used;
+/* Appends what fits; a character of UTF-8 is never cut in two, and nothing comes after a cut. */
+static void append(struct line *l, const char *text) {
+    size_t n = strlen(text), room = l->size - 1 - l->used;
     if (n > room) {
         n = room;
         while (n && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
-        l->size = l->used + n + 1; /* nothing after a cut */
+        l->size = l->used + n + 1;
     }
     memcpy(l->out + l->used, text, n);
     l->used += n;
 }
 
-static void append_bytes(struct line *l, struct pg_field f) {
-    append(l, "\\x", 2);
-    for (int32_t i = 0; i < f.len && l->used + 3 < l->size; i++) {
-        char pair[3];
-        snprintf(pair, sizeof pair, "%02x", (unsigned)(unsigned char)f.data[i]);
-        append(l, pair, 2);
-    }
-}
-
-static bool append_time(struct line *l, enum pg_type type, struct pg_field f) {
-    struct pg_time t;
-    char text[32] = "";
-    enum pg_moment state = pg_moment(type, f, &t);
-    if (state == PG_MOMENT_OK) append(l, text, pg_time_iso(type, &t, text));
-    return state == PG_MOMENT_OK;
-}
-
 static void append_value(struct line *l, enum pg_type type, struct pg_field f) {
-    char text[PG_NUMBER_MAX] = "";
-    size_t n = 0;
-    bool yes;
-    struct pg_field json;
-    switch (type) {
-    case PG_BOOL:
-        if (pg_bool(f, &yes)) return append(l, yes ? "true" : "false", yes ? 4 : 5);
-        break;
-    case PG_INT2:
-    case PG_INT4:
-    case PG_INT8:
-    case PG_FLOAT4:
-    case PG_FLOAT8:
-    case PG_NUMERIC:
-        if (pg_number_text(type, f, text, &n) == PG_NUMBER_OK) return append(l, text, n);
-        break;
-    case PG_UUID:
-        if (pg_uuid_text(f, text)) return append(l, text, PG_UUID_TEXT);
-        break;
-    case PG_DATE:
-    case PG_TIME:
-    case PG_TIMESTAMP:
-    case PG_TIMESTAMPTZ:
-        if (append_time(l, type, f)) return;
-        break;
-    case PG_JSON:
-    case PG_JSONB:
-    case PG_SERVER_JSON:
-        if (pg_json(type, f, &json)) return append(l, json.data, (size_t)json.len);
-        break;
-    case PG_TEXT:
-    case PG_SERVER_TEXT: return append(l, f.data, (size_t)f.len);
-    case PG_BYTEA: break;
-    }
-    append_bytes(l, f);
+    size_t room = l->size - l->used;
+    size_t whole = pg_field_text(type, f, l->out + l->used, room);
+    l->used += strlen(l->out + l->used);
+    if (whole >= room) l->size = l->used + 1;
 }
 
 void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, char *out, size_t size) {
@@ -124,12 +75,12 @@ void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, cha
     for (int i = 0; i < s->key_count; i++) {
         int place = s->key_places[i];
         if (place >= row->count) break;
-        if (i) append(&l, ",", 1);
-        append(&l, s->key[i].shown.name, strlen(s->key[i].shown.name));
-        append(&l, "=", 1);
+        if (i) append(&l, ",");
+        append(&l, s->key[i].shown.name);
+        append(&l, "=");
         struct pg_field f = row->fields[place];
         if (f.len < 0)
-            append(&l, "NULL", 4);
+            append(&l, "NULL");
         else
             append_value(&l, s->key[i].shown.type, f);
     }

@@ -80,6 +80,10 @@ static void add_bound(struct sql *q, const struct pg_source *s, const char *oper
 
 /* What the range says, e.g. ("a", "b") >= ('1'::integer, 'x'::text); "true" when open at both ends. */
 static void add_range(struct sql *q, const struct pg_source *s, const struct pg_range *r) {
+    if (r->single) {
+        add_bound(q, s, "=", r->lower);
+        return;
+    }
     if (r->lower == NULL && r->upper == NULL) sql_add(q, "true");
     if (r->lower) add_bound(q, s, r->lower_exclusive ? ">" : ">=", r->lower);
     if (r->lower && r->upper) sql_add(q, " AND ");
@@ -123,8 +127,7 @@ const char *source_boundary(const struct pg_source *s, const PGresult *res, int 
     for (int i = 0; ok && i < s->key_count; i++) {
         const char *text = PQgetvalue(res, row, i);
         size_t n = (size_t)PQgetlength(res, row, i);
-        ok = !PQgetisnull(res, row, i) && utf8_valid(text, n) && (i == 0 || buffer_append(&b, ",", 1)) &&
-             json_append_string(&b, text, n);
+        ok = !PQgetisnull(res, row, i) && source_add_bound_text(&b, i, text, n);
     }
     ok = ok && buffer_append(&b, "]", 1);
     const char *boundary = ok ? arena_copy(a, b.data, b.len) : NULL;

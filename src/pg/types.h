@@ -49,6 +49,20 @@ enum pg_moment pg_epoch(enum pg_type type, struct pg_field f, int64_t *out);
  * YYYY-MM-DDTHH:MM:SS.ffffff, timestamptz the same with Z. out holds 32. Returns the length. */
 size_t pg_time_iso(enum pg_type type, const struct pg_time *t, char *out);
 
+/* How finely a column's values are told apart: a moment by its unit (in UTC), anything else as it is. In order: of two needs the
+ * greater one serves both. */
+enum pg_grain {
+    PG_GRAIN_NONE, /* not at all: the column is not looked at */
+    PG_GRAIN_YEAR,
+    PG_GRAIN_MONTH,
+    PG_GRAIN_DAY,
+    PG_GRAIN_HOUR,
+    PG_GRAIN_MINUTE,
+    PG_GRAIN_SECOND,
+    PG_GRAIN_MILLISECOND,
+    PG_GRAIN_VALUE,
+};
+
 #define PG_UUID_TEXT 36
 bool pg_uuid_text(struct pg_field f, char out[PG_UUID_TEXT]);
 

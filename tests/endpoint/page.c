@@ -77,7 +77,7 @@ bool page_begin(struct page *p, const struct catalog_table *t, struct slice body
     p->table = t;
     p->index = NULL;
     p->name_count = 0;
-    p->count = 0;
+    p->count = p->scanned = 0;
     p->bytes = 0;
     p->limit = INT64_MAX;
     p->out = out;
@@ -90,7 +90,7 @@ bool page_begin(struct page *p, const struct catalog_table *t, struct slice body
 }
 
 bool page_has_room(const struct page *p, size_t bytes) {
-    return p->count < p->limit && (p->count == 0 || p->bytes + bytes <= PAGE_BYTES);
+    return p->scanned < p->limit && (p->scanned == 0 || p->bytes + bytes <= PAGE_BYTES);
 }
 
 /* The named attributes only. */
@@ -113,13 +113,14 @@ static bool print_some(struct page *p, struct slice item) {
     return ok && buffer_append_text(p->out, "}");
 }
 
-bool page_add(struct page *p, struct slice item, struct error *err) {
+bool page_add(struct page *p, struct slice item, bool shown, struct error *err) {
     bool ok = true;
-    if (!p->count_only) {
+    if (shown && !p->count_only) {
         ok = buffer_append_text(p->out, p->count ? "," : "") &&
              (p->all ? buffer_append(p->out, item.data, item.len) : print_some(p, item));
     }
-    p->count++;
+    p->count += shown;
+    p->scanned++;
     p->bytes += item.len;
     return ok || error_memory(err, "answering");
 }
@@ -149,8 +150,8 @@ static bool print_last(struct page *p, const struct item *last, struct error *er
 }
 
 bool page_end(struct page *p, const struct item *last, struct error *err) {
-    long long n = p->count;
-    if (!buffer_printf(p->out, "%s\"Count\":%lld,\"ScannedCount\":%lld", p->count_only ? "{" : "],", n, n))
+    long long count = p->count, scanned = p->scanned;
+    if (!buffer_printf(p->out, "%s\"Count\":%lld,\"ScannedCount\":%lld", p->count_only ? "{" : "],", count, scanned))
         return error_memory(err, "answering");
     if (last && !print_last(p, last, err)) return false;
     return buffer_append_text(p->out, "}") || error_memory(err, "answering");

@@ -1,7 +1,7 @@
 /* The answer of a Scan or a Query: what is to be shown of an item, and when a page is full.
  *
  * For: Limit, Select, ProjectionExpression (top-level names), an index's projection, DynamoDB's page of 1 MB.
- * Not for: filters; a request with one is refused, so that no test trusts an answer that ignored it. */
+ * Not for: what a filter says of an item (predicate.h). */
 #ifndef ENDPOINT_PAGE_H
 #define ENDPOINT_PAGE_H
 
@@ -16,8 +16,9 @@ struct page {
     bool all; /* every attribute; otherwise those named */
     char names[PAGE_NAMES_MAX][DOC_NAME];
     int name_count;
-    int64_t limit, count; /* items */
-    size_t bytes;         /* of JSON, shown or not */
+    int64_t limit;          /* of items that are looked at */
+    int64_t count, scanned; /* items shown, and all */
+    size_t bytes;           /* of JSON, shown or not */
     struct buffer *out;
 };
 
@@ -26,7 +27,8 @@ bool page_begin(struct page *p, const struct catalog_table *t, struct slice body
 
 /* Whether another item of this many bytes still belongs to the page. */
 bool page_has_room(const struct page *p, size_t bytes);
-bool page_add(struct page *p, struct slice item, struct error *err);
+/* `shown`: the filter lets it through. */
+bool page_add(struct page *p, struct slice item, bool shown, struct error *err);
 
 /* Ends the answer; last is the item to go on after, or NULL when the end was reached. */
 bool page_end(struct page *p, const struct item *last, struct error *err);

@@ -2,6 +2,7 @@
 
 #include "endpoint/condition.h"
 #include "endpoint/page.h"
+#include "endpoint/predicate.h"
 #include "endpoint/refusal.h"
 
 #include <stdlib.h>
@@ -55,20 +56,23 @@ static bool scan_page(struct page *p, struct slice body, struct buffer *bytes, s
     struct view v;
     struct range range;
     struct item_key start;
+    struct predicate filter;
     bool has_start;
+    if (!predicate_read(&filter, body, "FilterExpression", err)) return false;
     if (!read_segment(body, &range, err) || !read_start(p->table, p->index, body, &v, bytes, &start, &has_start, err))
         return false;
     const struct items *items = &p->table->items;
     const struct item *item = has_start ? items_after(items, start) : items_from(items, range.first);
     const struct item *last = NULL;
     while (item && item->hash <= range.last && page_has_room(p, item->json_len)) {
-        bool in;
+        bool in, shown = false;
         if (!in_index(p->table, p->index, item, &in, err)) return false;
-        if (in && !page_add(p, item_json(item), err)) return false;
+        if (in && !predicate_holds(&filter, item_json(item), &shown, err)) return false;
+        if (in && !page_add(p, item_json(item), shown, err)) return false;
         if (in) last = item;
         item = items_next(items, item);
     }
-    bool more = (item && item->hash <= range.last) || p->count == p->limit;
+    bool more = (item && item->hash <= range.last) || p->scanned == p->limit;
     return page_end(p, more ? last : NULL, err);
 }
 
@@ -178,10 +182,10 @@ static bool answer_query(struct query *q, struct slice body, struct error *err) 
     for (; i < q->count; i++) {
         const struct item *item = q->matches[backward ? q->count - 1 - i : i].item;
         if (!page_has_room(&q->page, item->json_len)) break;
-        if (!page_add(&q->page, item_json(item), err)) return false;
+        if (!page_add(&q->page, item_json(item), true, err)) return false;
         last = item;
     }
-    return page_end(&q->page, i < q->count || q->page.count == q->page.limit ? last : NULL, err);
+    return page_end(&q->page, i < q->count || q->page.scanned == q->page.limit ? last : NULL, err);
 }
 
 bool query_query(const struct catalog_table *t, struct slice body, struct buffer *out, struct error *err) {

@@ -1,6 +1,6 @@
 /* Says yes to writes and keeps nothing: the other side of a benchmark.
  *
- * A write's body is not looked at, so that what is measured is the client. Reads find the table empty. */
+ * A write's body is not read, only its items are counted, so that what is measured is the client. Reads find the table empty. */
 #ifndef ENDPOINT_SINK_H
 #define ENDPOINT_SINK_H
 

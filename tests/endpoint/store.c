@@ -1,6 +1,7 @@
 #include "endpoint/store.h"
 
 #include "endpoint/batch.h"
+#include "endpoint/predicate.h"
 #include "endpoint/query.h"
 #include "endpoint/refusal.h"
 #include "endpoint/view.h"
@@ -10,10 +11,13 @@
 enum { GET_MAX = 100 }; /* keys in a BatchGetItem */
 
 /* An answer that ignored one of these would be wrong. */
-static bool check_supported(struct slice body, struct error *err) {
-    static const char *const unknown[] = {"ConditionExpression", "Expected",   "FilterExpression", "KeyConditions",
-                                          "QueryFilter",         "ScanFilter", "AttributesToGet"};
+static bool check_supported(enum operation op, struct slice body, struct error *err) {
+    static const char *const unknown[] = {"Expected", "KeyConditions", "QueryFilter", "ScanFilter", "AttributesToGet"};
     struct slice value;
+    if (op != OPERATION_PUT_ITEM && doc_get(body, "ConditionExpression", &value))
+        return refuse_value(err, "this endpoint does not know ConditionExpression here");
+    if (op != OPERATION_SCAN && doc_get(body, "FilterExpression", &value))
+        return refuse_value(err, "this endpoint does not know FilterExpression here");
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         if (doc_get(body, unknown[i], &value)) return refuse_value(err, "this endpoint does not know %s", unknown[i]);
     }
@@ -34,6 +38,29 @@ static bool apply(struct catalog_table *t, bool put, struct item_key key, struct
     return true;
 }
 
+/* Answers a put whose condition does not hold, with what is there if the request wants to see it. */
+static bool answer_condition(struct slice body, const struct item *found, struct answer *a, struct error *err) {
+    char wish[16] = "";
+    struct slice json = found ? item_json(found) : (struct slice){"", 0};
+    bool show =
+        found && doc_get_text(body, "ReturnValuesOnConditionCheckFailure", wish, sizeof wish) && strcmp(wish, "ALL_OLD") == 0;
+    a->status = 400;
+    a->applied = 0;
+    a->body.len = 0; /* what was consumed is consumed, but not told here */
+    return (buffer_append_text(&a->body, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException\"") &&
+            (!show || (buffer_append_text(&a->body, ",\"Item\":") && buffer_append(&a->body, json.data, json.len))) &&
+            buffer_append_text(&a->body, ",\"message\":\"The conditional request failed\"}")) ||
+           error_memory(err, "answering");
+}
+
+/* Whether what is there lets the put be. */
+static bool meets_condition(struct slice body, const struct item *found, bool *meets, struct error *err) {
+    struct predicate p;
+    struct slice none = {"", 0};
+    return predicate_read(&p, body, "ConditionExpression", err) &&
+           predicate_holds(&p, found ? item_json(found) : none, meets, err);
+}
+
 /* PutItem, DeleteItem, GetItem: the table, and the key of the request's Item or Key. */
 static bool handle_one(struct catalog *c, enum operation op, struct slice body, const struct hold *hold, struct answer *a,
                        struct buffer *bytes, struct error *err) {
@@ -46,12 +73,14 @@ static bool handle_one(struct catalog *c, enum operation op, struct slice body, 
         return refuse_value(err, "The parameter '%s' is required but was not present in the request", put ? "Item" : "Key");
     if (!read_item(t, item, put, bytes, &key, err)) return false;
     a->items = 1;
+    const struct item *found = items_get(&t->items, key);
     if (op != OPERATION_GET_ITEM) {
+        bool meets;
         if (!hold_one(hold, c, op, body, a, err)) return false;
         if (!a->applied) return true;
-        return apply(t, put, key, item, err);
+        if (!meets_condition(body, found, &meets, err)) return false;
+        return meets ? apply(t, put, key, item, err) : answer_condition(body, found, a, err);
     }
-    const struct item *found = items_get(&t->items, key);
     if (found == NULL) return true;
     struct slice json = item_json(found);
     return (buffer_append_text(&a->body, "{\"Item\":") && buffer_append(&a->body, json.data, json.len) &&
@@ -114,7 +143,7 @@ static bool get_from_table(const struct catalog_table *t, struct slice wanted, i
     struct slice keys, element;
     struct doc_each each;
     bool any = false;
-    if (!check_supported(wanted, err)) return false;
+    if (!check_supported(OPERATION_BATCH_GET_ITEM, wanted, err)) return false;
     if (!doc_get(wanted, "Keys", &keys)) keys = (struct slice){"[]", 2};
     doc_each(&each, keys);
     while (doc_next(&each, &element)) {
@@ -174,7 +203,7 @@ static bool handle(struct catalog *c, const struct request *r, const struct hold
 bool store_handle(struct catalog *c, const struct request *r, const struct hold *hold, struct answer *a, struct error *err) {
     struct buffer bytes; /* of keys */
     /* A batch of writes knows none of them, and is long to read. */
-    if (r->op != OPERATION_BATCH_WRITE_ITEM && !check_supported(r->body, err)) return false;
+    if (r->op != OPERATION_BATCH_WRITE_ITEM && !check_supported(r->op, r->body, err)) return false;
     buffer_init(&bytes, (size_t)32 << 20);
     bool ok = handle(c, r, hold, a, &bytes, err);
     buffer_free(&bytes);

@@ -175,6 +175,65 @@ def test_items_are_judged():
         e.ok("PutItem", {"TableName": TABLE, "Item": item("x" * 2048, "-9.9e125", big=S("x" * 400000), empty=S(""))})
 
 
+def test_conditions_of_a_put():
+    with Endpoint("--mode", "store") as e:
+        e.ok("CreateTable", definition())
+        old = item("a", 1, n=N(5), s=S("m"), null={"NULL": True})
+        e.ok("PutItem", {"TableName": TABLE, "Item": old})
+        new = item("a", 1, mark=S("new"))
+
+        def tries(condition, value=None, **more):
+            """Whether the put is made; what was there is put back."""
+            body = {"TableName": TABLE, "Item": new, "ConditionExpression": condition, "ExpressionAttributeNames": {"#s": "s"}, **more}
+            if value is not None:
+                body["ExpressionAttributeValues"] = {":v": value}
+            status, answer = e.call("PutItem", body)
+            if status == 200:
+                e.ok("PutItem", {"TableName": TABLE, "Item": old})
+                return True
+            equal((status, answer["__type"].split("#")[1]), (400, "ConditionalCheckFailedException"))
+            equal(answer.get("Item"), old if "ReturnValuesOnConditionCheckFailure" in more else None)
+            equal(e.ok("GetItem", {"TableName": TABLE, "Key": item("a", 1)})["Item"], old)
+            return False
+
+        for condition, value, right in (
+                ("attribute_not_exists(PK)", None, False), ("attribute_exists(#s)", None, True), ("attribute_exists(x)", None, False),
+                ("n < :v", N("5.1"), True), ("n < :v", N("50e-1"), False), ("n <= :v", N(5), True), ("n = :v", N("5.0"), True),
+                ("n > :v", N(-6), True), ("n >= :v", N(6), False), ("n < :v", S("6"), False), ("#s < :v", S("ma"), True),
+                ("begins_with(#s, :v)", S("m"), True), ("begins_with(#s, :v)", S("mm"), False), ("x < :v", N(1), False),
+                ("attribute_type(null, :v)", S("NULL"), True), ("attribute_type(n, :v)", S("S"), False),
+                ("attribute_exists(x) OR n > :v or attribute_not_exists(y)", N(7), True)):
+            equal((condition, tries(condition, value)), (condition, right))
+        equal(tries("attribute_not_exists(PK)", ReturnValuesOnConditionCheckFailure="ALL_OLD"), False)
+        e.ok("PutItem", {"TableName": TABLE, "Item": item("b", 1), "ConditionExpression": "attribute_not_exists(PK)"})
+        for broken in ("", "n", "n <", "n < :x", "attribute_exists", "attribute_exists(n", "attribute_exists(n) AND n < :v", "NOT n = :v",
+                       "size(n) > :v", "n < :b", "attribute_type(n, :n)", "a.b = :v"):
+            e.refused("PutItem", {"TableName": TABLE, "Item": new, "ConditionExpression": broken,
+                                  "ExpressionAttributeValues": {":v": N(1), ":b": {"BOOL": True}, ":n": N(1)}}, "ValidationException")
+        e.refused("DeleteItem", {"TableName": TABLE, "Key": item("a", 1), "ConditionExpression": "attribute_exists(PK)"},
+                  "ValidationException", "does not know")
+        counts = e.counts()["operations"]["PutItem"]
+        assert counts["applied"] < counts["requests"]
+
+
+def test_filters_of_a_scan():
+    with Endpoint("--mode", "store") as e:
+        e.ok("CreateTable", definition())
+        every = [item(f"{'xyz'[i % 3]}#{i}", i, fill=S("x" * 20000)) for i in range(150)]
+        for i in range(0, 150, 25):
+            e.ok("BatchWriteItem", put(*every[i:i + 25]))
+        query = {"TableName": TABLE, "FilterExpression": "begins_with(#k, :a) OR begins_with(#k, :b)",
+                 "ExpressionAttributeNames": {"#k": "PK"}, "ExpressionAttributeValues": {":a": S("x#"), ":b": S("z")}}
+        equal(canonical(pages(e, "Scan", query)), canonical(i for i in every if i["PK"]["S"][0] != "y"))
+        first = e.ok("Scan", {**query, "Select": "COUNT"})
+        assert first["Count"] < first["ScannedCount"] < 60 and "LastEvaluatedKey" in first, first
+        nothing = {**query, "FilterExpression": "begins_with(#k, :a)", "ExpressionAttributeValues": {":a": S("w")}}
+        equal(pages(e, "Scan", nothing), [])
+        one = e.ok("Scan", {**nothing, "Limit": 1})
+        equal((one["Count"], one["ScannedCount"], one["Items"]), (0, 1, []))
+        e.refused("Query", {**query, "KeyConditionExpression": "#k = :a"}, "ValidationException", "does not know")
+
+
 def test_batches():
     with Endpoint("--mode", "store") as e:
         e.ok("CreateTable", definition())
@@ -563,6 +622,20 @@ def test_answers_longer_than_a_socket_holds():
             status, headers, text = read_answer(s, rest)
             rest = read_answer.rest
             equal((status, headers["x-amz-crc32"]), (200, str(zlib.crc32(text))))
+
+
+def test_sink_counts_items():
+    """By what opens each, in the spacing of any client; texts that look like it are not counted."""
+    odd = item("q", 1, quest=S('{"PutRequest":{"Item":{}}} "DeleteRequest" qqq'), PutRequest=S("q"))
+    batch = put(*(item("a", i) for i in range(20)), odd)
+    batch["RequestItems"][TABLE] += [{"DeleteRequest": {"Key": {"PK": S("a"), "SK": N(i)}}} for i in (30, 31)]
+    tight = json.dumps(batch, separators=(",", ":"), ensure_ascii=False).encode()
+    with Endpoint("--mode", "sink") as e:
+        for body in (batch, tight):
+            equal(e.ok("BatchWriteItem", body), {"UnprocessedItems": {}})
+        e.ok("PutItem", {"TableName": TABLE, "Item": odd})
+        counts = e.counts()["operations"]
+        equal([(counts[name]["items"], counts[name]["applied"]) for name in ("BatchWriteItem", "PutItem")], [(46, 46), (1, 1)])
 
 
 def test_sink_drops_large_bodies():

@@ -1,4 +1,4 @@
-/* DynamoDB's answers as any bytes: failures, table descriptions, items. Nothing may crash, and what is taken
+/* DynamoDB's answers as any bytes: failures, table descriptions, items and their forms. Nothing may crash, and what is taken
  * must make sense. */
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "dynamodb/failure.h"
+#include "dynamodb/item_form.h"
+#include "dynamodb/put.h"
 #include "dynamodb/tables.h"
 #include "dynamodb/value.h"
 
@@ -42,6 +44,31 @@ static void try_description(const char *body, size_t n) {
     arena_free(arena);
 }
 
+/* The item that a condition's failure shows: its form is its own, and of any item that can be measured there is one. */
+static void try_items(const char *text, size_t n) {
+    struct item_form form, again;
+    const char *item = NULL;
+    size_t len, size;
+    struct error err = {0};
+    item_form_init(&form);
+    item_form_init(&again);
+    if (put_found(text, n, &item, &len) && len) {
+        require(item > text && item + len < text + n && item[0] == '{' && item[len - 1] == '}');
+        if (item_form_make(&form, item, len, &err))
+            require(item_form_make(&again, item, len, &err) && item_form_same(&form, &again));
+    }
+    if (item_form_make(&form, text, n, &err)) {
+        require(form.bytes.len >= 5 && form.bytes.data[0] == 'M' && item_form_make(&again, text, n, &err));
+        require(item_form_same(&form, &again));
+    } else {
+        /* what can be measured has a form, but for half a surrogate and bytes that are no base64 */
+        bool excused = memchr(text, '\\', n) || memchr(text, 'B', n);
+        require(err.kind == ERROR_TARGET && (excused || !dynamodb_item_size(text, n, &size, NULL)));
+    }
+    item_form_free(&form);
+    item_form_free(&again);
+}
+
 static void try_values(const char *text, size_t n) {
     size_t size;
     if (dynamodb_item_size(text, n, &size, NULL)) require(size <= n);
@@ -60,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try_failure(exact, size);
     try_description(exact, size);
     try_values(exact, size);
+    try_items(exact, size);
     free(exact);
     return 0;
 }

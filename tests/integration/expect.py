@@ -165,6 +165,8 @@ def formatted(f, how):
         p = moment(f)
         p["L"], p["F"], p["T"] = p["f"][:3], f"{p['Y']}-{p['m']}-{p['d']}", f"{p['H']}:{p['M']}:{p['S']}"
         p["%"] = "%"
+        if "%j" in how:
+            p["j"] = f"{datetime.date(int(p['Y']), int(p['m']), int(p['d'])).timetuple().tm_yday:03}"
         return re.sub(r"%(.)", lambda m: p[m[1]] if m[1] != "s" else str(seconds(f)), how)
     padded = re.fullmatch(r"%0(\d+)d", how)
     if padded:

@@ -51,7 +51,7 @@ describe("unknown fields", function()
   end)
 
   it("include what a later version may have", function()
-    for _, field in ipairs { "on_reject", "write_units", "phases", "changes", "account" } do
+    for _, field in ipairs { "write_units", "phases", "changes", "account" } do
       wrong(field .. " = 1", ('tables[1].%s: unknown field "%s"'):format(field, field))
     end
   end)
@@ -301,6 +301,9 @@ end)
 describe("fields", function()
   it("have their types", function()
     wrong("point_in_time_recovery = 1", "expected true or false, got 1")
+    wrong("on_reject = 1", "tables[1].on_reject: expected a function, got 1")
+    wrong("on_reject = hlua.stop", "tables[1].on_reject: hlua.stop stands without its arguments")
+    wrong('on_reject = hlua.stop "now"', "tables[1].on_reject: expected a function")
     wrong("max_rejects = 0.5", "expected a whole number of at least 0, got 0.5")
     wrong('stream = "NEW"', 'expected one of "KEYS_ONLY"')
     wrong('existing = "replce"', 'expected one of "replace", "keep", got "replce"', 'did you mean "replace"?')
@@ -309,8 +312,17 @@ describe("fields", function()
     wrong('where = ""', "tables[1].where: is empty")
     wrong("where = function() end", "expected a string, got a function")
     wrong('columns = { "x" }', "got an entry without a name")
-    local _, errors = helper.table 'from = "t", to = "Logs-{x}", partition_key = { PK = "{id}" }'
-    says(errors, '"Logs-{x}" is not a name that DynamoDB allows')
+    local function to(name, ...)
+      says(select(2, helper.table(('from = "t", to = %q, partition_key = { PK = "{id}" }'):format(name))), ...)
+    end
+    to("Logs x", '"Logs x" is not a name that DynamoDB allows')
+    to("Logs-{x", "a { without a }")
+    to("Logs-{{x}}", '"Logs-{{x}}" gives no name that DynamoDB allows')
+    to("Logs/{x}", "letters, digits, underscores, hyphens and dots")
+    to("Logs-{x:%H:%M}", "gives no name")
+    to("Logs-{x:%T}", "gives no name")
+    to("Logs-{x:%d%%}", "gives no name")
+    to("Logs-" .. ("x"):rep(251) .. "{x}", "gives no name")
   end)
 
   it("never show an address", function()

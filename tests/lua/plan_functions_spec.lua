@@ -114,6 +114,19 @@ return hlua.plan { name = "p", source = hlua.postgres {}, hlua.table { from = "t
     assert.is_truthy(table.concat(explain.lines(low), "\n"):find("as the table's map returns them", 1, true))
   end)
 
+  it("that are asked about rejected rows stand beside any mapping", function()
+    local t, low = right [[attributes = { A = function(row) return row.a end },
+on_reject = function(row, reject) return hlua.stop(reject.key) end]]
+    assert.are.equal(1, t.on_reject)
+    assert.are.equal(2, #low.functions)
+    local stop = low.functions[2]({}, { key = "id=1" })
+    assert.are.same({ "stop", "id=1" }, { stop.kind, stop.why })
+    assert.is_truthy(table.concat(explain.lines(low), "\n"):find("shown to\n? *on_reject"))
+    assert.is_true(explain.document(low).tables[1].on_reject)
+    local plain = right "attributes = { A = function(row) return row.a end }"
+    assert.are.equal(-1, plain.on_reject)
+  end)
+
   it("of whole rows stand alone", function()
     local map = "map = function(row) return nil end, "
     wrong(map, "tables[1].partition_key.PK: with map the table declares types alone", "{ PK = hlua.S }")

@@ -97,6 +97,44 @@ describe("items", function()
   end)
 end)
 
+describe("a target that is a template", function()
+  local function load(to, more)
+    return helper.table(('from = "t", to = %q, partition_key = { PK = "{id}" }, %s'):format(to, more or ""))
+  end
+
+  it("is a template for C, with its place", function()
+    local low, errors = load "Logs-{LogTimestamp:%Y-%m}"
+    assert.is_nil(errors)
+    local t = low.tables[1]
+    assert.are.equal("Logs-{LogTimestamp:%Y-%m}", t.target.name)
+    assert.are.equal(t.target.name, t.name)
+    assert.are.equal("tables[1].to", t.to_template.path)
+    assert.are.equal(5, t.to_template.line)
+    says(low.identity, 'to = "Logs-{LogTimestamp:%Y-%m}"')
+    says(table.concat(explain.lines(low), "\n"), "Logs-{LogTimestamp:%Y-%m}, a table for each name that the source gives")
+    assert.is_nil(helper.with("").tables[1].to_template)
+  end)
+
+  it("may be columns alone, with any format that gives names", function()
+    for _, to in ipairs { "{a}", "{a}.{b}", "{a:%05d}-{b:shard(16)}_{c:lower}", "L-{at:%Y_%j.%H}", "x{a:%.2f}" } do
+      local low, errors = load(to)
+      assert.is_nil(errors)
+      assert.is_table(low.tables[1].to_template)
+    end
+  end)
+
+  it("is shared by tables that declare it alike", function()
+    local plan = [[
+local hlua = require "hlua"
+return hlua.plan { name = "p", source = hlua.postgres {},
+  hlua.table { name = "a", from = "a", to = "L-{at:%%Y}", partition_key = { PK = "{id}" }, },
+  hlua.table { name = "b", from = "b", to = "L-{at:%%Y}", partition_key = { PK = %s }, },
+}]]
+    assert.is_nil(select(2, helper.load(plan:format '"B{id}"')))
+    says(select(2, helper.load(plan:format 'hlua.N "{id}"')), 'share the target "L-{at:%Y}" and declare it differently')
+  end)
+end)
+
 describe("tables of one target", function()
   local function two(first, second)
     return helper.load(([[
@@ -223,6 +261,13 @@ return hlua.plan { name = "p", source = hlua.postgres {}, time_zone = "UTC", map
     says(select(2, owns('"ORDER#{id}"', '"CUST#"')), "every row would be rejected")
     says(select(2, owns('hlua.S "C"', '"CUST#"')), "every row would be rejected")
     says(select(2, owns('hlua.N "{id}"', '"CUST#"')), 'the partition key "PK" is no string')
+    local many = {}
+    for i = 1, 101 do many[i] = ('"CUST#%d"'):format(i) end
+    assert.is_table(owns('"CUST#{id}"', table.concat(many, ", ", 1, 100)))
+    says(select(2, owns('"CUST#{id}"', table.concat(many, ", "))), "owns has 101 entries, and 100 are allowed")
+    says(select(2, owns('"CUST#{id}"', '"CUST#", ""')), "owns[2]")
+    says(table.concat(explain.lines(owns('"CUST#{id}"', '"CUST#"')), "\n"), "a target that holds others' items with its",
+      'begin with "CUST#"')
   end)
 
   it("have sensible values", function()

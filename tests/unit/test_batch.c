@@ -277,6 +277,19 @@ static void hashes_of_items(void **state) {
     }
 }
 
+static void owned_keys(void **state) {
+    (void)state;
+    static const char *const owns[] = {"CUST#", "O", "ä"};
+    struct dynamodb_schema mine = {.name = "T"};
+    assert_true(dynamodb_key_owned(&mine, "anything", 8)); /* it lists none: all are its own */
+    mine.owns = owns;
+    mine.owns_count = 3;
+    assert_true(dynamodb_key_owned(&mine, "CUST#", 5) && dynamodb_key_owned(&mine, "CUST#1", 6));
+    assert_true(dynamodb_key_owned(&mine, "O", 1) && dynamodb_key_owned(&mine, "\xc3\xa4x", 3));
+    assert_false(dynamodb_key_owned(&mine, "CUST#", 4) || dynamodb_key_owned(&mine, "cust#1", 6));
+    assert_false(dynamodb_key_owned(&mine, "", 0) || dynamodb_key_owned(&mine, "XCUST#", 6));
+}
+
 int main(void) {
     batch_init(&b);
     const struct CMUnitTest tests[] = {
@@ -288,6 +301,7 @@ int main(void) {
         cmocka_unit_test(truncated_answers),
         cmocka_unit_test(spellings_of_numbers),
         cmocka_unit_test(hashes_of_items),
+        cmocka_unit_test(owned_keys),
     };
     int failed = cmocka_run_group_tests_name("batch", tests, NULL, NULL);
     batch_free(&b);

@@ -281,6 +281,44 @@ static void empty_or_not(void **state) {
     }
 }
 
+/* Page by page, until one is found or there are no more. */
+static void owned_or_not(void **state) {
+    (void)state;
+#define MORE "\"LastEvaluatedKey\":{\"k\":{\"S\":\"a\"}}"
+    static const char none[] = "{\"Count\":0,\"ScannedCount\":3," MORE "}";
+    static const struct {
+        const char *bodies[3];
+        int requests;
+        bool ok, has;
+    } table[] = {
+        {{"{\"Count\":0,\"ScannedCount\":9}"}, 1, true, false},
+        {{"{\"Count\":2," MORE "}"}, 1, true, true},
+        {{none, none, "{\"Count\":0}"}, 3, true, false},
+        {{none, none, "{\"Count\":1}"}, 3, true, true},
+        {{none, "{}"}, 2, false, false},
+        {{"{\"Count\":-1}"}, 1, false, false},
+        {{"{\"Count\":0"}, 1, false, false},
+        {{"[]"}, 1, false, false},
+    };
+    static const char *const owns[] = {"A#", "B\"#"};
+    struct dynamodb_schema schema = {.name = "t", .partition = {"k", DYNAMODB_S}, .owns = owns, .owns_count = 2};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct answer answers[3];
+        for (int k = 0; k < 3; k++) answers[k] = (struct answer){200, "", table[i].bodies[k] ? table[i].bodies[k] : ""};
+        struct peer p;
+        struct error err = {0};
+        bool has = false;
+        open_peer(&p, answers, 3);
+        struct dynamodb_client *c = open_client(&p);
+        assert_int_equal(dynamodb_table_has_owned(c, &schema, &has, &err), table[i].ok);
+        dynamodb_client_free(c);
+        close_peer(&p);
+        assert_int_equal(has, table[i].has);
+        assert_int_equal(p.requests, table[i].requests);
+        if (!table[i].ok) assert_int_equal(err.kind, ERROR_TARGET);
+    }
+}
+
 /* The first CreateTable made the table though its answer was lost: the second's refusal is no failure. */
 static void created_twice(void **state) {
     (void)state;
@@ -333,10 +371,10 @@ static int set_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answered),      cmocka_unit_test(sent_again),        cmocka_unit_test(given_up),
-        cmocka_unit_test(refused),       cmocka_unit_test(clock_healed),      cmocka_unit_test(keys_healed),
-        cmocka_unit_test(interrupted),   cmocka_unit_test(response_too_long), cmocka_unit_test(empty_or_not),
-        cmocka_unit_test(created_twice),
+        cmocka_unit_test(answered),     cmocka_unit_test(sent_again),        cmocka_unit_test(given_up),
+        cmocka_unit_test(refused),      cmocka_unit_test(clock_healed),      cmocka_unit_test(keys_healed),
+        cmocka_unit_test(interrupted),  cmocka_unit_test(response_too_long), cmocka_unit_test(empty_or_not),
+        cmocka_unit_test(owned_or_not), cmocka_unit_test(created_twice),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -488,22 +488,31 @@ static int close_arena(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_arena, close_arena)
 
+static void names_of_tables(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        bool ok;
+    } table[] = {
+        {"abc", true},    {"a.b-c_D9", true},       {"...", true}, {"ab", false}, {"", false}, {"a b", false}, {"a/b", false},
+        {"abc\n", false}, {"Logs-\xc3\xa4", false}, {"a:b", false}};
+    for (int i = 0; i < COUNT(table); i++) {
+        assert_int_equal(dynamodb_table_name_ok(table[i].name, strlen(table[i].name)), table[i].ok);
+    }
+    char text[256];
+    memset(text, 'x', sizeof text);
+    assert_true(dynamodb_table_name_ok(text, 255));
+    assert_false(dynamodb_table_name_ok(text, 256));
+    assert_false(dynamodb_table_name_ok("ab\0c", 4));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(body_of_logs),
-        TEST(body_of_payments),
-        TEST(body_refused),
-        TEST(description_of_logs),
-        TEST(description_of_payments),
-        TEST(description_refused),
-        TEST(description_nonsense),
-        TEST(same_tables),
-        TEST(other_keys),
-        TEST(other_indexes),
-        TEST(many_differences),
-        TEST(other_settings),
-        TEST(other_capacity),
-        TEST(unknown_settings),
+        TEST(names_of_tables),     TEST(body_of_logs),         TEST(body_of_payments),
+        TEST(body_refused),        TEST(description_of_logs),  TEST(description_of_payments),
+        TEST(description_refused), TEST(description_nonsense), TEST(same_tables),
+        TEST(other_keys),          TEST(other_indexes),        TEST(many_differences),
+        TEST(other_settings),      TEST(other_capacity),       TEST(unknown_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

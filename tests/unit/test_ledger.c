@@ -232,6 +232,68 @@ static void rejects_are_replaced(void **state) {
     free(large);
 }
 
+/* Three rejects of a done chunk: one is mended, one rejected anew, one gone. */
+static void rejects_are_mended(void **state) {
+    (void)state;
+    const struct ledger_reject r[3] = {{"Id=1", "number", "one", NULL, "[\"1\"]"},
+                                       {"Id=2", "number", "two", NULL, NULL},
+                                       {"Id=3", "number", "three", NULL, "[\"3\"]"}};
+    const struct ledger_reject again = {"Id=1", "json", "anew", NULL, "[\"1\"]"};
+    struct ledger *l = open_or_fail(LEDGER_WRITE);
+    struct run_counts c = counts_of(0, 3),
+                      n = {.rows_read = 2, .rows_written = 1, .rows_rejected = 1, .items_written = 2, .bytes = 50};
+    struct ledger_listed *listed;
+    struct ledger_retry *retries;
+    struct ledger_totals t;
+    int64_t run;
+    int count, number;
+    assert_true(plan_run(l, 2, &run));
+    OK(ledger_chunk_rejects(l, run, 0, 0, r, 1, &e));
+    OK(ledger_chunk_done(l, run, 0, 1, &c, "1:1:", 1, r, 3, &e));
+    OK(ledger_listed(l, run, 0, arena, &listed, &count, &e));
+    assert_int_equal(count, 4);
+    assert_true(!listed[0].chunk_done && listed[1].chunk_done && listed[1].chunk == 1 && listed[3].number == 2);
+    assert_string_equal(listed[3].bound, "[\"3\"]");
+    assert_string_equal(listed[3].part, "dbo.\"Logs\"");
+    assert_null(listed[2].bound);
+
+    OK(ledger_retry_begin(l, run, true, &number, &e));
+    const bool gone[3] = {false, false, true};
+    struct ledger_mending m = {.retry = number,
+                               .chunk = 1,
+                               .rows = &listed[1],
+                               .gone = gone,
+                               .count = 3,
+                               .counts = &n,
+                               .rejects = &again,
+                               .reject_count = 1};
+    OK(ledger_mend(l, run, &m, &e));
+    OK(ledger_totals(l, run, 0, &t, &e));
+    assert_int_equal(t.counts.rows_read, c.rows_read);
+    assert_int_equal(t.counts.rows_written, c.rows_written + 1);
+    assert_int_equal(t.counts.rows_rejected, 2);
+    assert_int_equal(t.counts.items_written, c.items_written + 2);
+    assert_string_equal(all_rejects(l, run).keys, "logs:Id=1 logs:Id=3 logs:Id=1 ");
+
+    assert_false(ledger_mend(l, run, &m, &e)); /* those rejects are no more: nothing of it is kept */
+    assert_string_equal(e.code, "refused");
+    m.chunk = 0;
+    assert_false(ledger_mend(l, run, &m, &e)); /* a chunk that is not done has no counters to correct */
+    assert_string_equal(all_rejects(l, run).keys, "logs:Id=1 logs:Id=3 logs:Id=1 ");
+    OK(ledger_retries(l, run, arena, &retries, &count, &e));
+    assert_int_equal(count, 1);
+    assert_true(retries[0].mapping_changed && retries[0].ended == NULL && retries[0].rows_read == 2 && retries[0].rows_gone == 1);
+    OK(ledger_retry_end(l, run, number, &e));
+    OK(ledger_retry_begin(l, run, false, &number, &e));
+    assert_int_equal(number, 1);
+    OK(ledger_retries(l, run, arena, &retries, &count, &e));
+    assert_true(count == 2 && retries[0].ended != NULL && !retries[1].mapping_changed);
+    OK(ledger_run_forget(l, run, &e));
+    OK(ledger_retries(l, run, arena, &retries, &count, &e));
+    assert_int_equal(count, 0);
+    ledger_close(l);
+}
+
 static bool see_whole(void *context, const struct run_reject *r) {
     *(bool *)context = strcmp(r->reason, "a-b") == 0 && strcmp(r->message, "m \"1\" 'ü'") == 0 &&
                        strcmp(r->item, "{\"A\":{\"S\":\"\\n\"}}") == 0 && strlen(r->at) == 20 && r->at[19] == 'Z';
@@ -248,6 +310,29 @@ static void a_reject_is_whole(void **state) {
     OK(ledger_chunk_rejects(l, run, 0, 0, &r, 1, &e));
     OK(ledger_rejects(l, run, see_whole, &whole, &e));
     assert_true(whole);
+    ledger_close(l);
+}
+
+static void target_tables_are_listed(void **state) {
+    (void)state;
+    struct ledger *l = open_or_fail(LEDGER_WRITE);
+    static const char *const names[] = {"Logs-2024-01", "Logs-2024-02", "logs"};
+    const char **found;
+    int64_t run;
+    int count;
+    assert_true(plan_run(l, 1, &run));
+    OK(ledger_targets(l, run, 0, arena, &found, &count, &e));
+    assert_int_equal(count, 0);
+    OK(ledger_targets_list(l, run, 0, names, 3, &e));
+    OK(ledger_targets_list(l, run, 1, names, 0, &e));
+    OK(ledger_table_forget(l, run, 0, &e)); /* read again from the beginning, into the same tables */
+    OK(ledger_targets(l, run, 0, arena, &found, &count, &e));
+    assert_int_equal(count, 3);
+    for (int i = 0; i < 3; i++) assert_string_equal(found[i], names[i]);
+    assert_false(ledger_targets_list(l, run, 0, names, 1, &e)); /* listed twice */
+    OK(ledger_run_forget(l, run, &e));
+    OK(ledger_targets(l, run, 0, arena, &found, &count, &e));
+    assert_int_equal(count, 0);
     ledger_close(l);
 }
 
@@ -278,9 +363,18 @@ static void targets_outlive_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(makes_its_files),   TEST(makes_no_parents),        TEST(names_of_any_kind), TEST(reads_nothing_where_nothing_is),
-        TEST(keeps_runs),        TEST(keeps_tables_and_chunks), TEST(totals_are_sums),   TEST(rejects_are_replaced),
-        TEST(a_reject_is_whole), TEST(targets_outlive_runs),
+        TEST(makes_its_files),
+        TEST(makes_no_parents),
+        TEST(names_of_any_kind),
+        TEST(reads_nothing_where_nothing_is),
+        TEST(keeps_runs),
+        TEST(keeps_tables_and_chunks),
+        TEST(totals_are_sums),
+        TEST(rejects_are_replaced),
+        TEST(a_reject_is_whole),
+        TEST(targets_outlive_runs),
+        TEST(target_tables_are_listed),
+        TEST(rejects_are_mended),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }

@@ -74,6 +74,25 @@ static void rejected_rows(void **state) {
     rig_rejects(&r, REJECT_TEXT, "not UTF-8");
 }
 
+static void keys_that_are_not_owned(void **state) {
+    (void)state;
+    static const char *const owns[] = {"Card-", "Bank-2024"};
+    struct row r;
+    struct error err = {0};
+    rig.logs.schema.owns = owns;
+    rig.logs.schema.owns_count = 2;
+    rig_compile();
+    logs_row(&r, 1, "Bank", 1, NULL, NULL);
+    assert_int_equal(rig_map(&r), MAP_ITEM);
+    logs_row(&r, 1, "bank", 1, NULL, NULL);
+    rig_rejects(&r, REJECT_OWNS, "attribute PK: bank-2024-02-29 begins with nothing that the plan owns");
+    rig.logs.schema.partition.type = DYNAMODB_ANY; /* asked of strings alone */
+    rig.logs.attributes[0].value = (struct value_spec){.kind = VALUE_COLUMN, .text = "Id", .len = 2};
+    assert_null(logs_compile(&rig.logs, rig.arena, &err));
+    assert_int_equal(err.kind, ERROR_PLAN);
+    assert_non_null(strstr(err.text, "the partition key \"PK\" is N, no string"));
+}
+
 static void json_bodies(void **state) {
     (void)state;
     struct row r;
@@ -247,8 +266,15 @@ static void memory_runs_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(whole_rows),         TEST(rejected_rows), TEST(json_bodies), TEST(sparse_attributes_and_constants),
-        TEST(keys_of_every_type), TEST(write_units),   TEST(random_rows), TEST(memory_runs_out),
+        TEST(whole_rows),
+        TEST(rejected_rows),
+        TEST(keys_that_are_not_owned),
+        TEST(json_bodies),
+        TEST(sparse_attributes_and_constants),
+        TEST(keys_of_every_type),
+        TEST(write_units),
+        TEST(random_rows),
+        TEST(memory_runs_out),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
 }

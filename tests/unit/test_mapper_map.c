@@ -129,6 +129,8 @@ static void map_rejects(void **state) {
         {"function() return { PK = 'a', SK = 1, x = { y = { print } } } end", REJECT_FUNCTION, "x.y[1] is a function", 0, 1},
         {"function() return { PK = 'a', SK = 1, x = ('x'):rep(300000), y = ('y'):rep(300000) } end", REJECT_ITEM_SIZE, "409,600",
          0, 1},
+        {"function() return { PK = 'K', SK = 1 } end, owns = { 'K#' }", REJECT_OWNS, "attribute PK: the key begins with nothing",
+         0, 1},
         {"function(r) return r end", REJECT_FUNCTION, "map returned a userdata", 0, 0},
         {"function() error 'x' end", REJECT_FUNCTION, "plan.lua:6: x", 0, 0},
     };
@@ -150,10 +152,59 @@ static void map_rejects(void **state) {
     }
 }
 
+static enum map_result run_mend(struct bench *b, struct sink *s, struct function_reject *why, struct map_reject *reject) {
+    *s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 100};
+    buffer_init(&s->out, 64 << 20);
+    return b->functions->mend(b->functions, 0, b->plan->tables[0].on_reject, &row, why, &s->sink, reject);
+}
+
+static void on_reject_mends(void **state) {
+    (void)state;
+    static const struct {
+        const char *function;
+        enum map_result result;
+        bool stop;
+        int items, cancelled;
+        const char *part; /* of the message; NULL: of the item */
+        const char *item;
+    } list[] = {
+        {"function(r, why) return { PK = why.reason .. why.message .. why.key .. why.table .. why.item, SK = r.Num } end",
+         MAP_ITEM, false, 1, 0, NULL, "jsonnot JSONId=1logs{}"},
+        {"function() end", MAP_FILTERED, false, 0, 0, NULL, NULL},
+        {"function() return { PK = 'a', SK = 1 }, { PK = 'b' } end", MAP_REJECT, false, 1, 1, "attribute SK", NULL},
+        {"function() return 5 end", MAP_REJECT, false, 0, 0, "on_reject returned a number", NULL},
+        {"function() error 'x' end", MAP_REJECT, false, 0, 0, "plan.lua:6: x", NULL},
+        {"function() return hlua.stop 'enough' end", MAP_STOP, true, 0, 0, "enough", NULL},
+        {"function() return { PK = 'a', SK = 1 }, hlua.stop 'enough' end", MAP_STOP, true, 0, 0, "enough", NULL},
+        {"function() return hlua.stop(nil) end", MAP_REJECT, false, 0, 0, "hlua.stop needs a text", NULL},
+        {"function() return { PK = hlua.stop 'x', SK = 1 } end", MAP_REJECT, false, 0, 1, "only on_reject can stop", NULL},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        struct bench b;
+        struct sink s;
+        struct map_reject reject = {0};
+        struct function_reject why = {
+            .table = "logs", .key = "Id=1", .reason = "json", .message = "not JSON", .item = "{}", .item_len = 2, .stop = true};
+        char function[600];
+        snprintf(function, sizeof function, "function() end, on_reject = %s", list[i].function);
+        begin_map(&b, function);
+        if (run_mend(&b, &s, &why, &reject) != list[i].result) fail_msg("%s: %s", list[i].function, reject.message);
+        assert_int_equal(why.stop, list[i].stop);
+        assert_int_equal(s.count, list[i].items);
+        assert_int_equal(s.cancelled, list[i].cancelled);
+        if (list[i].part && !strstr(reject.message, list[i].part)) fail_msg("%s: %s", list[i].function, reject.message);
+        if (list[i].item && !memmem(s.out.data, s.out.len, list[i].item, strlen(list[i].item))) fail_msg("%s", list[i].function);
+        check_items(&b, &s);
+        buffer_free(&s.out);
+        end(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_gives_items),
         cmocka_unit_test(map_rejects),
+        cmocka_unit_test(on_reject_mends),
     };
     return cmocka_run_group_tests_name("mapper_map", tests, NULL, NULL);
 }

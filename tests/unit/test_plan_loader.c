@@ -184,7 +184,7 @@ static const char many[] =
     "    attributes = { At = hlua.N '{at}', D = hlua.column('d', { default = 0 }), F = function(row) return row.f end,\n"
     "      M = hlua.M { l = hlua.L { 'x', hlua.null }, s = hlua.NS { 1, hlua.column 'n' } },\n"
     "      T = hlua.epoch('t', { expired = 'skip' }) },\n"
-    "    existing = 'replace', empty_strings = 'absent' },\n"
+    "    existing = 'replace', owns = { 'A#', 'B' }, empty_strings = 'absent' },\n"
     "  hlua.table { from = 'b', to = 'Items', partition_key = { PK = hlua.S }, time_zone = 'UTC',\n"
     "    global_secondary_indexes = { hlua.index { 'GSI1', partition_key = { G = hlua.B } } },\n"
     "    items = { hlua.item { partition_key = { PK = '{id}' }, attributes = { hlua.columns {}, G = hlua.B '{g}' } },\n"
@@ -260,9 +260,13 @@ static void loads_functions_and_items(void **unused) {
     const struct plan_table *table = &plan->tables[0];
     assert_int_equal(table->existing, PLAN_EXISTING_REPLACE);
     assert_string_equal(table->source.time_zone, "Europe/Madrid");
+    assert_int_equal(table->target.owns_count, 2);
+    assert_string_equal(table->target.owns[0], "A#");
+    assert_string_equal(table->target.owns[1], "B");
     check_values(table);
     table = &plan->tables[1];
     assert_int_equal(table->existing, PLAN_EXISTING_REFUSE);
+    assert_int_equal(table->target.owns_count, 0);
     assert_string_equal(table->source.time_zone, "UTC");
     check_items(table);
     table = &plan->tables[2];
@@ -284,6 +288,7 @@ static void loads_a_small_plan(void **unused) {
     assert_null(plan->source_uri);
     assert_null(plan->target.region);
     assert_null(plan->tables[0].target.sort.name);
+    assert_null(plan->tables[0].to_template);
     assert_int_equal(plan->tables[0].source.key_count, 0);
     assert_int_equal(plan->tables[0].existing, PLAN_EXISTING_REFUSE);
     assert_int_equal(plan->tables[0].max_rejects, 1000);
@@ -293,6 +298,24 @@ static void loads_a_small_plan(void **unused) {
     assert_null(plan->tables[0].source.time_zone);
     assert_int_equal(plan->tables[0].mapping.map, -1);
     assert_false(plan->tables[0].mapping.columns.present);
+    plan_free(plan);
+    lua_close(L);
+}
+
+static void loads_a_target_that_is_a_template(void **unused) {
+    (void)unused;
+    lua_State *L = state_with("local hlua = require 'hlua'\n"
+                              "return hlua.plan { name = 'p', source = hlua.postgres {},\n"
+                              "  hlua.table { from = 't', to = 'Logs-{at:%Y-%m}', partition_key = { PK = '{id}' } } }");
+    struct plan *plan = NULL;
+    struct error err = {0};
+    assert_true(plan_load(L, 1, &plan, &err));
+    const struct plan_table *t = &plan->tables[0];
+    assert_string_equal(t->name, "Logs-{at:%Y-%m}");
+    assert_string_equal(t->target.name, "Logs-{at:%Y-%m}");
+    assert_string_equal(t->to_template, "Logs-{at:%Y-%m}");
+    assert_string_equal(t->to_place.path, "tables[1].to");
+    assert_int_equal(t->to_place.line, 3);
     plan_free(plan);
     lua_close(L);
 }
@@ -370,7 +393,8 @@ static void survives_want_of_memory(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loads_a_whole_plan),  cmocka_unit_test(loads_functions_and_items), cmocka_unit_test(loads_a_small_plan),
+        cmocka_unit_test(loads_a_whole_plan),  cmocka_unit_test(loads_functions_and_items),
+        cmocka_unit_test(loads_a_small_plan),  cmocka_unit_test(loads_a_target_that_is_a_template),
         cmocka_unit_test(refuses_wrong_plans), cmocka_unit_test(survives_want_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

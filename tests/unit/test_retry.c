@@ -32,24 +32,22 @@ static void test_types(void **state) {
                                            "PriorRequestNotComplete",
                                            "BandwidthLimitExceeded",
                                            NULL};
-    static const char *const transient[] = {"InternalServerError", "RequestTimeout", "RequestTimeoutException",
-                                            "ReplicatedWriteConflictException", NULL};
+    static const char *const transient[] = {"InternalServerError",          "RequestTimeout",
+                                            "RequestTimeoutException",      "ReplicatedWriteConflictException",
+                                            "TransactionConflictException", NULL};
     static const char *const the_clock[] = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture", NULL};
     static const char *const auth[] = {"ExpiredTokenException", "UnrecognizedClientException", NULL};
     static const char *const item[] = {"ValidationException", "ItemCollectionSizeLimitExceededException", NULL};
-    static const char *const stop[] = {"ResourceNotFoundException",
-                                       "AccessDeniedException",
-                                       "SomethingNewException",
-                                       "",
-                                       "ConditionalCheckFailedException",
-                                       "validationexception",
-                                       NULL};
+    static const char *const stop[] = {
+        "ResourceNotFoundException", "AccessDeniedException", "SomethingNewException", "", "validationexception", NULL};
     expect_all(throttle, 400, RETRY_THROTTLE);
     expect_all(throttle, 503, RETRY_THROTTLE);
     expect_all(transient, 400, RETRY_TRANSIENT);
     expect_all(the_clock, 400, RETRY_CLOCK);
     expect_all(auth, 400, RETRY_AUTH);
     expect_all(item, 400, RETRY_ITEM);
+    static const char *const condition[] = {"ConditionalCheckFailedException", NULL};
+    expect_all(condition, 400, RETRY_CONDITION);
     expect_all(stop, 400, RETRY_STOP);
 }
 
@@ -90,6 +88,7 @@ static void test_waits(void **state) {
     }
     assert_true(retry_wait(RETRY_THROTTLE, 1000000, -1, almost) > 19 * CLOCK_SECOND);
     assert_true(retry_wait(RETRY_CLOCK, 1, -1, almost) == 0);
+    assert_true(retry_wait(RETRY_CONDITION, 1, -1, almost) == 0);
 }
 
 static void test_retry_after(void **state) {

@@ -251,6 +251,65 @@ static void whole_templates(void **state) {
     row_free(&r);
 }
 
+static void grains(void **state) {
+    (void)state;
+    static const struct {
+        const char *source;
+        int column;
+        enum pg_grain grain;
+    } table[] = {
+        {"{timestamp:%Y}", 12, PG_GRAIN_YEAR},
+        {"{timestamp:%m}", 12, PG_GRAIN_MONTH},
+        {"{timestamp:%d%Y}", 12, PG_GRAIN_DAY},
+        {"{timestamp:%j}", 12, PG_GRAIN_DAY},
+        {"{timestamp:%F}", 12, PG_GRAIN_DAY},
+        {"{timestamptz:%H}", 13, PG_GRAIN_HOUR},
+        {"{timestamptz:%M}", 13, PG_GRAIN_MINUTE},
+        {"{timestamptz:%S}", 13, PG_GRAIN_SECOND},
+        {"{timestamptz:%s}", 13, PG_GRAIN_SECOND},
+        {"{timestamptz:%T}", 13, PG_GRAIN_SECOND},
+        {"{timestamptz:%L}", 13, PG_GRAIN_MILLISECOND},
+        {"{timestamptz:%Y%f}", 13, PG_GRAIN_VALUE},
+        {"{timestamptz}", 13, PG_GRAIN_VALUE},
+        {"{date:%Y}", 10, PG_GRAIN_VALUE},
+        {"{time:%H}", 11, PG_GRAIN_VALUE},
+        {"{int4:%03d}", 2, PG_GRAIN_VALUE},
+        {"{text:shard(4)}", 7, PG_GRAIN_VALUE},
+        {"{timestamp:%%}", 12, PG_GRAIN_YEAR},
+        {"{timestamp:%d}-{timestamp:%Y}", 12, PG_GRAIN_DAY},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        enum pg_grain found[COUNT(columns)] = {0};
+        template_grains(compile(table[i].source), found);
+        for (size_t k = 0; k < COUNT(columns); k++) {
+            assert_int_equal(found[k], (int)k == table[i].column ? table[i].grain : PG_GRAIN_NONE);
+        }
+    }
+}
+
+static void told_to_people(void **state) {
+    (void)state;
+    struct row r;
+    char out[600], small[12], wide[1000];
+    make_row(&r);
+    template_tell(compile("x{text}-{timestamp:%Y-%m}{{}}{null}{int2:%03d}"), &r.row, out, sizeof out);
+    assert_string_equal(out, "text = \"Ab\xc3\x84z\", timestamp = \"2024-02\", null = NULL, "
+                             "int2 = a value that is negative and does not sort with its padding");
+    template_tell(compile("x{text}-{int4}"), &r.row, small, sizeof small);
+    assert_string_equal(small, "text = \"Ab\xc3");
+    template_tell(compile("constant"), &r.row, out, sizeof out);
+    assert_string_equal(out, "");
+    row_free(&r);
+    memset(wide, 'w', sizeof wide);
+    row_begin(&r);
+    row_bytes(&r, wide, sizeof wide);
+    static const struct pg_column one[] = {{.name = "text", .type = PG_TEXT}};
+    struct template_problem problem;
+    template_tell(template_compile(arena, "{text}", 6, one, 1, &problem), &r.row, out, sizeof out);
+    assert_string_equal(out, "text = a value of 1000 bytes");
+    row_free(&r);
+}
+
 static void note(void *context, const char *name, size_t n) {
     strncat(context, name, n);
     strncat(context, ",", 2);
@@ -428,6 +487,7 @@ int main(void) {
         cmocka_unit_test(unknown_columns), cmocka_unit_test(every_format_on_every_type),
         cmocka_unit_test(whole_templates), cmocka_unit_test(names_of_columns),
         cmocka_unit_test(faults),          cmocka_unit_test(room),
+        cmocka_unit_test(grains),          cmocka_unit_test(told_to_people),
         cmocka_unit_test(shard_vectors),   cmocka_unit_test(shards_of_types),
     };
     return cmocka_run_group_tests_name("template", tests, set_up, tear_down);

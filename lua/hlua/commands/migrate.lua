@@ -5,14 +5,6 @@ local progress = require "hlua.report.progress"
 
 local migrate = {}
 
--- What the plan's own check found worth saying.
-local function tell_warnings(low, listener)
-  for _, warning in ipairs(low.warnings) do
-    local where = warning.line and ("%s:%d: "):format(warning.file, warning.line) or ""
-    listener.notice(("warning: %s%s: %s"):format(where, warning.path, warning.message))
-  end
-end
-
 local function anything_read(summary)
   for _, t in ipairs(summary.tables) do
     if t.rows_read > 0 then return true end
@@ -23,7 +15,7 @@ end
 function migrate.run(context)
   local core, screen, emit, options = context.core, context.screen, context.emit, context.options
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
-  tell_warnings(context.low, listener)
+  progress.tell_warnings(context.low, listener)
   local summary, err = core.migrate(context.plan, options, listener)
   listener.finish()
   err = err or closing.check_sum(summary)

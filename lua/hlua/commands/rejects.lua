@@ -1,5 +1,7 @@
--- `hlua PLAN rejects`: lists the rows that were not written, and why.
+-- `hlua PLAN rejects`: lists the rows that were not written, and why. What its options ask for instead is in files of their own.
+local closing = require "hlua.report.closing"
 local encode  = require "hlua.encode"
+local explain = require "hlua.commands.rejects_explain"
 local failure = require "hlua.report.failure"
 local format  = require "hlua.report.format"
 
@@ -31,7 +33,7 @@ local function list(screen)
   end
 end
 
-function rejects.run(context)
+local function list_all(context)
   local count, show = 0, list(context.screen)
   local _, err = context.core.rejects(context.plan, context.options, function(reject)
     count = count + 1
@@ -39,7 +41,26 @@ function rejects.run(context)
   end)
   if err then return failure.tell(err, context.emit) end
   context.screen:line(count == 0 and "no rejected rows" or format.plural(count, "rejected row"))
+  if count > 0 then
+    context.screen:line("mended, they are read again by:  " .. closing.next_command(context.command, "rejects --retry", context.options))
+  end
   return 0
+end
+
+function rejects.run(context)
+  local options = context.options
+  local asked = {}
+  for _, name in ipairs { "explain", "retry", "export" } do
+    if options[name] then asked[#asked + 1] = "--" .. name end
+  end
+  if #asked > 1 then
+    return failure.tell(failure.usage(("%s and %s are two commands"):format(asked[1], asked[2]),
+      asked[1] == "--retry" and "retry first, then export what is left" or "run one after the other"), context.emit)
+  end
+  if options.explain then return explain.run(context) end
+  if options.retry then return require "hlua.commands.rejects_retry".run(context) end
+  if options.export then return require "hlua.commands.rejects_export".run(context, event) end
+  return list_all(context)
 end
 
 return rejects

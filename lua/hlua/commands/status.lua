@@ -1,8 +1,9 @@
 -- `hlua PLAN status`: where the migration stands, by its ledger; also while another process runs it.
-local closing = require "hlua.report.closing"
-local encode  = require "hlua.encode"
-local failure = require "hlua.report.failure"
-local format  = require "hlua.report.format"
+local closing  = require "hlua.report.closing"
+local encode   = require "hlua.encode"
+local failure  = require "hlua.report.failure"
+local format   = require "hlua.report.format"
+local progress = require "hlua.report.progress"
 
 local status = {}
 
@@ -26,12 +27,30 @@ end
 
 local function table_lines(screen, t)
   local share = t.chunks > 0 and t.chunks_done / t.chunks or 0
-  return {
+  local lines = {
     ("%s  %s, %s of %s"):format(screen:paint("bold", format.printable(t.name)), format.percent(share),
       format.count(t.chunks_done), format.plural(t.chunks, "chunk")),
-    format.fold(closing.sum_text(t), screen.width, "  "),
-    format.fold(closing.written_text(t), screen.width, "  "),
   }
+  table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
+  lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
+  lines[#lines + 1] = format.fold(closing.written_text(t), screen.width, "  ")
+  return lines
+end
+
+-- One time that rejected rows were read again.
+local function retry_text(r)
+  local parts = { ("rejected rows read again %s: %s"):format(r.began, closing.sum_text(r)) }
+  if r.gone > 0 then parts[#parts + 1] = ("%s gone from the source"):format(format.plural(r.gone, "row")) end
+  if r.mapping_changed then parts[#parts + 1] = "the mapping had changed" end
+  if not r.ended then parts[#parts + 1] = "not ended" end
+  return table.concat(parts, "; ")
+end
+
+local function retry_event(r)
+  local fields = { { "began", r.began }, { "ended", r.ended or encode.null }, { "mapping_changed", r.mapping_changed } }
+  table.move(progress.counts(r), 1, 5, #fields + 1, fields) -- the first five are of rows
+  fields[#fields + 1] = { "gone", r.gone }
+  return encode.object(fields)
 end
 
 -- What to do next: a list of lines.
@@ -52,6 +71,8 @@ end
 local function event(s, name)
   local tables = {}
   for i, t in ipairs(s.summary.tables) do tables[i] = closing.table_event(t) end
+  local retries = {}
+  for i, r in ipairs(s.retries) do retries[i] = retry_event(r) end
   return encode.object {
     { "event", "status" },
     { "plan", name },
@@ -59,6 +80,7 @@ local function event(s, name)
     { "tables", encode.array(tables) },
     { "rejects", s.summary.rejects },
     { "resumes", s.summary.resumes },
+    { "retries", encode.array(retries) },
     { "owner_pid", s.running and s.owner_pid or encode.null },
     { "owner_host", s.running and known(s.owner_host) or encode.null },
     { "started", known(s.started) or encode.null },
@@ -79,6 +101,7 @@ function status.run(context)
     for _, t in ipairs(s.summary.tables) do
       for _, line in ipairs(table_lines(screen, t)) do screen:line(line) end
     end
+    for _, r in ipairs(s.retries) do screen:line(format.fold(retry_text(r), screen.width, "")) end
   end
   for _, step in ipairs(next_steps(s, context.command, context.options)) do screen:line(step) end
   return 0

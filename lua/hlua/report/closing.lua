@@ -42,9 +42,19 @@ local function cost_text(t, summary)
   return ("%s (%s items/s)"):format(text, format.count(t.items_written / t.seconds))
 end
 
+-- The tables that a `to` with columns came to, as a list of one line; empty when `to` is one table.
+function closing.target_lines(t, width)
+  local names = t.targets
+  if not names then return {} end
+  if #names == 0 then return { "  into no table: no row of the source names one" } end
+  local which = #names == 1 and names[1] or names[1] .. " to " .. names[#names]
+  return { format.fold(("into %s, %s"):format(format.plural(#names, "table"), which), width, "  ") }
+end
+
 local function table_lines(screen, t, summary, written)
   local lines = { screen:paint("bold", format.printable(t.name)) .. "  from " .. format.printable(t.from or "a query") }
   if t.to ~= t.name then lines[1] = lines[1] .. " to " .. format.printable(t.to) end
+  table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
   lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
   if written then lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ") end
   if t.snapshots > 1 then
@@ -106,7 +116,7 @@ function closing.write(screen, summary, command, options)
   for _, step in ipairs(closing.next_steps(summary, command, options)) do screen:line(step) end
 end
 
--- A table of the summary event; `from` is null for a query.
+-- A table of the summary event; `from` is null for a query, `targets` is there when `to` is a template.
 function closing.table_event(t)
   local fields = { { "name", t.name }, { "from", t.from or encode.null }, { "to", t.to } }
   table.move(progress.counts(t), 1, 8, #fields + 1, fields)
@@ -114,6 +124,7 @@ function closing.table_event(t)
   fields[#fields + 1] = { "chunks", t.chunks }
   fields[#fields + 1] = { "chunks_done", t.chunks_done }
   fields[#fields + 1] = { "snapshots", t.snapshots }
+  if t.targets then fields[#fields + 1] = { "targets", encode.array(t.targets) } end
   return encode.object(fields)
 end
 

@@ -54,26 +54,65 @@ function format.percent(done)
   return ("%d%%"):format(math.min(99, math.floor(math.max(0, done) * 100)))
 end
 
--- How many columns a text takes: one a character of UTF-8 (bytes, where it is none).
-function format.width(text) return utf8.len(text) or #text end
+-- Code points that take two columns of a terminal (Unicode's East Asian Width: W and F), and those that take none
+-- (marks that combine with the character before them).
+local WIDE = { 0x1100, 0x115F, 0x2E80, 0x303E, 0x3041, 0xA4CF, 0xA960, 0xA97C, 0xAC00, 0xD7A3, 0xF900, 0xFAFF,
+  0xFE30, 0xFE6F, 0xFF01, 0xFF60, 0xFFE0, 0xFFE6, 0x1F300, 0x1F64F, 0x1F680, 0x1F6FF, 0x1F900, 0x1F9FF, 0x20000, 0x3FFFD }
+local NONE = { 0x0300, 0x036F, 0x0483, 0x0489, 0x0591, 0x05BD, 0x064B, 0x065F, 0x1AB0, 0x1AFF, 0x1DC0, 0x1DFF,
+  0x200B, 0x200F, 0x20D0, 0x20FF, 0xFE00, 0xFE0F, 0xFE20, 0xFE2F }
+
+local function within(ranges, code)
+  for i = 1, #ranges, 2 do
+    if code < ranges[i] then return false end
+    if code <= ranges[i + 1] then return true end
+  end
+  return false
+end
+
+local function columns_of(code) return within(NONE, code) and 0 or within(WIDE, code) and 2 or 1 end
+
+-- How many columns a text takes (bytes, where it is no UTF-8).
+function format.width(text)
+  if not text:find "[\x80-\xFF]" or not utf8.len(text) then return #text end
+  local columns = 0
+  for _, code in utf8.codes(text) do columns = columns + columns_of(code) end
+  return columns
+end
+
+-- As much of the text's beginning as fits.
+local function head(text, columns)
+  if not utf8.len(text) then return text:sub(1, math.max(columns, 0)) end
+  for at, code in utf8.codes(text) do
+    columns = columns - columns_of(code)
+    if columns < 0 then return text:sub(1, at - 1) end
+  end
+  return text
+end
+
+-- As much of its end.
+local function tail(text, columns)
+  local at = #text + 1
+  while at > 1 do
+    local before = utf8.offset(text, -1, at)
+    columns = columns - columns_of(utf8.codepoint(text, before))
+    if columns < 0 then break end
+    at = before
+  end
+  return text:sub(at)
+end
 
 -- The text cut to at most `columns`, its end marked.
 function format.cut(text, columns)
-  local width = format.width(text)
-  if width <= columns then return text end
+  if format.width(text) <= columns then return text end
   local mark = columns >= 4 and "..." or ""
-  local keep = columns - #mark
-  local last = utf8.len(text) and utf8.offset(text, keep + 1) - 1 or keep
-  return text:sub(1, last) .. mark
+  return head(text, columns - #mark) .. mark
 end
 
 -- The text cut in its middle: names of tables differ at their ends.
 function format.cut_middle(text, columns)
-  local width = format.width(text)
-  if width <= columns or columns < 5 or not utf8.len(text) then return format.cut(text, columns) end
-  local tail = (columns - 3) // 2
-  local head = columns - 3 - tail
-  return text:sub(1, utf8.offset(text, head + 1) - 1) .. "..." .. text:sub(utf8.offset(text, -tail))
+  if format.width(text) <= columns or columns < 5 or not utf8.len(text) then return format.cut(text, columns) end
+  local last = (columns - 3) // 2
+  return head(text, columns - 3 - last) .. "..." .. tail(text, last)
 end
 
 -- Cut and filled to exactly `columns`, to the left or to the right.

@@ -152,4 +152,12 @@ function progress.listener(out)
   return listener
 end
 
+-- What the plan's own check found worth saying.
+function progress.tell_warnings(low, listener)
+  for _, warning in ipairs(low.warnings) do
+    local where = warning.line and ("%s:%d: "):format(warning.file, warning.line) or ""
+    listener.notice(("warning: %s%s: %s"):format(where, warning.path, warning.message))
+  end
+end
+
 return progress

@@ -1,0 +1,116 @@
+"""`rejects --explain`: the row as it is now, what becomes of it, the rule, and what would mend it."""
+from servers import Endpoint
+
+PLAN = 'from = "t", to = "Target", partition_key = { PK = "{k}" }, attributes = { hlua.columns {} },'
+
+
+def explain(place, key, *arguments, code=0, **more):
+    return place.hlua("rejects", "--explain", key, *arguments, code=code, **more)
+
+
+def moved(place, plan=PLAN, *options, setup=None):
+    """A table with a reject, moved; the endpoint is gone afterwards, since nothing asks it."""
+    place.sql(setup or """CREATE TABLE t (id int PRIMARY KEY, k text, v text);
+        INSERT INTO t SELECT i, CASE WHEN i <> 7 THEN 'k' || i END, 'v' || i FROM generate_series(1, 20) i""")
+    with Endpoint(*options) as endpoint:
+        place.target(endpoint.url)
+        place.plan(plan)
+        place.hlua("migrate", code=5)
+
+
+def test_a_row(place):
+    """By its key as listed, or by the value alone."""
+    moved(place)
+    for key in ("id=7", "7"):
+        (told,) = explain(place, key).lines
+        assert (told["key"], told["reason"], told["mended"]) == ("id=7", "key-missing", False)
+        assert {c["name"]: c["value"] for c in told["columns"]} == {"id": "7", "k": None, "v": "v7"}
+        assert told["now"]["result"] == "rejected" and told["now"]["items"] == []
+        assert "key" in told["rule"] and len(told["mend"]) > 1
+    text = explain(place, "7", json=False).output
+    for words in ("id=7", "NULL", "rejected: key-missing", "rule", "mend", "hlua plan.lua"):
+        assert words in text, (words, text)
+
+
+def test_the_item_so_far(place):
+    moved(place, 'from = "t", to = "Target", partition_key = { PK = "{id}" }, attributes = { v = "{v}", W = hlua.N "{k}" },')
+    told = explain(place, "7", code=2)
+    told.says("id=7", "was not rejected")
+    (told,) = explain(place, "8").lines
+    assert told["now"]["item_so_far"] == told["item"] and '"PK":{"S":"8"}' in told["item"]
+
+
+def test_keys_of_several_columns(place):
+    moved(place, 'from = "t", to = "Target", partition_key = { PK = "{v}" }, attributes = { hlua.columns {} },', setup="""
+        CREATE TABLE t (a text, at timestamptz, v text, PRIMARY KEY (a, at)); INSERT INTO t VALUES
+        ('x,at=y', '2024-01-15 10:30:00.5+02', NULL), ('x', '2024-01-15 10:30:00.5+02', NULL), ('x', 'infinity', NULL), ('b', now(), 'ok')""")
+    keys = [r["key"] for r in place.rejects()]
+    assert len(keys) == 3 and "a=x,at=infinity" in keys
+    for key in keys:
+        if not key.startswith("a=x,at=y"):  # a value that looks like the next column
+            assert explain(place, key).lines[0]["columns"][0]["value"] == "x"
+    explain(place, "x", code=2).says("no rejected row")
+
+
+def test_several_tables_with_one_key(place):
+    place.sql("CREATE TABLE u (id int PRIMARY KEY, k text); INSERT INTO u VALUES (7, NULL), (8, 'x')")
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, k text); INSERT INTO t VALUES (7, NULL), (9, 'x')")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan(PLAN, PLAN.replace('"t"', '"u"').replace("Target", "Other"))
+        place.hlua("migrate", code=5)
+    assert [e["table"] for e in explain(place, "7").lines] == ["Target", "Other"]
+
+
+def test_mended_gone_and_left_out(place):
+    moved(place)
+    place.plan(PLAN + 'where = "id <> 7",')
+    explain(place, "7", code=1).says("where leaves it out")
+    place.plan(PLAN.replace("{k}", "{id}"))
+    (told,) = explain(place, "7").lines
+    assert told["mended"] and told["now"]["result"] == "item" and "mend" not in told
+    assert "the row maps" in explain(place, "7", json=False).output
+    place.plan(PLAN)
+    place.sql("DELETE FROM t WHERE id = 7")
+    explain(place, "7", code=1).says("id=7", "not in the source any more")
+
+
+def test_what_is_no_reject(place):
+    explain_code = lambda key, *words: explain(place, key, code=2).says(*words)
+    moved(place)
+    explain_code("id=8", "id=8", "was not rejected")
+    explain_code("99", "no rejected row has the key 99", "rejects")
+    explain_code("id=abc", "no rejected row")
+    explain_code("k=7", "no rejected row")
+
+
+def test_functions_and_the_source_and_the_target(place):
+    """Each reason has its own advice; a row that only DynamoDB refused maps, and is not called mended."""
+    moved(place, """from = "t", to = "Target", columns = { d = "100 / d" }, partition_key = { PK = "{id}" },
+        attributes = { hlua.columns {}, F = function(row) if row.id == 3 then error "no" end return row.v end },""",
+          "--fault", "what=refuse,match=poison", setup="""CREATE TABLE t (id int PRIMARY KEY, d int, v text);
+        INSERT INTO t VALUES (1, 1, 'fine'), (2, 0, 'zero'), (3, 1, 'raises'), (4, 1, 'poison')""")
+    rules = {}
+    for key, reason in (("2", "source"), ("3", "function"), ("4", "target")):
+        (told,) = explain(place, key).lines
+        assert told["reason"] == reason and not told["mended"], told
+        rules[reason] = told["rule"]
+        assert told["now"]["result"] == ("item" if reason == "target" else "rejected")
+        assert explain(place, key, json=False).output
+    assert len(set(rules.values())) == 3
+    place.sql("UPDATE t SET d = 1")
+    assert explain(place, "2").lines[0]["mended"]
+
+
+def test_a_table_without_a_key(place):
+    moved(place, setup="CREATE TABLE t (k text, v int); INSERT INTO t VALUES ('a', 1), (NULL, 2), ('c', 3)")
+    (listed,) = place.rejects()
+    assert listed["key"] == "ctid=(0,2)"
+    assert explain(place, "ctid=(0,2)").lines[0]["columns"][1]["value"] == "2"
+    assert "has no key" in explain(place, "(0,2)", json=False).output
+
+
+def test_before_any_run(place):
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, k text)")
+    place.plan(PLAN)
+    explain(place, "1", code=2).says("no rejected row")

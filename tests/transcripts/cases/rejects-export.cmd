@@ -1,0 +1,1 @@
+hlua good.lua rejects --export out; cat out; hlua good.lua rejects --export out; hlua good.lua rejects --export out --yes --json; hlua good.lua rejects --export -; hlua good.lua rejects --export /dev/null --yes; hlua good.lua rejects --export no/such/file
