@@ -88,4 +88,7 @@ size_t dynamodb_base64_decode(unsigned char *dst, const char *src, size_t n);
  * DYNAMODB_ITEM_MAX. */
 bool dynamodb_item_size(const char *json, size_t n, size_t *size, struct error *err);
 
+/* The size of one attribute's value, {"S":"..."}, without its name. False when the text is no such value. */
+bool dynamodb_value_size(const char *json, size_t n, size_t *size);
+
 #endif
