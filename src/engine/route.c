@@ -36,7 +36,7 @@ static enum map_result reject(struct map_reject *why, const char *reason) {
     return MAP_REJECT;
 }
 
-enum map_result route_find(struct route *r, const struct pg_row *row, struct job_target **target, struct map_reject *why) {
+enum map_result route_name(struct route *r, const struct pg_row *row, const char **name, struct map_reject *why) {
     const struct job_table *t = r->table;
     struct template_fault fault = {0};
     size_t len = 0;
@@ -53,12 +53,21 @@ enum map_result route_find(struct route *r, const struct pg_row *row, struct job
         return reject(why, REJECT_VALUE);
     }
     text[len] = '\0';
+    *name = text;
+    return MAP_ITEM;
+}
+
+enum map_result route_find(struct route *r, const struct pg_row *row, struct job_target **target, struct map_reject *why) {
+    const struct job_table *t = r->table;
+    const char *text;
+    enum map_result result = route_name(r, row, &text, why);
+    if (result != MAP_ITEM) return result;
     if (r->last == NULL || strcmp(text, r->last->schema.name) != 0) {
         r->last = bsearch(text, t->targets, (size_t)t->target_count, sizeof *t->targets, by_name);
     }
     *target = r->last;
     if (r->last) return MAP_ITEM;
-    bool named = dynamodb_table_name_ok(text, len);
+    bool named = dynamodb_table_name_ok(text, strlen(text));
     snprintf(why->message, sizeof why->message, "to: the table%s%s was not in the source when the run began", named ? " " : "",
              named ? text : "");
     return reject(why, REJECT_TABLE_UNLISTED);

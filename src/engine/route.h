@@ -11,6 +11,9 @@ struct route;
 struct route *route_new(const struct job_table *table);
 void route_free(struct route *r); /* NULL is fine */
 
+/* MAP_ITEM with the text that a row gives for its target's name, until the next row; MAP_REJECT: *why says why it gives none; MAP_MEMORY. */
+enum map_result route_name(struct route *r, const struct pg_row *row, const char **name, struct map_reject *why);
+
 /* MAP_ITEM with the target of a row; MAP_REJECT: *why says why it has none; MAP_MEMORY. */
 enum map_result route_find(struct route *r, const struct pg_row *row, struct job_target **target, struct map_reject *why);
 

@@ -78,7 +78,7 @@ local function show_row(context, reject, now)
   screen:line(screen:paint("bold", format.printable(reject.table)) .. ("  %s, rejected %s"):format(format.printable(reject.key),
     reject.at))
   if now then
-    for _, line in ipairs(row.lines(now, context.low.tables, screen)) do screen:line(line) end
+    for _, line in ipairs(row.lines(now, screen)) do screen:line(line) end
   elseif reject.item ~= "" then
     say(screen, "item so far", format.cut(reject.item, 1000))
   end
@@ -90,7 +90,7 @@ local function show_advice(context, reject, now)
   local reason, message = reject.reason, reject.message
   if is_mended(reject, now) then
     say(screen, "was", ("%s: %s"):format(reason, message))
-    say(screen, "now", "the row maps: what stopped it is mended")
+    say(screen, "now", now.outcome.reason and "on_reject makes items of it" or "the row maps: what stopped it is mended")
     say(screen, "to write it", next_command(context))
     return
   end
@@ -114,7 +114,7 @@ local function event(context, reject, now)
     { "item", reject.item ~= "" and reject.item or encode.null },
     { "at", reject.at },
     { "columns", now and checked.columns_event(now.columns) or encode.null },
-    { "now", now and encode.object(checked.outcome_fields(now.outcome, context.low.tables)) or encode.null },
+    { "now", now and encode.object(checked.outcome_fields(now.outcome)) or encode.null },
     { "mended", mended or false },
     { "rule", not mended and told.rule or nil },
     { "mend", not mended and encode.array(told.mend) or nil },

@@ -35,44 +35,45 @@ local function attribute_lines(attributes, width, lines)
 end
 
 -- "Orders: 139 bytes, 2 write units"
-function row.item_text(item, tables)
-  return ("%s: %s, %s"):format(format.printable(tables[item.table].target.name), format.plural(item.size, "byte"),
+function row.item_text(item)
+  return ("%s: %s, %s"):format(format.printable(item.to), format.plural(item.size, "byte"),
     format.plural(item.write_units, "write unit"))
 end
 
 -- The right side; its headings are marked, so that they can be painted.
-local function right_lines(outcome, tables, width)
+local function right_lines(outcome, width)
   local lines, headings = {}, {}
   local function heading(text)
     lines[#lines + 1] = format.cut(text, width)
     headings[#lines] = true
   end
   for _, item in ipairs(outcome.items) do
-    heading(row.item_text(item, tables))
+    heading(row.item_text(item))
     attribute_lines(item.attributes, width, lines)
   end
   if outcome.result == "filtered" then heading "no item: the row is filtered" end
-  if outcome.result ~= "rejected" then return lines, headings end
-  heading("rejected: " .. outcome.reason)
+  if not outcome.reason then return lines, headings end
+  local mended = outcome.result ~= "rejected"
+  heading((mended and "mended by on_reject: " or "rejected: ") .. outcome.reason)
   for line in format.fold(format.printable(outcome.message), width, "  "):gmatch "[^\n]+" do
     lines[#lines + 1] = format.cut(line, width)
   end
-  if #outcome.attributes > 0 then
+  if not mended and #outcome.attributes > 0 then
     heading "the item so far"
     attribute_lines(outcome.attributes, width, lines)
   end
   return lines, headings
 end
 
--- The lines of one row. `tables` are the plan's, lowered.
-function row.lines(shown, tables, screen)
+-- The lines of one row.
+function row.lines(shown, screen)
   local room = screen.width - 2 - 3 -- an indent, and what stands between the two sides
   local left_width = room * 9 // 20
   local right_width = room - left_width
   local key = shown.key ~= "" and format.printable(shown.key) or "(no key)"
   local left = left_lines(shown, left_width)
   table.insert(left, 1, format.cut(key, left_width))
-  local right, headings = right_lines(shown.outcome, tables, right_width)
+  local right, headings = right_lines(shown.outcome, right_width)
   local lines = {}
   for i = 1, math.max(#left, #right) do
     local one, other = format.left(left[i] or "", left_width), right[i] or ""
