@@ -27,6 +27,7 @@ struct preview {
 struct capture {
     struct item_sink sink;
     struct buffer body;
+    struct buffer partial;      /* the item that was cancelled, as far as it got */
     struct preview_item *items; /* json is an offset into body until the row is done */
     int count, room;
     size_t start; /* of the item that is open */
@@ -66,29 +67,96 @@ static void capture_cancel(struct item_sink *self) {
 static void capture_init(struct capture *c) {
     *c = (struct capture){.sink = {.open = capture_open, .close = capture_close, .cancel = capture_cancel}};
     buffer_init(&c->body, CAPTURE_MAX);
+    buffer_init(&c->partial, CAPTURE_MAX);
 }
 
 static void capture_free(struct capture *c) {
     buffer_free(&c->body);
+    buffer_free(&c->partial);
     free(c->items);
 }
 
-/* Maps a row. *out points into the capture, until its next row. */
-static bool capture_row(struct capture *c, struct row_mapper *mapper, const struct pg_row *row, struct map_reject *reject,
-                        struct preview_outcome *out, struct error *err) {
-    c->body.len = 0;
+/* A state of the mapping, as a worker has it. */
+struct state {
+    const struct job_table *table;
+    int number;                  /* of the table in the plan */
+    struct functions *functions; /* NULL: the plan's table calls none */
+    struct row_mapper *mapper;
+    struct capture capture;
+};
+
+static bool open_state(const struct job *j, const struct job_table *t, struct state *s, struct error *err) {
+    bool calls = program_calls_functions(t->program);
+    *s = (struct state){.table = t, .number = (int)(t - j->tables)};
+    capture_init(&s->capture);
+    if (calls || t->plan->on_reject >= 0) {
+        s->functions = bind_functions(j, err);
+        if (s->functions == NULL) return false;
+    }
+    s->mapper = program_mapper(t->program, calls ? s->functions : NULL);
+    return s->mapper != NULL || error_memory(err, "mapping rows");
+}
+
+static void close_state(struct state *s) {
+    if (s->mapper) s->mapper->free(s->mapper);
+    if (s->functions) s->functions->free(s->functions);
+    capture_free(&s->capture);
+}
+
+/* Takes the item that was cancelled out of the body. */
+static bool take_partial(struct capture *c) {
+    c->partial.len = 0;
+    if (!c->cancelled) return true;
+    bool ok = c->body.len == c->start ||
+              (buffer_append(&c->partial, c->body.data + c->start, c->body.len - c->start) && buffer_append(&c->partial, "}", 1));
+    c->body.len = c->start;
+    c->cancelled = false;
+    return ok;
+}
+
+/* What on_reject makes of a row, as in a run (engine/reject.c): *result and *reject change to that. */
+static bool mend(struct state *s, const struct pg_row *row, enum map_result *result, struct map_reject *reject) {
+    struct capture *c = &s->capture;
+    const struct job_table *t = s->table;
+    char key[KEY_MAX], first[sizeof reject->message];
+    struct map_reject again = {.reason = NULL};
+    pg_source_key_text(t->source, row, key, sizeof key);
+    snprintf(first, sizeof first, "%s", reject->message);
+    struct function_reject told = {.table = t->plan->name,
+                                   .key = key,
+                                   .reason = reject->reason,
+                                   .message = first,
+                                   .item = c->partial.data,
+                                   .item_len = c->partial.len};
+    enum map_result mended = s->functions->mend(s->functions, s->number, t->plan->on_reject, row, &told, &c->sink, &again);
+    if (c->cancelled) c->body.len = c->start;
+    if (mended == MAP_MEMORY || (mended == MAP_STOP && !told.stop)) return false;
+    if (mended == MAP_ITEM) *result = MAP_ITEM;
+    if (mended == MAP_REJECT)
+        snprintf(reject->message, sizeof reject->message, "%.280s; on_reject: %.280s", first, again.message);
+    if (mended == MAP_STOP) {
+        snprintf(reject->message, sizeof reject->message, "%.280s; on_reject would stop the run: %.280s", first, again.message);
+    }
+    return true;
+}
+
+/* Maps a row. *out points into the capture and *reject, until the next row. */
+static bool capture_row(struct state *s, const struct pg_row *row, struct map_reject *reject, struct preview_outcome *out,
+                        struct error *err) {
+    struct capture *c = &s->capture;
+    c->body.len = c->partial.len = 0;
     c->count = 0;
     c->cancelled = false;
-    enum map_result result = mapper->map(mapper, row, &c->sink, reject);
-    if (result == MAP_MEMORY || result == MAP_STOP || c->memory) return error_memory(err, "mapping a row");
-    *out = (struct preview_outcome){.result = result, .items = c->items, .item_count = c->count};
-    if (result == MAP_REJECT) {
+    enum map_result result = s->mapper->map(s->mapper, row, &c->sink, reject);
+    bool rejected = result == MAP_REJECT;
+    if (result == MAP_MEMORY || result == MAP_STOP || c->memory || !take_partial(c)) return error_memory(err, "mapping a row");
+    if (rejected && s->table->plan->on_reject >= 0 && !mend(s, row, &result, reject)) return error_memory(err, "mapping a row");
+    *out = (struct preview_outcome){.result = result, .items = c->items, .item_count = c->count, .partial = ""};
+    if (rejected) {
         out->reason = reject->reason;
         out->message = reject->message;
-        size_t len = c->cancelled ? c->body.len - c->start : 0;
-        if (len && !buffer_append(&c->body, "}", 1)) return error_memory(err, "mapping a row");
-        out->partial = len ? c->body.data + c->start : "";
-        out->partial_len = len ? len + 1 : 0;
+        if (c->partial.len) out->partial = c->partial.data;
+        out->partial_len = c->partial.len;
     }
     const char *at = c->body.data;
     for (int i = 0; i < c->count; at += c->items[i++].len) c->items[i].json = at;
@@ -98,7 +166,7 @@ static bool capture_row(struct capture *c, struct row_mapper *mapper, const stru
 static bool keep(const struct preview_outcome *from, struct arena *a, struct preview_outcome *to) {
     *to = *from;
     bool ok = true;
-    if (from->result == MAP_REJECT) {
+    if (from->reason) {
         to->message = arena_text(a, from->message);
         to->partial = arena_copy(a, from->partial, from->partial_len);
         ok = to->message && to->partial;
@@ -121,31 +189,6 @@ static bool same(const struct preview_outcome *a, const struct preview_outcome *
         if (x->table != y->table || x->len != y->len || memcmp(x->json, y->json, x->len) != 0) return false;
     }
     return true;
-}
-
-/* --- a state of the mapping, as a worker has it --- */
-
-struct state {
-    struct functions *functions; /* NULL: the mapping calls none */
-    struct row_mapper *mapper;
-    struct capture capture;
-};
-
-static bool open_state(const struct job *j, const struct job_table *t, struct state *s, struct error *err) {
-    *s = (struct state){0};
-    capture_init(&s->capture);
-    if (program_calls_functions(t->program)) {
-        s->functions = bind_functions(j, err);
-        if (s->functions == NULL) return false;
-    }
-    s->mapper = program_mapper(t->program, s->functions);
-    return s->mapper != NULL || error_memory(err, "mapping rows");
-}
-
-static void close_state(struct state *s) {
-    if (s->mapper) s->mapper->free(s->mapper);
-    if (s->functions) s->functions->free(s->functions);
-    capture_free(&s->capture);
 }
 
 /* --- rows --- */
@@ -217,7 +260,7 @@ static bool map_all(struct look *k, struct state *s) {
         struct pg_row row = row_of(k, i);
         struct preview_outcome outcome;
         if (!show_row(k, &row, out)) return error_memory(k->err, "mapping rows");
-        if (!capture_row(&s->capture, s->mapper, &row, &reject, &outcome, k->err)) return false;
+        if (!capture_row(s, &row, &reject, &outcome, k->err)) return false;
         if (!keep(&outcome, k->out->arena, &out->outcome)) return error_memory(k->err, "mapping rows");
     }
     return true;
@@ -234,10 +277,10 @@ static bool map_again(struct look *k, struct state *s) {
         if (out->fields == NULL) continue;
         struct pg_row row = row_of(k, i);
         struct preview_outcome outcome, *kept;
-        if (!capture_row(&s->capture, s->mapper, &row, &reject, &outcome, k->err)) return false;
+        if (!capture_row(s, &row, &reject, &outcome, k->err)) return false;
         bool again = (seen & (seen + 1)) == 0; /* seen + 1 is a power of two */
         seen++;
-        if (again && !capture_row(&s->capture, s->mapper, &row, &reject, &outcome, k->err)) return false;
+        if (again && !capture_row(s, &row, &reject, &outcome, k->err)) return false;
         if (same(&out->outcome, &outcome)) continue;
         kept = arena_alloc(k->out->arena, sizeof *kept);
         if (kept == NULL || !keep(&outcome, k->out->arena, kept)) return error_memory(k->err, "mapping rows");
@@ -254,7 +297,7 @@ static bool map_sample(struct look *k, bool twice) {
     k->fields = arena_array(out->arena, (size_t)out->column_count + 1, sizeof *k->fields);
     if (out->rows == NULL || k->fields == NULL) return error_memory(k->err, "mapping rows");
     out->count = k->sample.count;
-    out->twice = twice && program_calls_functions(k->table->program);
+    out->twice = twice && (program_calls_functions(k->table->program) || k->table->plan->on_reject >= 0);
     bool ok = open_state(&k->p->job, k->table, &one, k->err);
     if (ok && out->twice) {
         ok = open_state(&k->p->job, k->table, &other, k->err) && map_all(k, &one) && map_again(k, &other);
