@@ -93,8 +93,8 @@ static bool take_item(struct worker_sink *s, struct buffer *out, struct error *e
     if (!s->cancelled) return true;
     size_t len = s->batch->body.len - s->start;
     const char *json = s->batch->body.data + s->start;
-    bool ok =
-        len == 0 || (buffer_append(out, json, job_reject_item(json, len)) && (len > JOB_REJECT_ITEM_MAX || buffer_append(out, "}", 1)));
+    bool ok = len == 0 ||
+              (buffer_append(out, json, job_reject_item(json, len)) && (len > JOB_REJECT_ITEM_MAX || buffer_append(out, "}", 1)));
     batch_cancel_item(s->batch, s->mark);
     s->cancelled = false;
     return ok || error_memory(err, "recording a rejected row");

@@ -133,14 +133,14 @@ static enum map_result mend(struct trial *t, const struct pg_row *row, struct pr
                                    .reason = out->reason,
                                    .message = out->message,
                                    .item = out->partial,
-                                   .item_len = whole > JOB_REJECT_ITEM_MAX ? job_reject_item(out->partial, whole) : out->partial_len};
+                                   .item_len =
+                                       whole > JOB_REJECT_ITEM_MAX ? job_reject_item(out->partial, whole) : out->partial_len};
     int number = (int)(t->table - t->job->tables);
-    enum map_result result =
-        t->functions->mend(t->functions, number, t->table->plan->on_reject, row, &told, &t->sink, &again);
+    enum map_result result = t->functions->mend(t->functions, number, t->table->plan->on_reject, row, &told, &t->sink, &again);
     take_back(t);
-    const char *format = result == MAP_REJECT                 ? "%s; on_reject: %s"
-                         : result == MAP_STOP && told.stop    ? "%s; on_reject would stop the run: %s"
-                                                              : NULL;
+    const char *format = result == MAP_REJECT              ? "%s; on_reject: %s"
+                         : result == MAP_STOP && told.stop ? "%s; on_reject would stop the run: %s"
+                                                           : NULL;
     if (format) {
         char before[sizeof again.message];
         snprintf(before, sizeof before, "%s", out->message);

@@ -156,6 +156,7 @@ def test_on_reject_is_asked(place):
         place.target(endpoint.url)
         event = place.hlua("check").event("check")
         assert event["exit"] == 0 and event["tables"][0]["rejects"] == [] and event["tables"][0]["deterministic"] is True
+        place.sql("UPDATE t SET k = NULL WHERE id > 15")
         place.plan(PLAN + "on_reject = (function() local n = 0; return function(row) n = n + 1; return { PK = 'x' .. n } end end)(),")
         place.hlua("check", code=1).says("not the same each time")
     for what, word in (('error("its mistake")', "on_reject: plan.lua"), ('return hlua.stop("enough")', "would stop the run: enough"),

@@ -23,7 +23,8 @@ local function an_item(attributes, size, units)
     list[#list + 1] = { name = attributes[i], json = attributes[i + 1] }
     json[#json + 1] = encode.text(attributes[i]) .. ":" .. attributes[i + 1]
   end
-  return { table = 1, to = "Orders", json = "{" .. table.concat(json, ",") .. "}", attributes = list, size = size or 10, write_units = units or 1 }
+  return { table = 1, to = "Orders",
+    json = "{" .. table.concat(json, ",") .. "}", attributes = list, size = size or 10, write_units = units or 1 }
 end
 
 local function a_row(attributes, changes)
