@@ -53,12 +53,15 @@ end
 
 -- Telling -----------------------------------------------------------------------------------------
 
--- Whether what stopped the row is gone. What DynamoDB refused was a whole item for the mapping.
-local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and reject.reason ~= "target" end
+-- Reasons that a preview does not see: DynamoDB's answer, and which tables the run has.
+local UNSEEN = { ["target"] = true, ["table-unlisted"] = true }
+
+-- Whether what stopped the row is gone.
+local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and not UNSEEN[reject.reason] end
 
 -- How to write what was mended: the commands that there are.
-local function next_command(context)
-  if usage.has_option("rejects", "retry") then
+local function next_command(context, restart)
+  if usage.has_option("rejects", "retry") and not restart then
     return closing.next_command(context.command, "rejects", context.options) .. " --retry"
   end
   return closing.next_command(context.command, nil, context.options) .. " --restart"
@@ -100,7 +103,7 @@ local function show_advice(context, reject, now)
   say(screen, "rule", told.rule)
   for i, way in ipairs(told.mend) do say(screen, i == 1 and "mend" or "or", way) end
   if reject.key:find "^ctid=" then say(screen, "note", "the table has no key: another row may have taken that place") end
-  say(screen, "then", next_command(context))
+  say(screen, "then", next_command(context, told.restart))
 end
 
 local function event(context, reject, now)
