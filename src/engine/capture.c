@@ -16,6 +16,7 @@ struct capture {
     struct functions *functions; /* NULL: the table has none */
     struct row_mapper *mapper;
     struct route *route; /* NULL: `to` is no template */
+    const char *routed;  /* the row's table, by the route; or NULL */
     /* of the row under way */
     struct buffer body;         /* its items, one behind the other */
     struct buffer partial;      /* the item that could not be finished */
@@ -98,8 +99,7 @@ static enum map_result mend(struct capture *c, const struct pg_row *row) {
 /* --- the row --- */
 
 static enum map_result map(struct capture *c, const struct pg_row *row) {
-    const char *name;
-    enum map_result result = c->route ? route_name(c->route, row, &name, &c->reject) : MAP_ITEM;
+    enum map_result result = c->route ? route_name(c->route, row, &c->routed, &c->reject) : MAP_ITEM;
     bool has_table = result == MAP_ITEM;
     if (has_table) result = c->mapper->map(c->mapper, row, &c->sink, &c->reject);
     if (result != MAP_REJECT) return result;
@@ -123,7 +123,11 @@ bool capture_row(struct capture *c, const struct pg_row *row, struct preview_out
         out->partial_len = c->partial.len;
     }
     const char *at = c->body.data;
-    for (int i = 0; i < c->count; at += c->items[i++].len) c->items[i].json = at;
+    int own = (int)(c->table - c->job->tables);
+    for (int i = 0; i < c->count; at += c->items[i++].len) {
+        c->items[i].json = at;
+        c->items[i].target = c->items[i].table == own ? c->routed : NULL;
+    }
     return true;
 }
 

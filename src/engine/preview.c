@@ -36,7 +36,8 @@ static bool keep(const struct preview_outcome *from, struct arena *a, struct pre
     for (int i = 0; ok && to->items && i < from->item_count; i++) {
         to->items[i] = from->items[i];
         to->items[i].json = arena_copy(a, from->items[i].json, from->items[i].len);
-        ok = to->items[i].json != NULL;
+        if (from->items[i].target) to->items[i].target = arena_text(a, from->items[i].target);
+        ok = to->items[i].json && (to->items[i].target || from->items[i].target == NULL);
     }
     return ok && to->items;
 }

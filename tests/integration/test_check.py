@@ -180,6 +180,8 @@ def test_templated_targets(place):
         place.plan('from = "t", to = "Kind-{kind}", partition_key = { PK = "{id}" },')
         (table,) = check(place, code=5).event("check")["tables"]
         assert [(r["key"], r["reason"]) for r in table["rejects"]] == [("id=2", "table-missing")]
+        assert [i["to"] for r in table["rows"] for i in r["items"]] == ["Kind-one", "Kind-two"]
+        assert "Kind-two: " in screen(place, code=5)
 
 
 def nondeterministic(place, lua, *says, head="", count=100):
