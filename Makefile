@@ -106,7 +106,9 @@ pg-test: $(PG_TESTS)
 
 ENDPOINT := $(patsubst tests/%.c,$(OBJ)/tests/%.o,$(wildcard tests/endpoint/*.c))
 BASE_OBJECTS := $(patsubst src/%.c,$(OBJ)/%.o,$(filter-out src/base/embedded.c,$(wildcard src/base/*.c)))
-$(BUILD)/endpoint: $(ENDPOINT) $(BASE_OBJECTS)
+# The model of DynamoDB's capacity is the endpoint's too.
+CAPACITY_OBJECTS := $(patsubst %,$(OBJ)/dynamodb/%.o,capacity parts key item_size value schema)
+$(BUILD)/endpoint: $(ENDPOINT) $(CAPACITY_OBJECTS) $(BASE_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lssl -lcrypto -lz -lm
 endpoint: $(BUILD)/endpoint

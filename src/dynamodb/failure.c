@@ -54,14 +54,28 @@ static void keep_reason(const struct json *j, struct dynamodb_failure *out) {
     snprintf(out->reasons + used, sizeof out->reasons - used, "%s%s", used ? ", " : "", reason);
 }
 
-/* [{"reason": "...", "resource": "..."}, ...]: each `reason` at any depth below ThrottlingReasons. */
+/* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME, then /index/NAME for an index. */
+static void keep_index(const struct json *j, struct dynamodb_failure *out) {
+    char resource[1024];
+    keep_string(j, resource, sizeof resource);
+    const char *index = strstr(resource, "/index/");
+    if (index) keep_line(out->index, sizeof out->index, index + 7, strlen(index + 7));
+}
+
+/* [{"reason": "...", "resource": "..."}, ...]: each `reason`, and the first `resource`, at any depth below ThrottlingReasons. */
 static bool read_reasons(struct json *j, enum json_token token, struct dynamodb_failure *out) {
     if (token != JSON_ARRAY) return json_skip(j, token);
     int depth = j->depth;
+    bool first = true;
     while (j->depth >= depth) {
         token = json_next(j);
         if (token == JSON_ERROR) return false;
-        if (token == JSON_KEY && json_is(j, "reason") && json_next(j) == JSON_STRING) keep_reason(j, out);
+        if (token != JSON_KEY) continue;
+        bool reason = json_is(j, "reason"), resource = json_is(j, "resource");
+        if ((!reason && !resource) || json_next(j) != JSON_STRING) continue;
+        if (reason) keep_reason(j, out);
+        if (resource && first) keep_index(j, out);
+        first = first && !resource;
     }
     return true;
 }

@@ -28,6 +28,7 @@ struct dynamodb_failure {
     char message[1000]; /* as the service says it, on one line; never empty */
     char reasons[200];  /* ThrottlingReasons, joined by ", "; empty: none */
     unsigned limits;    /* DYNAMODB_LIMIT_* of all the reasons */
+    char index[256];    /* the index that the first reason's resource names; empty: the table, or no reason */
     enum retry_class class;
 };
 

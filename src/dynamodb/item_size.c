@@ -141,3 +141,10 @@ bool dynamodb_item_size(const char *json, size_t n, size_t *size, struct error *
     return error_set(err, ERROR_TARGET, "an item that is not DynamoDB JSON: %s, at byte %zu", problem,
                      (size_t)(s.json.at - s.json.start));
 }
+
+bool dynamodb_value_size(const char *json, size_t n, size_t *size) {
+    struct sizing s = {.problem = NULL};
+    json_init(&s.json, json, n);
+    *size = 0;
+    return add_value(&s, json_next(&s.json), 1, size) && json_next(&s.json) == JSON_END;
+}

@@ -58,6 +58,8 @@ const char *dynamodb_number_fault_text(enum dynamodb_number_fault fault);
 /* The bytes that a number adds to its item. The text must be one that dynamodb_number_check takes (else: 1).
  */
 size_t dynamodb_number_size(const char *text, size_t n);
+/* The same of an optional minus and 1 to 38 digits. */
+size_t dynamodb_integer_size(const char *text, size_t n);
 
 /* Writes a number in its one canonical form, the same for 1, 1.0 and 1E0: bytes to compare and to hash, not to read. Returns how many;
  * 0 for zero, however it is written. The text must be one that dynamodb_number_check takes (else: something). */
@@ -85,5 +87,8 @@ size_t dynamodb_base64_decode(unsigned char *dst, const char *src, size_t n);
  * is not such an item or nests more than DYNAMODB_NESTING_MAX levels; the total is not held against
  * DYNAMODB_ITEM_MAX. */
 bool dynamodb_item_size(const char *json, size_t n, size_t *size, struct error *err);
+
+/* The size of one attribute's value, {"S":"..."}, without its name. False when the text is no such value. */
+bool dynamodb_value_size(const char *json, size_t n, size_t *size);
 
 #endif

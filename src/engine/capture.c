@@ -25,6 +25,7 @@ struct capture {
     size_t start; /* of the item that is open */
     int open_table;
     bool cancelled, memory;
+    bool rejected; /* by the mapping; on_reject may have mended it */
     struct map_reject reject;
     char message[2 * sizeof(((struct map_reject *)NULL)->message) + 40];
 };
@@ -89,7 +90,7 @@ static enum map_result mend(struct capture *c, const struct pg_row *row) {
         c->functions->mend(c->functions, (int)(c->table - c->job->tables), function, row, &told, &c->sink, &again);
     take_item(c, false);
     if (result == MAP_STOP && told.stop) {
-        snprintf(c->message, sizeof c->message, "%s; on_reject stops the run: %s", c->reject.message, again.message);
+        snprintf(c->message, sizeof c->message, "%s; on_reject would stop the run: %s", c->reject.message, again.message);
         return MAP_REJECT;
     }
     if (result == MAP_REJECT) snprintf(c->message, sizeof c->message, "%s; on_reject: %s", c->reject.message, again.message);
@@ -102,7 +103,8 @@ static enum map_result map(struct capture *c, const struct pg_row *row) {
     enum map_result result = c->route ? route_name(c->route, row, &c->routed, &c->reject) : MAP_ITEM;
     bool has_table = result == MAP_ITEM;
     if (has_table) result = c->mapper->map(c->mapper, row, &c->sink, &c->reject);
-    if (result != MAP_REJECT) return result;
+    c->rejected = result == MAP_REJECT;
+    if (!c->rejected) return result;
     snprintf(c->message, sizeof c->message, "%s", c->reject.message);
     if (!take_item(c, true)) return MAP_MEMORY;
     /* a row without a table has nowhere to be mended to */
@@ -115,11 +117,11 @@ bool capture_row(struct capture *c, const struct pg_row *row, struct preview_out
     c->cancelled = false;
     enum map_result result = map(c, row);
     if (result == MAP_MEMORY || result == MAP_STOP || c->memory) return error_memory(err, "mapping a row");
-    *out = (struct preview_outcome){.result = result, .items = c->items, .item_count = c->count};
-    if (result == MAP_REJECT) {
+    *out = (struct preview_outcome){.result = result, .items = c->items, .item_count = c->count, .partial = ""};
+    if (c->rejected) {
         out->reason = c->reject.reason;
         out->message = c->message;
-        out->partial = c->partial.len ? c->partial.data : "";
+        if (c->partial.len) out->partial = c->partial.data;
         out->partial_len = c->partial.len;
     }
     const char *at = c->body.data;

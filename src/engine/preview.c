@@ -27,7 +27,7 @@ struct preview {
 static bool keep(const struct preview_outcome *from, struct arena *a, struct preview_outcome *to) {
     *to = *from;
     bool ok = true;
-    if (from->result == MAP_REJECT) {
+    if (from->reason) {
         to->message = arena_text(a, from->message);
         to->partial = arena_copy(a, from->partial, from->partial_len);
         ok = to->message && to->partial;

@@ -114,9 +114,10 @@ static void push_outcome(lua_State *L, const struct preview_outcome *o) {
         lua_seti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "items");
-    if (o->result != MAP_REJECT) return;
+    if (o->reason == NULL) return;
     set_text(L, "reason", o->reason);
     set_text(L, "message", o->message);
+    if (o->result != MAP_REJECT) return;
     lua_pushlstring(L, o->partial, o->partial_len);
     lua_setfield(L, -2, "partial");
     push_attributes(L, o->partial, o->partial_len);

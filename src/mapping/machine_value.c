@@ -115,31 +115,59 @@ static bool scratch_room(struct machine *m, size_t room) {
     return buffer_reserve(&m->scratch, room + 1);
 }
 
+/* Where a value's text is made: in scratch, or, when it is plain, where it stays, behind what opens it. NULL: no memory. */
+static char *text_place(struct machine *m, const struct op *op, size_t room) {
+    if (!op->plain) return scratch_room(m, room) ? m->scratch.data : NULL;
+    if (!buffer_reserve(m->out, room + 16)) return NULL;
+    if (op->type == DYNAMODB_N) {
+        ADD(m->out, "{\"N\":\"");
+    } else {
+        ADD(m->out, "{\"S\":\"");
+    }
+    return m->out->data + m->out->len;
+}
+
+/* The text that was made there becomes the value. */
+static enum outcome text_made(struct machine *m, const struct op *op, char *text, size_t len, uint32_t *size) {
+    if (!op->plain) {
+        text[len] = '\0';
+        return put_typed(m, op, text, len, size);
+    }
+    if (len > DYNAMODB_ITEM_MAX) return too_large(m, op);
+    if (len == 0 && op->empty_absent) return ABSENT;
+    if (op->key && !key_allowed(m, op, len)) return REJECTED;
+    if (op->table_key) m->key = dynamodb_key_hash(m->key, op->type, text, len);
+    *size = (uint32_t)(op->type == DYNAMODB_N ? dynamodb_integer_size(text, len) : len);
+    m->out->len += len;
+    ADD(m->out, "\"}");
+    return DONE;
+}
+
 static enum outcome run_template(struct machine *m, const struct op *op, uint32_t *size) {
     size_t room = template_room(op->template, m->row), len = 0;
     if (room > TEXT_MAX) return too_large(m, op);
-    if (!scratch_room(m, room)) return NO_MEMORY;
+    char *text = text_place(m, op, room);
+    if (text == NULL) return NO_MEMORY;
     struct template_fault fault;
-    switch (template_run(op->template, m->row, m->scratch.data, &len, &fault)) {
+    switch (template_run(op->template, m->row, text, &len, &fault)) {
     case TEMPLATE_OK: break;
     case TEMPLATE_NULL: return ABSENT;
     case TEMPLATE_BAD: return machine_refuse(m, op, REJECT_VALUE, fault.column, fault.why);
     }
-    m->scratch.data[len] = '\0';
-    return put_typed(m, op, m->scratch.data, len, size);
+    return text_made(m, op, text, len, size);
 }
 
 static enum outcome run_text(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {
     size_t room = FORMAT_BOUNDED + format_room(&op->format, field.len), len = 0;
     if (room > TEXT_MAX) return too_large(m, op);
-    if (!scratch_room(m, room)) return NO_MEMORY;
+    char *text = text_place(m, op, room);
+    if (text == NULL) return NO_MEMORY;
     const char *why = "";
-    if (!format_run(&op->format, field, m->scratch.data, &len, &why)) {
+    if (!format_run(&op->format, field, text, &len, &why)) {
         const char *reason = op->type == DYNAMODB_N ? REJECT_NUMBER : REJECT_VALUE; /* NaN, infinity, hundreds of digits */
         return machine_refuse(m, op, reason, "the value", why);
     }
-    m->scratch.data[len] = '\0';
-    return put_typed(m, op, m->scratch.data, len, size);
+    return text_made(m, op, text, len, size);
 }
 
 static enum outcome run_json(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {

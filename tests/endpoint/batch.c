@@ -46,11 +46,13 @@ bool batch_read(struct slice body, struct batch *b, struct error *err) {
     struct json j;
     enum json_token token;
     b->count = b->table_count = 0;
+    b->consumed[0] = '\0';
     json_init(&j, body.data, body.len);
     if (json_next(&j) != JSON_OBJECT) return misshapen(&j, err);
     while ((token = json_next(&j)) == JSON_KEY) {
-        bool items = json_is(&j, "RequestItems");
+        bool items = json_is(&j, "RequestItems"), consumed = json_is(&j, "ReturnConsumedCapacity");
         token = json_next(&j);
+        if (consumed && (token != JSON_STRING || !json_copy(&j, b->consumed, sizeof b->consumed))) return misshapen(&j, err);
         if (items && (token != JSON_OBJECT || b->table_count)) return misshapen(&j, err);
         if (items ? !read_tables(&j, b, err) : !json_skip(&j, token)) return items ? false : misshapen(&j, err);
     }
@@ -59,13 +61,13 @@ bool batch_read(struct slice body, struct batch *b, struct error *err) {
     return true;
 }
 
-bool batch_print(const struct batch *b, int from, int to, struct buffer *out) {
+bool batch_print(const struct batch *b, const bool flags[BATCH_MAX], bool value, struct buffer *out) {
     bool ok = buffer_append_text(out, "{"), any = false;
     for (int table = 0; ok && table < b->table_count; table++) {
         bool open = false;
-        for (int i = from; ok && i < to; i++) {
+        for (int i = 0; ok && i < b->count; i++) {
             const struct batch_operation *o = &b->operations[i];
-            if (o->table != table) continue;
+            if (o->table != table || flags[i] != value) continue;
             if (!open) {
                 const char *name = b->tables[table];
                 ok = buffer_append_text(out, any ? "," : "") && json_append_string(out, name, strlen(name)) &&

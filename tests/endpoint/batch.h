@@ -22,12 +22,14 @@ struct batch {
     int table_count;
     struct batch_operation operations[BATCH_MAX];
     int count;
+    char consumed[16]; /* ReturnConsumedCapacity: "INDEXES", "TOTAL"; empty or "NONE": not wanted */
 };
 
 /* Reads a whole request. */
 bool batch_read(struct slice body, struct batch *b, struct error *err);
 
-/* Appends the operations from..to-1 as the object that RequestItems and UnprocessedItems hold. */
-bool batch_print(const struct batch *b, int from, int to, struct buffer *out) __attribute__((warn_unused_result));
+/* Appends the operations whose flag is `value` as the object that RequestItems and UnprocessedItems hold. */
+bool batch_print(const struct batch *b, const bool flags[BATCH_MAX], bool value, struct buffer *out)
+    __attribute__((warn_unused_result));
 
 #endif

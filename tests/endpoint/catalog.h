@@ -47,7 +47,8 @@ struct catalog_table {
     int tag_count;
     char ttl_attribute[DOC_NAME]; /* empty: disabled */
     bool point_in_time_recovery;
-    int64_t created; /* unix seconds */
+    int64_t created;             /* unix seconds */
+    struct limits_table *limits; /* what it may take (limits.h); NULL: not asked yet */
     struct items items;
     char *definition; /* the CreateTable request; the slices point into it */
     size_t definition_len;

@@ -49,13 +49,13 @@ static void answer_throttle(struct answer *a, const struct fault *f) {
 static bool handle_tables_or_items(struct endpoint *e, const struct request *r, int held_back, struct answer *a,
                                    struct error *err) {
     bool handled;
+    struct hold hold = {.last = held_back, .limits = e->limits};
     /* The two writes are not read here: a sink does not look at them, and the store's reader of a batch judges all. */
     bool unread = r->op == OPERATION_BATCH_WRITE_ITEM || (r->op == OPERATION_PUT_ITEM && e->mode == MODE_SINK);
     if (!unread && !doc_is_object(r->body)) return refuse(err, "SerializationException", "the request is not a JSON object");
     if (!catalog_handle(&e->catalog, r->op, r->body, &a->body, &handled, err)) return false;
     if (handled) return true;
-    return e->mode == MODE_SINK ? sink_handle(&e->catalog, r, held_back, a, err)
-                                : store_handle(&e->catalog, r, held_back, a, err);
+    return e->mode == MODE_SINK ? sink_handle(&e->catalog, r, &hold, a, err) : store_handle(&e->catalog, r, &hold, a, err);
 }
 
 /* Does what the request asks, but for the last `held_back` operations of a batch. */
@@ -133,7 +133,8 @@ static bool print_counts(const struct endpoint *e, struct buffer *out, struct er
                            (unsigned long long)c->faults);
         any = true;
     }
-    return (ok && buffer_append_text(out, "}}")) || error_memory(err, "counting");
+    ok = ok && buffer_append_text(out, "}") && (!e->limits || limits_print(e->limits, out));
+    return (ok && buffer_append_text(out, "}")) || error_memory(err, "counting");
 }
 
 static void control(struct endpoint *e, const struct request *r, struct answer *a) {
@@ -172,7 +173,7 @@ static void handle(void *context, const struct request *r, struct answer *a) {
     struct endpoint_counter *c = &e->counters[r->op];
     const struct fault *fault = e->faults.count ? faults_next(&e->faults, r) : NULL;
     e->number++;
-    a->delay_ms = e->latency_ms;
+    a->delay_ms = e->latency_ms + (e->limits ? limits_latency(e->limits) : 0);
     if (fault)
         do_fault(e, fault, r, a);
     else

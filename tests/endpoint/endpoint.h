@@ -7,6 +7,7 @@
 #include "endpoint/catalog.h"
 #include "endpoint/faults.h"
 #include "endpoint/forward.h"
+#include "endpoint/limits.h"
 #include "endpoint/log.h"
 #include "endpoint/server.h"
 
@@ -21,6 +22,7 @@ struct endpoint {
     int64_t latency_ms;      /* added to every answer of an operation */
     struct forward *forward; /* MODE_FORWARD only */
     struct log *log;         /* may be NULL */
+    struct limits *limits;   /* may be NULL */
     struct faults faults;
     struct catalog catalog;
     uint64_t number; /* of requests so far */

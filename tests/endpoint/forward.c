@@ -156,12 +156,14 @@ static bool forward_part(struct forward *f, const struct request *r, int held_ba
     struct buffer part;
     struct slice text, engines;
     if (!batch_read(r->body, &b, err)) return false;
+    bool held[BATCH_MAX];
     int take = held_back < b.count ? b.count - held_back : 0;
+    for (int i = 0; i < b.count; i++) held[i] = i >= take;
     a->items = (size_t)b.count;
     if (take > 0) {
         buffer_init(&part, SERVER_BODY_MAX);
-        bool ok =
-            buffer_append_text(&part, "{\"RequestItems\":") && batch_print(&b, 0, take, &part) && buffer_append_text(&part, "}");
+        bool ok = buffer_append_text(&part, "{\"RequestItems\":") && batch_print(&b, held, false, &part) &&
+                  buffer_append_text(&part, "}");
         ok = ok ? exchange(f, r, (struct slice){part.data, part.len}, &a->status, &text, err)
                 : error_memory(err, "forwarding a request");
         buffer_free(&part);
@@ -171,7 +173,7 @@ static bool forward_part(struct forward *f, const struct request *r, int held_ba
             return unreachable(f, "it holds items back itself", err);
     }
     a->applied = (size_t)take;
-    return (buffer_append_text(&a->body, "{\"UnprocessedItems\":") && batch_print(&b, take, b.count, &a->body) &&
+    return (buffer_append_text(&a->body, "{\"UnprocessedItems\":") && batch_print(&b, held, true, &a->body) &&
             buffer_append_text(&a->body, "}")) ||
            error_memory(err, "answering");
 }

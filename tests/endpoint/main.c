@@ -20,13 +20,17 @@ static const char help[] =
     "  --port-file FILE     write the port there when listening\n"
     "  --fault SPEC         what goes wrong, such as op=BatchWriteItem,n=3,what=throttle; may be repeated\n"
     "  --latency-ms N       hold every answer back for so long\n"
+    "  --capacity SPEC      limit writes as DynamoDB does (sink and store): documented, or fields such as "
+    "warm=8000,quota-of=together\n"
     "  --log FILE           append one JSON line a request\n"
     "  --log-bodies         with the request's body in base64\n"
     "  --tls CERT KEY       speak TLS with these PEM files\n"
     "  --help               this text\n"
     "\n"
     "Faults, what=: unprocessed (keep=N), throttle (reason=), 5xx (status=), delay (ms=), cut, cut-before, crc,\n"
-    "refuse (match=TEXT), error (type=, status=). Which requests: op=, match=, n=, every=, from=, count=.\n";
+    "refuse (match=TEXT), error (type=, status=). Which requests: op=, match=, n=, every=, from=, count=.\n"
+    "Capacity, as documented where not said: quota=, quota-of=each|together, partition=, warm=, grow=SECONDS, burst=SECONDS,\n"
+    "partition-burst=SECONDS, keys=, latency=FROM-TO (ms, 5-15), seed=.\n";
 
 struct options {
     const char *mode, *forward, *port_file, *log, *certificate, *key;
@@ -68,6 +72,10 @@ static bool read_option(struct options *o, int option, char **argv, int argc, st
     case 'l': o->log = optarg; return true;
     case 'b': o->log_bodies = true; return true;
     case 'h': o->help = true; return true;
+    case 'c':
+        if (o->endpoint->limits) return error_set(err, ERROR_USAGE, "--capacity is given twice");
+        o->endpoint->limits = limits_new(optarg, err);
+        return o->endpoint->limits != NULL;
     case 'x': return faults_add(&o->endpoint->faults, optarg, err);
     case 'p':
         if (!read_number(optarg, 65535, &number)) return error_set(err, ERROR_USAGE, "--port '%s' is no port", optarg);
@@ -88,17 +96,12 @@ static bool read_option(struct options *o, int option, char **argv, int argc, st
 
 static bool read_options(struct options *o, int argc, char **argv, struct error *err) {
     static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},
-        {"forward", required_argument, NULL, 'f'},
-        {"port", required_argument, NULL, 'p'},
-        {"port-file", required_argument, NULL, 'F'},
-        {"fault", required_argument, NULL, 'x'},
-        {"latency-ms", required_argument, NULL, 'L'},
-        {"log", required_argument, NULL, 'l'},
-        {"log-bodies", no_argument, NULL, 'b'},
-        {"tls", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"mode", required_argument, NULL, 'm'},     {"forward", required_argument, NULL, 'f'},
+        {"port", required_argument, NULL, 'p'},     {"port-file", required_argument, NULL, 'F'},
+        {"fault", required_argument, NULL, 'x'},    {"latency-ms", required_argument, NULL, 'L'},
+        {"capacity", required_argument, NULL, 'c'}, {"log", required_argument, NULL, 'l'},
+        {"log-bodies", no_argument, NULL, 'b'},     {"tls", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},           {0},
     };
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -109,6 +112,7 @@ static bool read_options(struct options *o, int argc, char **argv, struct error 
     if (!read_mode(o->endpoint, o->mode, err)) return false;
     if ((o->endpoint->mode == MODE_FORWARD) != (o->forward != NULL))
         return error_set(err, ERROR_USAGE, "--forward URL and --mode forward belong together");
+    if (o->endpoint->limits && o->forward) return error_set(err, ERROR_USAGE, "--capacity goes with --mode sink and store");
     return true;
 }
 
@@ -173,6 +177,7 @@ int main(int argc, char **argv) {
     }
     if (!ok) fprintf(stderr, "endpoint: %s\n", err.text);
     if (e) catalog_free(&e->catalog);
+    if (e) limits_free(e->limits);
     free(e);
     return error_exit_code(err.kind);
 }

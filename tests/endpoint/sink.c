@@ -20,25 +20,19 @@ static size_t count_writes(struct slice body) {
     return count;
 }
 
-static bool hold_back(struct slice body, int held_back, struct answer *a, struct error *err) {
+static bool take_batch(struct catalog *c, struct slice body, const struct hold *hold, struct answer *a, struct error *err) {
     struct batch b;
-    if (!batch_read(body, &b, err)) return false;
-    int take = held_back < b.count ? b.count - held_back : 0;
-    a->items = (size_t)b.count;
-    a->applied = (size_t)take;
-    return (buffer_append_text(&a->body, "{\"UnprocessedItems\":") && batch_print(&b, take, b.count, &a->body) &&
-            buffer_append_text(&a->body, "}")) ||
-           error_memory(err, "answering");
+    bool held[BATCH_MAX];
+    if (hold->last || hold->limits) return batch_read(body, &b, err) && hold_batch(hold, c, &b, held, a, err);
+    a->items = a->applied = count_writes(body);
+    return buffer_append_text(&a->body, "{\"UnprocessedItems\":{}}") || error_memory(err, "answering");
 }
 
-bool sink_handle(struct catalog *c, const struct request *r, int held_back, struct answer *a, struct error *err) {
+bool sink_handle(struct catalog *c, const struct request *r, const struct hold *hold, struct answer *a, struct error *err) {
     switch (r->op) {
-    case OPERATION_BATCH_WRITE_ITEM:
-        if (held_back) return hold_back(r->body, held_back, a, err);
-        a->items = a->applied = count_writes(r->body);
-        return buffer_append_text(&a->body, "{\"UnprocessedItems\":{}}") || error_memory(err, "answering");
+    case OPERATION_BATCH_WRITE_ITEM: return take_batch(c, r->body, hold, a, err);
     case OPERATION_PUT_ITEM:
-    case OPERATION_DELETE_ITEM: a->items = a->applied = 1; return true; /* the dispatcher's empty answer */
-    default: return store_handle(c, r, 0, a, err);                      /* finds the tables empty */
+    case OPERATION_DELETE_ITEM: return hold_one(hold, c, r->op, r->body, a, err); /* else the dispatcher's empty answer */
+    default: return store_handle(c, r, hold, a, err);                             /* finds the tables empty */
     }
 }

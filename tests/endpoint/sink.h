@@ -4,10 +4,10 @@
 #ifndef ENDPOINT_SINK_H
 #define ENDPOINT_SINK_H
 
-#include "endpoint/catalog.h"
-#include "endpoint/server.h"
+#include "endpoint/hold.h"
 
-/* As store_handle. Only with held_back is a batch read. */
-bool sink_handle(struct catalog *c, const struct request *request, int held_back, struct answer *answer, struct error *err);
+/* As store_handle. A write is read only when something may be held back. */
+bool sink_handle(struct catalog *c, const struct request *request, const struct hold *hold, struct answer *answer,
+                 struct error *err);
 
 #endif

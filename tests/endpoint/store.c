@@ -46,6 +46,7 @@ static bool answer_condition(struct slice body, const struct item *found, struct
         found && doc_get_text(body, "ReturnValuesOnConditionCheckFailure", wish, sizeof wish) && strcmp(wish, "ALL_OLD") == 0;
     a->status = 400;
     a->applied = 0;
+    a->body.len = 0; /* what was consumed is consumed, but not told here */
     return (buffer_append_text(&a->body, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException\"") &&
             (!show || (buffer_append_text(&a->body, ",\"Item\":") && buffer_append(&a->body, json.data, json.len))) &&
             buffer_append_text(&a->body, ",\"message\":\"The conditional request failed\"}")) ||
@@ -61,8 +62,8 @@ static bool meets_condition(struct slice body, const struct item *found, bool *m
 }
 
 /* PutItem, DeleteItem, GetItem: the table, and the key of the request's Item or Key. */
-static bool handle_one(struct catalog *c, enum operation op, struct slice body, struct answer *a, struct buffer *bytes,
-                       struct error *err) {
+static bool handle_one(struct catalog *c, enum operation op, struct slice body, const struct hold *hold, struct answer *a,
+                       struct buffer *bytes, struct error *err) {
     bool put = op == OPERATION_PUT_ITEM;
     struct slice item;
     struct item_key key;
@@ -75,7 +76,8 @@ static bool handle_one(struct catalog *c, enum operation op, struct slice body, 
     const struct item *found = items_get(&t->items, key);
     if (op != OPERATION_GET_ITEM) {
         bool meets;
-        a->applied = 1;
+        if (!hold_one(hold, c, op, body, a, err)) return false;
+        if (!a->applied) return true;
         if (!meets_condition(body, found, &meets, err)) return false;
         return meets ? apply(t, put, key, item, err) : answer_condition(body, found, a, err);
     }
@@ -120,20 +122,18 @@ static bool read_targets(struct catalog *c, const struct batch *b, struct target
     return true;
 }
 
-static bool handle_batch_write(struct catalog *c, struct slice body, int held_back, struct answer *a, struct buffer *bytes,
-                               struct error *err) {
+static bool handle_batch_write(struct catalog *c, struct slice body, const struct hold *hold, struct answer *a,
+                               struct buffer *bytes, struct error *err) {
     struct batch b;
     struct target targets[BATCH_MAX];
+    bool held[BATCH_MAX];
     if (!batch_read(body, &b, err)) return false;
     a->items = (size_t)b.count;
-    if (!read_targets(c, &b, targets, bytes, err)) return false;
-    int take = held_back < b.count ? b.count - held_back : 0;
-    for (int i = 0; i < take; i++, a->applied++) {
-        if (!apply(targets[i].table, b.operations[i].put, targets[i].key, b.operations[i].item, err)) return false;
+    if (!read_targets(c, &b, targets, bytes, err) || !hold_batch(hold, c, &b, held, a, err)) return false;
+    for (int i = 0; i < b.count; i++) {
+        if (!held[i] && !apply(targets[i].table, b.operations[i].put, targets[i].key, b.operations[i].item, err)) return false;
     }
-    return (buffer_append_text(&a->body, "{\"UnprocessedItems\":") && batch_print(&b, take, b.count, &a->body) &&
-            buffer_append_text(&a->body, "}")) ||
-           error_memory(err, "answering");
+    return true;
 }
 
 /* --- BatchGetItem --- */
@@ -183,14 +183,14 @@ static bool handle_batch_get(struct catalog *c, struct slice body, struct answer
 
 /* --- */
 
-static bool handle(struct catalog *c, const struct request *r, int held_back, struct answer *a, struct buffer *bytes,
+static bool handle(struct catalog *c, const struct request *r, const struct hold *hold, struct answer *a, struct buffer *bytes,
                    struct error *err) {
     struct catalog_table *t;
     switch (r->op) {
     case OPERATION_PUT_ITEM:
     case OPERATION_DELETE_ITEM:
-    case OPERATION_GET_ITEM: return handle_one(c, r->op, r->body, a, bytes, err);
-    case OPERATION_BATCH_WRITE_ITEM: return handle_batch_write(c, r->body, held_back, a, bytes, err);
+    case OPERATION_GET_ITEM: return handle_one(c, r->op, r->body, hold, a, bytes, err);
+    case OPERATION_BATCH_WRITE_ITEM: return handle_batch_write(c, r->body, hold, a, bytes, err);
     case OPERATION_BATCH_GET_ITEM: return handle_batch_get(c, r->body, a, bytes, err);
     case OPERATION_SCAN: t = catalog_named(c, r->body, err); return t && query_scan(t, r->body, &a->body, err);
     case OPERATION_QUERY: t = catalog_named(c, r->body, err); return t && query_query(t, r->body, &a->body, err);
@@ -200,12 +200,12 @@ static bool handle(struct catalog *c, const struct request *r, int held_back, st
     }
 }
 
-bool store_handle(struct catalog *c, const struct request *r, int held_back, struct answer *a, struct error *err) {
+bool store_handle(struct catalog *c, const struct request *r, const struct hold *hold, struct answer *a, struct error *err) {
     struct buffer bytes; /* of keys */
     /* A batch of writes knows none of them, and is long to read. */
     if (r->op != OPERATION_BATCH_WRITE_ITEM && !check_supported(r->op, r->body, err)) return false;
     buffer_init(&bytes, (size_t)32 << 20);
-    bool ok = handle(c, r, held_back, a, &bytes, err);
+    bool ok = handle(c, r, hold, a, &bytes, err);
     buffer_free(&bytes);
     return ok;
 }

@@ -5,11 +5,11 @@
 #ifndef ENDPOINT_STORE_H
 #define ENDPOINT_STORE_H
 
-#include "endpoint/catalog.h"
-#include "endpoint/server.h"
+#include "endpoint/hold.h"
 
-/* Answers an operation on items. The last `held_back` operations of a BatchWriteItem are judged but not applied: they
- * come back as UnprocessedItems. */
-bool store_handle(struct catalog *c, const struct request *request, int held_back, struct answer *answer, struct error *err);
+/* Answers an operation on items. Writes that are held back are judged but not applied: those of a BatchWriteItem come back as
+ * UnprocessedItems. */
+bool store_handle(struct catalog *c, const struct request *request, const struct hold *hold, struct answer *answer,
+                  struct error *err);
 
 #endif

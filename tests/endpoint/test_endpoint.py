@@ -18,6 +18,7 @@ import traceback
 import zlib
 
 import client
+from capacity_checks import *  # tests like those below
 from client import N, S, TABLE, canonical, definition, equal, item, key, pages, put, read_answer, request
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ENDPOINT", "build/endpoint")
@@ -41,7 +42,11 @@ def test_help_and_bad_options():
                     ["--mode", "forward", "--forward", "ftp://x"], ["--mode", "sink", "--tls", "only"],
                     ["--mode", "sink", "--fault", "what=nothing"], ["--mode", "sink", "--fault", "n=3"],
                     ["--mode", "sink", "--fault", "n=0,what=cut"], ["--mode", "sink", "--fault", "what=delay"],
-                    ["--mode", "sink", "--fault", "what=error,type=X,status=200"], ["--mode", "sink", "--fault", "cut"]):
+                    ["--mode", "sink", "--fault", "what=error,type=X,status=200"], ["--mode", "sink", "--fault", "cut"],
+                    ["--mode", "sink", "--capacity", "much"], ["--mode", "sink", "--capacity", "warm=0"],
+                    ["--mode", "sink", "--capacity", "warm=5,quota-of=all"], ["--mode", "sink", "--capacity", "latency=9-3"],
+                    ["--mode", "sink", "--capacity", "warm=5", "--capacity", "warm=5"],
+                    ["--mode", "forward", "--forward", "http://127.0.0.1:1", "--capacity", "documented"]):
         shown = run(*options)
         equal((options, shown.returncode, shown.stderr.startswith("endpoint: ")), (options, 2, True))
 

@@ -39,11 +39,17 @@ function walk(value)
   for _, inner in next, value do walk(inner) end
 end
 
--- What constructors that stand only inside functions are called with is not in the plan's tables.
+-- Constructors that stand only inside functions are not in the plan's tables: the text tells them.
+local INSIDE = { "to", "stop" }
+
 local function walk_text(text)
-  if not text:find("hlua.to(", 1, true) then return end
-  used.to = true
-  for _, argument in ipairs(schema.constructors.to.arguments) do used["to." .. argument.name] = true end
+  for _, kind in ipairs(INSIDE) do
+    local spec = schema.constructors[kind]
+    if spec and text:find("hlua%." .. kind .. "%f[^%w_]") then
+      used[kind] = true
+      for _, argument in ipairs(spec.arguments) do used[kind .. "." .. argument.name] = true end
+    end
+  end
 end
 
 for _, path in ipairs(arg) do

@@ -151,7 +151,7 @@ def test_on_reject(place):
         assert json.loads(item["so_far"]["S"])["PK"] == {"S": "1"}
         assert [json.loads(i["item"])["PK"]["S"] for i in shown[2]["items"]] == ["BAD2", "BAD3"]
         said = {int(r["key"][3:]): r["message"] for r in table["rejects"]}
-        says = {3: "; on_reject: plan.lua:", 4: "; on_reject: ", 5: "; on_reject stops the run: look first", 6: ""}
+        says = {3: "; on_reject: plan.lua:", 4: "; on_reject: ", 5: "; on_reject would stop the run: look first", 6: ""}
         assert set(said) == set(says) and all(words in said[i] for i, words in says.items()), said
         assert "on_reject" not in said[6]
         place.sql("DELETE FROM t WHERE id = 5")
@@ -357,3 +357,24 @@ def test_interrupted(place):
         assert result.code == 130, result
         result.says("interrupted")
         assert endpoint.counts()["requests"] == 0
+
+
+def test_on_reject_is_asked(place):
+    """A row that on_reject mends is an item of the sample; one that it leaves stays rejected, one that it stops at says so."""
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'good'), (2, NULL), (3, NULL), (4, NULL)")
+    place.plan("""from = "t", to = "Target", partition_key = { PK = "V#{v}" }, attributes = { id = hlua.column "id" },
+        on_reject = function(row, reject)
+          if row.id == 2 then return { PK = "none", id = row.id } end
+          if row.id == 4 then return hlua.stop "the fourth" end
+        end,""")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        event = place.hlua("check", "--rows", "4", code=5).event("check")
+        table = event["tables"][0]
+        assert table["sampled"]["rows"] == 4 and table["sampled"]["items"] == 2 and table["sampled"]["rejected"] == 2, table
+        assert table["deterministic"] is True
+        mended = next(r for r in table["rows"] if r["key"] == "id=2")
+        assert mended["result"] == "item" and mended["reason"] == "key-missing" and '"none"' in mended["items"][0]["item"], mended
+        assert "on_reject would stop the run: the fourth" in next(r for r in table["rejects"] if r["key"] == "id=4")["message"]
+        text = place.hlua("check", "--rows", "4", code=5, json=False).output
+        assert "mended by on_reject: key-missing" in text and "on_reject would stop the run" in " ".join(text.split()), text

@@ -85,6 +85,14 @@ static void throttling_reasons(void **state) {
                    "\"TableWriteAccountLimitExceeded\"}]}");
     assert_int_equal(f.limits, DYNAMODB_LIMIT_PROVISIONED | DYNAMODB_LIMIT_ACCOUNT);
     assert_int_equal(f.class, RETRY_THROTTLE);
+    assert_string_equal(f.index, "");
+
+    f = parse(400,
+              "{\"__type\":\"a#ThrottlingException\",\"ThrottlingReasons\":[{\"resource\":"
+              "\"arn:aws:dynamodb:eu-west-1:1:table/T/index/GSI3\",\"reason\":\"IndexWriteKeyRangeThroughputExceeded\"},"
+              "{\"reason\":\"TableWriteKeyRangeThroughputExceeded\",\"resource\":\"arn:aws:dynamodb:eu-west-1:1:table/T\"}]}");
+    assert_string_equal(f.index, "GSI3");
+    assert_int_equal(f.limits, DYNAMODB_LIMIT_PARTITION | DYNAMODB_LIMIT_INDEX);
 
     f = parse(400, "{\"ThrottlingReasons\":\"none\",\"__type\":\"a#ThrottlingException\",\"message\":\"m\"}");
     assert_string_equal(f.type, "ThrottlingException");

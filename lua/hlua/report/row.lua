@@ -55,12 +55,13 @@ local function right_lines(outcome, tables, width)
     attribute_lines(item.attributes, width, lines)
   end
   if outcome.result == "filtered" then heading "no item: the row is filtered" end
-  if outcome.result ~= "rejected" then return lines, headings end
-  heading("rejected: " .. outcome.reason)
+  if not outcome.reason then return lines, headings end
+  local mended = outcome.result ~= "rejected"
+  heading((mended and "mended by on_reject: " or "rejected: ") .. outcome.reason)
   for line in format.fold(format.printable(outcome.message), width, "  "):gmatch "[^\n]+" do
     lines[#lines + 1] = format.cut(line, width)
   end
-  if #outcome.attributes > 0 then
+  if not mended and #outcome.attributes > 0 then
     heading "the item so far"
     attribute_lines(outcome.attributes, width, lines)
   end

@@ -1,0 +1,227 @@
+#include "dynamodb/governor.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* What a worker that came late may make up for: a twentieth of a second in ten is a half of one per cent. */
+#define GOVERNOR_SLACK (50 * CLOCK_MS)
+/* A request should be no more than this much of the rate. */
+#define REQUEST_SHARE 0.1
+#define PAUSED_ASK_AGAIN (50 * CLOCK_MS)
+
+/* The pace of a table is judged over spans of this length; as long as nothing is refused, longer when few answers come. */
+#define SPAN (200 * CLOCK_MS)
+#define SPAN_LONGEST (2 * CLOCK_SECOND)
+#define SPAN_ANSWERS 16
+/* What is refused beyond this share of a span sets the pace back: by the share refused, at most by half, and by a little more. */
+#define REFUSED_SHARE 0.005
+#define BACK 0.94
+#define BACK_MOST 0.5
+/* Growth a second: this much, and more for every second since it was last set back. */
+#define GROWTH 0.01
+#define GROWTH_MORE 0.003
+#define GROWTH_MOST 0.2
+#define PACE_LEAST 1.0
+
+#define REST_FIRST (100 * CLOCK_MS)
+#define REST_LONGEST (5 * CLOCK_SECOND)
+
+/* Requests follow each other at a rate: the next may go when the last one's units are paid for. */
+struct pacer {
+    double rate; /* units a second; 0: no limit */
+    int64_t next;
+};
+
+struct table {
+    struct pacer pacer;
+    int64_t span_began, answered; /* 0: no answer yet */
+    double accepted, refused;
+    int answers;
+    bool held_back; /* the pace made someone wait in this span */
+    int64_t set_back;
+};
+
+struct governor {
+    pthread_mutex_t lock;
+    bool paused;
+    struct pacer asked;
+    int table_count;
+    struct table tables[];
+};
+
+struct governor *governor_new(int tables) {
+    struct governor *g = calloc(1, sizeof *g + (size_t)tables * sizeof g->tables[0]);
+    if (g == NULL) return NULL;
+    g->table_count = tables;
+    if (pthread_mutex_init(&g->lock, NULL) == 0) return g;
+    free(g);
+    return NULL;
+}
+
+void governor_free(struct governor *g) {
+    if (g == NULL) return;
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+/* --- pacing --- */
+
+/* Changes the rate; what is not yet paid for is paid at the new one. */
+static void pacer_set(struct pacer *p, int64_t now, double rate) {
+    if (p->rate > 0 && rate > 0 && p->next > now) p->next = now + (int64_t)((double)(p->next - now) * p->rate / rate);
+    if (p->rate <= 0 || rate <= 0) p->next = now;
+    p->rate = rate;
+}
+
+/* 0, or when the next request may go. */
+static int64_t pacer_wait(const struct pacer *p, int64_t now) {
+    return p->rate > 0 && p->next > now ? p->next : 0;
+}
+
+/* Below 0: gives units back. */
+static void pacer_spend(struct pacer *p, int64_t now, double units) {
+    if (p->rate <= 0) return;
+    if (p->next < now - GOVERNOR_SLACK) p->next = now - GOVERNOR_SLACK;
+    p->next += (int64_t)(units / p->rate * (double)CLOCK_SECOND);
+}
+
+static double pacer_share(const struct pacer *p) {
+    return p->rate > 0 ? p->rate * REQUEST_SHARE : INFINITY;
+}
+
+/* --- what is asked for --- */
+
+void governor_set_rate(struct governor *g, int64_t now, double units) {
+    pthread_mutex_lock(&g->lock);
+    pacer_set(&g->asked, now, units > 0 ? units : 0);
+    pthread_mutex_unlock(&g->lock);
+}
+
+double governor_rate(struct governor *g) {
+    pthread_mutex_lock(&g->lock);
+    double rate = g->asked.rate;
+    pthread_mutex_unlock(&g->lock);
+    return rate;
+}
+
+void governor_pause(struct governor *g) {
+    pthread_mutex_lock(&g->lock);
+    g->paused = true;
+    pthread_mutex_unlock(&g->lock);
+}
+
+void governor_resume(struct governor *g, int64_t now) {
+    pthread_mutex_lock(&g->lock);
+    g->paused = false;
+    if (g->asked.next < now) g->asked.next = now;
+    for (int i = 0; i < g->table_count; i++) {
+        if (g->tables[i].pacer.next < now) g->tables[i].pacer.next = now;
+    }
+    pthread_mutex_unlock(&g->lock);
+}
+
+bool governor_paused(struct governor *g) {
+    pthread_mutex_lock(&g->lock);
+    bool paused = g->paused;
+    pthread_mutex_unlock(&g->lock);
+    return paused;
+}
+
+/* --- sending --- */
+
+static int64_t ask(struct governor *g, int64_t now, struct table *t, uint32_t units) {
+    if (g->paused) return now + PAUSED_ASK_AGAIN;
+    int64_t asked = pacer_wait(&g->asked, now), own = pacer_wait(&t->pacer, now);
+    if (own > asked) t->held_back = true;
+    if (asked || own) return asked > own ? asked : own;
+    pacer_spend(&g->asked, now, units);
+    pacer_spend(&t->pacer, now, units);
+    return 0;
+}
+
+int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units) {
+    pthread_mutex_lock(&g->lock);
+    int64_t when = ask(g, now, &g->tables[table], units);
+    pthread_mutex_unlock(&g->lock);
+    return when;
+}
+
+uint32_t governor_request_units(struct governor *g, int table) {
+    pthread_mutex_lock(&g->lock);
+    double share = fmin(pacer_share(&g->asked), pacer_share(&g->tables[table].pacer));
+    pthread_mutex_unlock(&g->lock);
+    return share >= (double)UINT32_MAX ? UINT32_MAX : share < 1 ? 1 : (uint32_t)share;
+}
+
+/* --- answers --- */
+
+/* The first time the pace becomes what was accepted. Later it falls by the share that was refused, and by less when that share is one of
+ * few answers. */
+static void set_back(struct table *t, int64_t now) {
+    double pace = t->pacer.rate;
+    if (pace > 0) {
+        double sure = t->answers < SPAN_ANSWERS ? (double)t->answers / SPAN_ANSWERS : 1;
+        pace *= fmax(1 - sure * t->refused / (t->accepted + t->refused), BACK_MOST);
+    } else {
+        pace = t->accepted / ((double)(now - t->span_began) / (double)CLOCK_SECOND);
+    }
+    pacer_set(&t->pacer, now, fmax(pace * BACK, PACE_LEAST));
+    t->set_back = now;
+}
+
+static void begin_span(struct table *t, int64_t now) {
+    t->span_began = now;
+    t->accepted = t->refused = 0;
+    t->answers = 0;
+    t->held_back = false;
+}
+
+static void end_span(struct table *t, int64_t now) {
+    if (t->refused > REFUSED_SHARE * (t->accepted + t->refused)) {
+        set_back(t, now);
+    } else if (t->pacer.rate > 0 && t->held_back) {
+        double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND;
+        double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
+        pacer_set(&t->pacer, now, t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds));
+    }
+    begin_span(t, now);
+}
+
+/* Requests that were on their way when the pace was set back say nothing about the new one. A time in which there was nothing to write
+ * says nothing about the table. */
+static void judge(struct table *t, int64_t now, const struct governor_answer *a) {
+    bool idle = !t->held_back && a->sent - t->answered > SPAN;
+    if (t->answered == 0 || idle) begin_span(t, a->sent);
+    t->answered = now;
+    t->accepted += a->units - a->refused;
+    if (a->sent >= t->set_back) t->refused += a->refused - a->hot;
+    t->answers++;
+    int64_t length = now - t->span_began;
+    if (length >= SPAN_LONGEST || (length >= SPAN && (t->answers >= SPAN_ANSWERS || t->refused > 0))) end_span(t, now);
+}
+
+void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {
+    double spent = a->consumed >= 0 ? a->consumed : (double)(a->units - a->refused);
+    pthread_mutex_lock(&g->lock);
+    struct table *t = &g->tables[a->table];
+    pacer_spend(&g->asked, now, spent - a->units);
+    judge(t, now, a);
+    pthread_mutex_unlock(&g->lock);
+}
+
+int64_t governor_rest(int attempt, double jitter) {
+    int64_t longest = REST_LONGEST;
+    if (attempt < 7) longest = REST_FIRST << (attempt > 0 ? attempt - 1 : 0);
+    if (longest > REST_LONGEST) longest = REST_LONGEST;
+    return longest / 2 + (int64_t)((double)(longest / 2) * jitter);
+}
+
+double governor_pace(struct governor *g, int table) {
+    pthread_mutex_lock(&g->lock);
+    double pace = g->tables[table].pacer.rate;
+    pthread_mutex_unlock(&g->lock);
+    return pace;
+}
