@@ -17,13 +17,6 @@ bool job_set_targets(struct job *j, struct job_table *t, const char *const *name
     return true;
 }
 
-size_t job_reject_item(const char *json, size_t len) {
-    if (len <= JOB_REJECT_ITEM_MAX) return len;
-    len = JOB_REJECT_ITEM_MAX;
-    while (len && ((unsigned char)json[len] & 0xc0) == 0x80) len--;
-    return len;
-}
-
 void job_wait_text(struct job *j, const char *text) {
     pthread_mutex_lock(&j->wait_lock);
     snprintf(j->wait_text, sizeof j->wait_text, "%s", text);

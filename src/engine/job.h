@@ -104,11 +104,6 @@ struct job {
 /* Gives a table its targets, under `names` (in order, each once), once its schema is bound. ERROR_LOCAL when memory is out. */
 bool job_set_targets(struct job *j, struct job_table *t, const char *const *names, int count, struct error *err);
 
-/* As much of a rejected row's item is kept and told as shows what it is: a thousand rejects of half a megabyte must not fill memory and
- * ledger. The function gives the length that is left; no character is cut in two. */
-#define JOB_REJECT_ITEM_MAX (16 * 1024)
-size_t job_reject_item(const char *json, size_t len);
-
 /* Says, for progress, what requests are waiting for. */
 void job_wait_text(struct job *j, const char *text);
 

@@ -7,20 +7,51 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "engine/bind.h"
+#include "engine/capture.h"
 #include "engine/ledger_path.h"
 #include "engine/listing.h"
-#include "engine/trial.h"
 #include "pg/field_text.h"
 #include "pg/sample.h"
+
+#define KEY_MAX 600 /* as rejects have it */
 
 struct preview {
     struct job job;
     const struct run_options *options;
     struct pg_connection *source;
     struct dynamodb_client *client;
-    struct ledger_run run; /* the one that the ledger has begun, if it has */
-    bool begun;            /* it has planned its chunks: a resume keeps the targets that it listed */
 };
+
+/* --- what became of a row --- */
+
+static bool keep(const struct preview_outcome *from, struct arena *a, struct preview_outcome *to) {
+    *to = *from;
+    bool ok = true;
+    if (from->reason) {
+        to->message = arena_text(a, from->message);
+        to->partial = arena_copy(a, from->partial, from->partial_len);
+        ok = to->message && to->partial;
+    }
+    to->items = arena_array(a, (size_t)from->item_count + 1, sizeof *to->items);
+    for (int i = 0; ok && to->items && i < from->item_count; i++) {
+        to->items[i] = from->items[i];
+        to->items[i].json = arena_copy(a, from->items[i].json, from->items[i].len);
+        if (from->items[i].target) to->items[i].target = arena_text(a, from->items[i].target);
+        ok = to->items[i].json && (to->items[i].target || from->items[i].target == NULL);
+    }
+    return ok && to->items;
+}
+
+/* Whether two outcomes are the same bytes. The message of a reject may differ: it may name an address. */
+static bool same(const struct preview_outcome *a, const struct preview_outcome *b) {
+    if (a->result != b->result || a->item_count != b->item_count) return false;
+    if (a->result == MAP_REJECT && strcmp(a->reason, b->reason) != 0) return false;
+    for (int i = 0; i < a->item_count; i++) {
+        const struct preview_item *x = &a->items[i], *y = &b->items[i];
+        if (x->table != y->table || x->len != y->len || memcmp(x->json, y->json, x->len) != 0) return false;
+    }
+    return true;
+}
 
 /* --- rows --- */
 
@@ -64,7 +95,7 @@ static bool show_failed(const struct pg_sample_row *from, struct arena *a, struc
 
 static bool show_row(const struct look *k, const struct pg_row *row, struct preview_row *out) {
     struct arena *a = k->out->arena;
-    char key[TRIAL_KEY_MAX];
+    char key[KEY_MAX];
     pg_source_key_text(k->table->source, row, key, sizeof key);
     struct preview_field *fields = arena_array(a, (size_t)k->out->column_count + 1, sizeof *fields);
     out->key = arena_text(a, key);
@@ -79,7 +110,7 @@ static bool interrupted(struct error *err) {
     return run_stopping && !error_set(err, ERROR_INTERRUPTED, "interrupted");
 }
 
-static bool map_all(struct look *k, struct trial *t) {
+static bool map_all(struct look *k, struct capture *c) {
     for (int i = 0; i < k->sample.count; i++) {
         struct preview_row *out = &k->out->rows[i];
         if (interrupted(k->err)) return false;
@@ -90,15 +121,15 @@ static bool map_all(struct look *k, struct trial *t) {
         struct pg_row row = row_of(k, i);
         struct preview_outcome outcome;
         if (!show_row(k, &row, out)) return error_memory(k->err, "mapping rows");
-        if (!trial_run(t, &row, &outcome, k->err)) return false;
-        if (!trial_keep(&outcome, k->out->arena, &out->outcome)) return error_memory(k->err, "mapping rows");
+        if (!capture_row(c, &row, &outcome, k->err)) return false;
+        if (!keep(&outcome, k->out->arena, &out->outcome)) return error_memory(k->err, "mapping rows");
     }
     return true;
 }
 
 /* Once more in the other state, from the last row to the first. The 1st, 2nd, 4th, 8th, ... come twice there, as a row does after a crash:
  * so what one row leaves for the next shows in a table of one row too, and a counter that goes round shows whatever the number of rows. */
-static bool map_again(struct look *k, struct trial *t) {
+static bool map_again(struct look *k, struct capture *c) {
     int seen = 0;
     for (int i = k->sample.count - 1; i >= 0; i--) {
         struct preview_row *out = &k->out->rows[i];
@@ -106,13 +137,13 @@ static bool map_again(struct look *k, struct trial *t) {
         if (out->fields == NULL) continue;
         struct pg_row row = row_of(k, i);
         struct preview_outcome outcome, *kept;
-        if (!trial_run(t, &row, &outcome, k->err)) return false;
+        if (!capture_row(c, &row, &outcome, k->err)) return false;
         bool again = (seen & (seen + 1)) == 0; /* seen + 1 is a power of two */
         seen++;
-        if (again && !trial_run(t, &row, &outcome, k->err)) return false;
-        if (trial_same(&out->outcome, &outcome)) continue;
+        if (again && !capture_row(c, &row, &outcome, k->err)) return false;
+        if (same(&out->outcome, &outcome)) continue;
         kept = arena_alloc(k->out->arena, sizeof *kept);
-        if (kept == NULL || !trial_keep(&outcome, k->out->arena, kept)) return error_memory(k->err, "mapping rows");
+        if (kept == NULL || !keep(&outcome, k->out->arena, kept)) return error_memory(k->err, "mapping rows");
         out->again = kept;
     }
     return true;
@@ -121,17 +152,17 @@ static bool map_again(struct look *k, struct trial *t) {
 /* Maps what was read. Both states are open at once: what lies at other addresses must make no difference either. */
 static bool map_sample(struct look *k, bool twice) {
     struct preview_rows *out = k->out;
-    struct trial *one, *other;
+    const struct job *j = &k->p->job;
+    int table = (int)(k->table - j->tables);
     out->rows = arena_array(out->arena, (size_t)k->sample.count + 1, sizeof *out->rows);
     k->fields = arena_array(out->arena, (size_t)out->column_count + 1, sizeof *k->fields);
     if (out->rows == NULL || k->fields == NULL) return error_memory(k->err, "mapping rows");
     out->count = k->sample.count;
-    out->twice = twice && trial_calls_functions(k->table);
-    one = trial_open(&k->p->job, k->table, k->err);
-    other = one && out->twice ? trial_open(&k->p->job, k->table, k->err) : NULL;
+    out->twice = twice && capture_calls_functions(k->table);
+    struct capture *one = capture_new(j, table, k->err), *other = one && out->twice ? capture_new(j, table, k->err) : NULL;
     bool ok = one && (other || !out->twice) && map_all(k, one) && (other == NULL || map_again(k, other));
-    trial_free(other);
-    trial_free(one);
+    capture_free(other);
+    capture_free(one);
     return ok;
 }
 
@@ -169,59 +200,48 @@ void preview_rows_free(struct preview_rows *rows) {
 /* --- the target --- */
 
 /* A run that the ledger has begun with another mapping, source or target would be refused: worth a line. */
-static bool tell_change(const struct preview *p, const struct run_listener *listener, struct error *err) {
+static bool tell_change(const struct preview *p, const struct ledger_run *run, const struct run_listener *listener,
+                        struct error *err) {
     const struct job *j = &p->job;
     char text[1500];
     const char *identity = bind_identity(j, pg_server(p->source));
     if (identity == NULL) return error_memory(err, "reading the ledger");
-    if (strcmp(p->run.identity, identity) == 0 || listener->notice == NULL) return true;
+    if (strcmp(run->identity, identity) == 0 || listener->notice == NULL) return true;
     snprintf(text, sizeof text, "this is not the run that the ledger began, which needs --restart:%.1200s",
-             bind_difference(p->run.identity, identity, j->arena));
+             bind_difference(run->identity, identity, j->arena));
     listener->notice(listener->context, text);
     return true;
 }
 
-/* The ledger of an earlier run, if there is one, and that run. */
-static bool open_ledger(struct preview *p, struct ledger **l, struct error *err) {
+/* The ledger of an earlier run, if there is one, and whether that run has begun to write. */
+static bool open_ledger(const struct preview *p, const struct run_listener *listener, struct ledger **l, bool *fresh,
+                        struct error *err) {
     const struct job *j = &p->job;
+    struct ledger_run run;
     struct ledger_table *tables;
     char path[4096];
     bool found;
     int count = 0;
-    p->begun = false;
+    *fresh = true;
     *l = NULL;
     if (!ledger_path(j->plan, p->options->ledger, path, sizeof path, err)) return false;
     const char *key = bind_run_key(p->options, j->arena);
     if (key == NULL) return error_memory(err, "reading the ledger");
     *l = ledger_open(path, LEDGER_READ, err);
     if (*l == NULL) return strcmp(err->code, "absent") == 0;
-    if (!ledger_run_find(*l, key, &p->run, &found, j->arena, err)) return false;
-    if (found && !ledger_tables(*l, p->run.id, j->arena, &tables, &count, err)) return false;
-    p->begun = count > 0;
-    return true;
-}
-
-static bool any_templated(const struct job *j) {
-    for (int i = 0; i < j->table_count; i++) {
-        if (j->tables[i].to) return true;
-    }
-    return false;
-}
-
-/* The target tables of a run that the ledger has begun: its rows go to no others. */
-static bool recall_targets(struct preview *p, struct error *err) {
-    struct ledger *l = NULL;
-    if (!any_templated(&p->job)) return true;
-    bool ok = open_ledger(p, &l, err) && (!p->begun || listing_make(&p->job, NULL, l, p->run.id, false, NULL, err));
-    ledger_close(l);
-    return ok;
+    if (!ledger_run_find(*l, key, &run, &found, j->arena, err)) return false;
+    if (found && !ledger_tables(*l, run.id, j->arena, &tables, &count, err)) return false;
+    *fresh = !found || count == 0;
+    return *fresh || tell_change(p, &run, listener, err);
 }
 
 /* The tables of a `to` that is a template, as a run that begins now would list them: in a transaction, over a connection of its own. */
 static bool list_targets(struct preview *p, const struct run_listener *listener, struct error *err) {
     struct job *j = &p->job;
     struct pg_snapshot snapshot;
-    if (p->begun || !any_templated(j)) return true;
+    bool templated = false;
+    for (int i = 0; i < j->table_count; i++) templated = templated || j->tables[i].to;
+    if (!templated) return true;
     struct pg_connection *c = pg_connect(j->plan->source_uri, err);
     bool ok = c && pg_snapshot_export(c, &snapshot, err) && listing_make(j, c, NULL, 0, true, listener, err);
     pg_close(c);
@@ -231,6 +251,7 @@ static bool list_targets(struct preview *p, const struct run_listener *listener,
 bool preview_examine(struct preview *p, const struct run_listener *listener, struct preview_target *out, struct error *err) {
     struct job *j = &p->job;
     struct ledger *ledger = NULL;
+    bool fresh;
     *out = (struct preview_target){.table_count = j->table_count};
     dynamodb_client_free(p->client);
     p->client = targets_connect(j, listener, err);
@@ -243,8 +264,8 @@ bool preview_examine(struct preview *p, const struct run_listener *listener, str
     struct target_found *found = arena_array(j->arena, (size_t)j->table_count, sizeof *found);
     if (found == NULL) return error_memory(err, "looking at the target");
     out->tables = found;
-    bool ok = open_ledger(p, &ledger, err) && (!p->begun || tell_change(p, listener, err)) && list_targets(p, listener, err) &&
-              targets_examine(j, p->client, ledger, !p->begun, listener, found, err);
+    bool ok = open_ledger(p, listener, &ledger, &fresh, err) && list_targets(p, listener, err) &&
+              targets_examine(j, p->client, ledger, fresh, listener, found, err);
     ledger_close(ledger);
     return ok;
 }
@@ -263,7 +284,7 @@ struct preview *preview_open(const struct plan *plan, const struct run_options *
     p->job.started = clock_unix() * 1000000;
     p->source = p->job.arena ? pg_connect(plan->source_uri, err) : NULL;
     if (p->job.arena == NULL) error_memory(err, "reading rows");
-    if (p->source && bind_tables(&p->job, p->source, options, err) && recall_targets(p, err)) return p;
+    if (p->source && bind_tables(&p->job, p->source, options, err)) return p;
     preview_close(p);
     return NULL;
 }

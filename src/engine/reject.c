@@ -5,6 +5,8 @@
 
 #include "engine/worker_parts.h"
 
+/* As much of a rejected row's item is kept as shows what it is: a thousand rejects of half a megabyte must not fill memory and ledger. */
+#define REJECT_ITEM_MAX (16 * 1024)
 #define REJECT_KEY_MAX 600
 /* A row's key as a boundary. A key of an index has 2,712 bytes at most, but its texts may be compressed there. */
 #define REJECT_BOUND_MAX (64 * 1024)
@@ -39,10 +41,17 @@ static char *put(char *to, const char *text, size_t n, const char **out) {
     return to + n + 1;
 }
 
+static size_t item_length(const char *json, size_t len) {
+    if (len <= REJECT_ITEM_MAX) return len;
+    len = REJECT_ITEM_MAX;
+    while (len && ((unsigned char)json[len] & 0xc0) == 0x80) len--; /* no character is cut in two */
+    return len;
+}
+
 bool reject_record(struct worker *w, struct open_chunk *c, const struct ledger_reject *r, size_t item_len, struct error *err) {
     size_t key = strlen(r->key), reason = strlen(r->reason), message = strlen(r->message),
            bound = r->bound ? strlen(r->bound) : 0;
-    item_len = job_reject_item(r->item, item_len);
+    item_len = item_length(r->item, item_len);
     char *memory = make_room(c) ? malloc(key + reason + message + bound + item_len + 5) : NULL;
     if (memory == NULL) return error_memory(err, "recording a rejected row");
     struct chunk_reject *kept = &c->rejects[c->reject_count++];
@@ -93,8 +102,8 @@ static bool take_item(struct worker_sink *s, struct buffer *out, struct error *e
     if (!s->cancelled) return true;
     size_t len = s->batch->body.len - s->start;
     const char *json = s->batch->body.data + s->start;
-    bool ok = len == 0 ||
-              (buffer_append(out, json, job_reject_item(json, len)) && (len > JOB_REJECT_ITEM_MAX || buffer_append(out, "}", 1)));
+    bool ok =
+        len == 0 || (buffer_append(out, json, item_length(json, len)) && (len > REJECT_ITEM_MAX || buffer_append(out, "}", 1)));
     batch_cancel_item(s->batch, s->mark);
     s->cancelled = false;
     return ok || error_memory(err, "recording a rejected row");
@@ -153,7 +162,7 @@ bool reject_mapped(struct worker *w, const struct pg_row *row, const struct map_
                    struct error *err) {
     struct buffer item;
     char key[REJECT_KEY_MAX];
-    buffer_init(&item, JOB_REJECT_ITEM_MAX + 2);
+    buffer_init(&item, REJECT_ITEM_MAX + 2);
     bool ok = take_item(&w->sink, &item, err);
     row_key(w, w->current, w->row, key);
     struct function_reject told = {.table = w->current->chunk->work.table->plan->name,

@@ -102,6 +102,25 @@ def test_functions_and_the_source_and_the_target(place):
     assert explain(place, "2").lines[0]["mended"]
 
 
+def test_a_templated_target(place):
+    """The row's table is told before its mapping, as in a run; that a table is not the run's is not called mended."""
+    place.sql("""CREATE TABLE t (id int PRIMARY KEY, day date);
+        INSERT INTO t VALUES (1, '2026-01-05'), (2, NULL), (3, 'infinity')""")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan('from = "t", to = "Days-{day:%Y}", partition_key = { PK = "{day}#{id}" },')
+        place.hlua("migrate", code=5)
+        for key, reason in (("2", "table-missing"), ("3", "value")):
+            (told,) = explain(place, key).lines
+            assert told["reason"] == told["now"]["reason"] == reason and told["message"] == told["now"]["message"], told
+        place.sql("UPDATE t SET day = '2031-01-01' WHERE id = 2; UPDATE t SET day = '2026-02-01' WHERE id = 3")
+        assert explain(place, "3").lines[0]["mended"]
+        place.hlua("rejects", "--retry", code=5)
+        (told,) = explain(place, "2").lines
+        assert told["reason"] == "table-unlisted" and not told["mended"] and "began" in told["rule"], told
+        assert "--restart" in explain(place, "2", json=False).output
+
+
 def test_a_table_without_a_key(place):
     moved(place, setup="CREATE TABLE t (k text, v int); INSERT INTO t VALUES ('a', 1), (NULL, 2), ('c', 3)")
     (listed,) = place.rejects()
@@ -114,53 +133,3 @@ def test_before_any_run(place):
     place.sql("CREATE TABLE t (id int PRIMARY KEY, k text)")
     place.plan(PLAN)
     explain(place, "1", code=2).says("no rejected row")
-
-
-def test_a_table_that_was_not_listed(place):
-    """A row whose table came after the run had begun is rejected again, though the source would list it now."""
-    place.sql("""CREATE TABLE t (id int PRIMARY KEY, at date); INSERT INTO t SELECT i, date '2024-01-10' + 31 * (i % 3)
-        FROM generate_series(1, 6) i; INSERT INTO t VALUES (7, NULL)""")
-    plan = 'from = "t", to = "Logs-{at:%Y-%m}", name = "logs", partition_key = { PK = "{id}" }, where = "id < 10",'
-    with Endpoint() as endpoint:
-        place.target(endpoint.url)
-        place.plan(plan)
-        (event,) = (e for e in place.hlua("check", "--rows", "6", code=5).lines if e["event"] == "check")
-        rows = event["tables"][0]["rows"]
-        assert [r["items"][0]["to"] for r in rows] == ["Logs-2024-02", "Logs-2024-03", "Logs-2024-01"] * 2, rows
-        assert [(r["key"], r["reason"]) for r in event["tables"][0]["rejects"]] == [("id=7", "table-missing")]
-        place.hlua("migrate", code=5)
-        (told,) = explain(place, "7").lines
-        assert told["now"]["reason"] == "table-missing" and not told["mended"] and told["now"]["items"] == []
-        place.sql("UPDATE t SET at = '2031-05-01' WHERE id = 7")
-        (told,) = explain(place, "7").lines
-        assert told["now"]["reason"] == "table-unlisted" and "Logs-2031-05" in told["now"]["message"] and not told["mended"]
-        event = place.hlua("rejects", "--retry", code=5).event("retry")  # which says the same
-        assert event["left"] == 1 and place.rejects()[0]["reason"] == "table-unlisted"
-        place.sql("UPDATE t SET at = '2024-03-01' WHERE id = 7")
-        (told,) = explain(place, "7").lines
-        assert told["mended"] and told["now"]["items"][0]["to"] == "Logs-2024-03"
-        assert place.hlua("rejects", "--retry").event("retry")["left"] == 0
-        assert place.hlua("check").event("check")["exit"] == 0
-
-
-def test_on_reject_is_asked(place):
-    """As a run asks it: what it returns, its mistakes, its stops; also by check."""
-    moved(place)
-    place.plan(PLAN + """on_reject = function(row, reject)
-        return { PK = "none-" .. row.id, why = reject.reason, key = reject.key } end,""")
-    (told,) = explain(place, "7").lines
-    assert told["mended"] and told["now"]["reason"] == "key-missing"
-    assert '"none-7"' in told["now"]["items"][0]["item"] and "id=7" in told["now"]["items"][0]["item"]
-    assert "on_reject makes items of it" in explain(place, "7", json=False).output
-    with Endpoint() as endpoint:
-        place.target(endpoint.url)
-        event = place.hlua("check").event("check")
-        assert event["exit"] == 0 and event["tables"][0]["rejects"] == [] and event["tables"][0]["deterministic"] is True
-        place.sql("UPDATE t SET k = NULL WHERE id > 15")
-        place.plan(PLAN + "on_reject = (function() local n = 0; return function(row) n = n + 1; return { PK = 'x' .. n } end end)(),")
-        place.hlua("check", code=1).says("not the same each time")
-    for what, word in (('error("its mistake")', "on_reject: plan.lua"), ('return hlua.stop("enough")', "would stop the run: enough"),
-                       ('return { PK = "" }', "on_reject: plan.lua")):
-        place.plan(PLAN + "on_reject = function(row, reject) %s end," % what)
-        (told,) = explain(place, "7").lines
-        assert not told["mended"] and told["now"]["reason"] == "key-missing" and word in told["now"]["message"], told

@@ -23,8 +23,7 @@ local function an_item(attributes, size, units)
     list[#list + 1] = { name = attributes[i], json = attributes[i + 1] }
     json[#json + 1] = encode.text(attributes[i]) .. ":" .. attributes[i + 1]
   end
-  return { table = 1, to = "Orders",
-    json = "{" .. table.concat(json, ",") .. "}", attributes = list, size = size or 10, write_units = units or 1 }
+  return { table = 1, json = "{" .. table.concat(json, ",") .. "}", attributes = list, size = size or 10, write_units = units or 1 }
 end
 
 local function a_row(attributes, changes)
@@ -67,7 +66,7 @@ describe("a row", function()
       "  id=7                              | Orders: 10 bytes, 1 write unit",
       "    id    7                         |   PK  S    A#7",
       "    note  NULL                      |",
-    }, row.lines(a_row(), a_screen(80)))
+    }, row.lines(a_row(), tables, a_screen(80)))
   end)
   it("stands beside all its items", function()
     local shown = a_row()
@@ -78,7 +77,7 @@ describe("a row", function()
       "    note  NULL                      | Orders: 2 bytes, 2 write units",
       "                                    |   PK  S    B",
       "                                    |   n   N    1",
-    }, row.lines(shown, a_screen(80)))
+    }, row.lines(shown, tables, a_screen(80)))
   end)
   it("stands beside why it is rejected, and the item so far", function()
     assert.same({
@@ -86,16 +85,16 @@ describe("a row", function()
       "    id    7                         |   attribute SK: it is infinity",
       "    note  NULL                      | the item so far",
       "                                    |   PK  S    A#7",
-    }, row.lines(a_row(nil, { outcome = rejected() }), a_screen(80)))
+    }, row.lines(a_row(nil, { outcome = rejected() }), tables, a_screen(80)))
   end)
   it("says that it is filtered", function()
-    local lines = row.lines(a_row(nil, { outcome = { result = "filtered", items = {} } }), a_screen(80))
+    local lines = row.lines(a_row(nil, { outcome = { result = "filtered", items = {} } }), tables, a_screen(80))
     assert.truthy(lines[1]:find("no item: the row is filtered", 1, true))
   end)
   it("may be one that the server cannot give", function()
     local shown = { key = "", outcome = rejected() }
     shown.outcome.attributes = {}
-    local lines = row.lines(shown, a_screen(80))
+    local lines = row.lines(shown, tables, a_screen(80))
     assert.truthy(lines[1]:find("(no key)", 1, true))
     assert.truthy(lines[2]:find("(the server cannot give it)", 1, true))
   end)
@@ -107,7 +106,7 @@ describe("a row", function()
       })
       for _, outcome in ipairs { shown.outcome, rejected(("long words "):rep(20) .. ("z"):rep(200)) } do
         shown.outcome = outcome
-        for _, line in ipairs(row.lines(shown, a_screen(width))) do
+        for _, line in ipairs(row.lines(shown, tables, a_screen(width))) do
           assert.is_true(format.width(line) <= width, line)
           assert.is_nil(line:find "%c")
           assert.truthy(utf8.len(line))
@@ -116,8 +115,8 @@ describe("a row", function()
     end)
   end
   it("is painted only where there are colours", function()
-    assert.truthy(row.lines(a_row(), a_screen(80, true))[1]:find("\27[1m", 1, true))
-    assert.falsy(row.lines(a_row(), a_screen(80))[1]:find("\27", 1, true))
+    assert.truthy(row.lines(a_row(), tables, a_screen(80, true))[1]:find("\27[1m", 1, true))
+    assert.falsy(row.lines(a_row(), tables, a_screen(80))[1]:find("\27", 1, true))
   end)
 end)
 

@@ -90,7 +90,7 @@ local function connected(context)
   for number, t in ipairs(low.tables) do
     all[number], err = look(context, preview, number)
     if err then return failure.tell(err, context.emit) end
-    checked.table_lines(screen, t, all[number])
+    checked.table_lines(screen, t, all[number], low.tables)
   end
   local target, target_error = core.examine(preview, listener)
   checked.target_lines(screen, target, low.tables)

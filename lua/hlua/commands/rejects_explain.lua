@@ -53,12 +53,15 @@ end
 
 -- Telling -----------------------------------------------------------------------------------------
 
--- Whether what stopped the row is gone. What DynamoDB refused was a whole item for the mapping.
-local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and reject.reason ~= "target" end
+-- Reasons that a preview does not see: DynamoDB's answer, and which tables the run has.
+local UNSEEN = { ["target"] = true, ["table-unlisted"] = true }
+
+-- Whether what stopped the row is gone.
+local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and not UNSEEN[reject.reason] end
 
 -- How to write what was mended: the commands that there are.
-local function next_command(context)
-  if usage.has_option("rejects", "retry") then
+local function next_command(context, restart)
+  if usage.has_option("rejects", "retry") and not restart then
     return closing.next_command(context.command, "rejects", context.options) .. " --retry"
   end
   return closing.next_command(context.command, nil, context.options) .. " --restart"
@@ -78,7 +81,7 @@ local function show_row(context, reject, now)
   screen:line(screen:paint("bold", format.printable(reject.table)) .. ("  %s, rejected %s"):format(format.printable(reject.key),
     reject.at))
   if now then
-    for _, line in ipairs(row.lines(now, screen)) do screen:line(line) end
+    for _, line in ipairs(row.lines(now, context.low.tables, screen)) do screen:line(line) end
   elseif reject.item ~= "" then
     say(screen, "item so far", format.cut(reject.item, 1000))
   end
@@ -90,7 +93,7 @@ local function show_advice(context, reject, now)
   local reason, message = reject.reason, reject.message
   if is_mended(reject, now) then
     say(screen, "was", ("%s: %s"):format(reason, message))
-    say(screen, "now", now.outcome.reason and "on_reject makes items of it" or "the row maps: what stopped it is mended")
+    say(screen, "now", "the row maps: what stopped it is mended")
     say(screen, "to write it", next_command(context))
     return
   end
@@ -100,7 +103,7 @@ local function show_advice(context, reject, now)
   say(screen, "rule", told.rule)
   for i, way in ipairs(told.mend) do say(screen, i == 1 and "mend" or "or", way) end
   if reject.key:find "^ctid=" then say(screen, "note", "the table has no key: another row may have taken that place") end
-  say(screen, "then", next_command(context))
+  say(screen, "then", next_command(context, told.restart))
 end
 
 local function event(context, reject, now)
@@ -114,7 +117,7 @@ local function event(context, reject, now)
     { "item", reject.item ~= "" and reject.item or encode.null },
     { "at", reject.at },
     { "columns", now and checked.columns_event(now.columns) or encode.null },
-    { "now", now and encode.object(checked.outcome_fields(now.outcome)) or encode.null },
+    { "now", now and encode.object(checked.outcome_fields(now.outcome, context.low.tables)) or encode.null },
     { "mended", mended or false },
     { "rule", not mended and told.rule or nil },
     { "mend", not mended and encode.array(told.mend) or nil },

@@ -82,11 +82,11 @@ function checked.source_text(server)
 end
 
 -- One table: its rows side by side with their items, and what became of the whole sample.
-function checked.table_lines(screen, t, found)
+function checked.table_lines(screen, t, found, tables)
   screen:line("")
   screen:line(screen:paint("bold", format.printable(t.name)) .. "  from " .. format.printable(t.from or "a query"))
   for _, shown in ipairs(found.picked) do
-    for _, line in ipairs(row.lines(shown, screen)) do screen:line(line) end
+    for _, line in ipairs(row.lines(shown, tables, screen)) do screen:line(line) end
     screen:line("")
   end
   screen:line(format.fold(checked.sum_text(found.sum), screen.width, "  "))
@@ -138,9 +138,9 @@ end
 
 -- The event ---------------------------------------------------------------------------------------
 
-local function item_event(item)
+local function item_event(item, tables)
   return encode.object {
-    { "to", item.to },
+    { "to", row.target(item, tables) },
     { "item", item.json },
     { "bytes", item.size },
     { "write_units", item.write_units },
@@ -163,9 +163,9 @@ function checked.columns_event(columns)
 end
 
 -- What became of a row: fields for an object.
-function checked.outcome_fields(outcome)
+function checked.outcome_fields(outcome, tables)
   local items = {}
-  for i, item in ipairs(outcome.items) do items[i] = item_event(item) end
+  for i, item in ipairs(outcome.items) do items[i] = item_event(item, tables) end
   return {
     { "result", outcome.result },
     { "items", encode.array(items) },
@@ -175,9 +175,9 @@ function checked.outcome_fields(outcome)
   }
 end
 
-local function row_event(shown)
+local function row_event(shown, tables)
   local fields = { { "key", shown.key }, { "columns", checked.columns_event(shown.columns) } }
-  return encode.object(table.move(checked.outcome_fields(shown.outcome), 1, 5, 3, fields))
+  return encode.object(table.move(checked.outcome_fields(shown.outcome, tables), 1, 5, 3, fields))
 end
 
 local function reject_event(shown)
@@ -190,9 +190,9 @@ local function deterministic(found)
   return found.difference == nil
 end
 
-local function table_event(t, found, state)
+local function table_event(t, found, state, tables)
   local rows, rejects = {}, {}
-  for i, shown in ipairs(found.picked) do rows[i] = row_event(shown) end
+  for i, shown in ipairs(found.picked) do rows[i] = row_event(shown, tables) end
   for _, shown in ipairs(found.rows) do
     if shown.outcome.result == "rejected" then rejects[#rejects + 1] = reject_event(shown) end
   end
@@ -211,7 +211,7 @@ end
 -- The one event of a check that came as far as rows; `target` as hlua.core.examine gives it.
 function checked.event(low, server, all, target, exit)
   local tables = {}
-  for i, found in ipairs(all) do tables[i] = table_event(low.tables[i], found, target.tables[i]) end
+  for i, found in ipairs(all) do tables[i] = table_event(low.tables[i], found, target.tables[i], low.tables) end
   return encode.object {
     { "event", "check" },
     { "plan", low.name },

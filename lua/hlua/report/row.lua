@@ -34,21 +34,24 @@ local function attribute_lines(attributes, width, lines)
   end
 end
 
+-- The DynamoDB table that an item goes to.
+function row.target(item, tables) return item.target or tables[item.table].target.name end
+
 -- "Orders: 139 bytes, 2 write units"
-function row.item_text(item)
-  return ("%s: %s, %s"):format(format.printable(item.to), format.plural(item.size, "byte"),
+function row.item_text(item, tables)
+  return ("%s: %s, %s"):format(format.printable(row.target(item, tables)), format.plural(item.size, "byte"),
     format.plural(item.write_units, "write unit"))
 end
 
 -- The right side; its headings are marked, so that they can be painted.
-local function right_lines(outcome, width)
+local function right_lines(outcome, tables, width)
   local lines, headings = {}, {}
   local function heading(text)
     lines[#lines + 1] = format.cut(text, width)
     headings[#lines] = true
   end
   for _, item in ipairs(outcome.items) do
-    heading(row.item_text(item))
+    heading(row.item_text(item, tables))
     attribute_lines(item.attributes, width, lines)
   end
   if outcome.result == "filtered" then heading "no item: the row is filtered" end
@@ -65,15 +68,15 @@ local function right_lines(outcome, width)
   return lines, headings
 end
 
--- The lines of one row.
-function row.lines(shown, screen)
+-- The lines of one row. `tables` are the plan's, lowered.
+function row.lines(shown, tables, screen)
   local room = screen.width - 2 - 3 -- an indent, and what stands between the two sides
   local left_width = room * 9 // 20
   local right_width = room - left_width
   local key = shown.key ~= "" and format.printable(shown.key) or "(no key)"
   local left = left_lines(shown, left_width)
   table.insert(left, 1, format.cut(key, left_width))
-  local right, headings = right_lines(shown.outcome, right_width)
+  local right, headings = right_lines(shown.outcome, tables, right_width)
   local lines = {}
   for i = 1, math.max(#left, #right) do
     local one, other = format.left(left[i] or "", left_width), right[i] or ""
