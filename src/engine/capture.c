@@ -99,8 +99,18 @@ static enum map_result mend(struct capture *c, const struct pg_row *row) {
 
 /* --- the row --- */
 
+/* The name of its table. A template without targets takes rows for any: what it lists is not known yet. */
+static enum map_result route(struct capture *c, const struct pg_row *row) {
+    struct job_target *target;
+    if (c->route == NULL) return MAP_ITEM;
+    if (c->table->targets == NULL) return route_name(c->route, row, &c->routed, &c->reject);
+    enum map_result result = route_find(c->route, row, &target, &c->reject);
+    if (result == MAP_ITEM) c->routed = target->schema.name;
+    return result;
+}
+
 static enum map_result map(struct capture *c, const struct pg_row *row) {
-    enum map_result result = c->route ? route_name(c->route, row, &c->routed, &c->reject) : MAP_ITEM;
+    enum map_result result = route(c, row);
     bool has_table = result == MAP_ITEM;
     if (has_table) result = c->mapper->map(c->mapper, row, &c->sink, &c->reject);
     c->rejected = result == MAP_REJECT;

@@ -20,6 +20,9 @@ struct preview {
     const struct run_options *options;
     struct pg_connection *source;
     struct dynamodb_client *client;
+    struct ledger_run run; /* what the ledger has begun, if it has */
+    bool begun;            /* its chunks are planned */
+    bool listed;           /* it has listed the targets of these templates: its rows go to no others */
 };
 
 /* --- what became of a row --- */
@@ -200,48 +203,71 @@ void preview_rows_free(struct preview_rows *rows) {
 /* --- the target --- */
 
 /* A run that the ledger has begun with another mapping, source or target would be refused: worth a line. */
-static bool tell_change(const struct preview *p, const struct ledger_run *run, const struct run_listener *listener,
-                        struct error *err) {
+static bool tell_change(const struct preview *p, const struct run_listener *listener, struct error *err) {
     const struct job *j = &p->job;
     char text[1500];
     const char *identity = bind_identity(j, pg_server(p->source));
     if (identity == NULL) return error_memory(err, "reading the ledger");
-    if (strcmp(run->identity, identity) == 0 || listener->notice == NULL) return true;
+    if (strcmp(p->run.identity, identity) == 0 || listener->notice == NULL) return true;
     snprintf(text, sizeof text, "this is not the run that the ledger began, which needs --restart:%.1200s",
-             bind_difference(run->identity, identity, j->arena));
+             bind_difference(p->run.identity, identity, j->arena));
     listener->notice(listener->context, text);
     return true;
 }
 
-/* The ledger of an earlier run, if there is one, and whether that run has begun to write. */
-static bool open_ledger(const struct preview *p, const struct run_listener *listener, struct ledger **l, bool *fresh,
-                        struct error *err) {
+/* Whether a run's tables have the names of the plan's, template by template. */
+static bool same_names(const struct job *j, const struct ledger_table *tables, int count) {
+    int same = 0, templated = 0;
+    for (int i = 0; i < j->table_count; i++) templated += j->tables[i].to != NULL;
+    for (int i = 0; i < count; i++) {
+        const struct job_table *t = tables[i].number < j->table_count ? &j->tables[tables[i].number] : NULL;
+        same += t && t->to && strcmp(tables[i].to, t->schema.name) == 0;
+    }
+    return same == templated;
+}
+
+/* The ledger of an earlier run, if there is one, and that run. */
+static bool open_ledger(struct preview *p, struct ledger **l, struct error *err) {
     const struct job *j = &p->job;
-    struct ledger_run run;
     struct ledger_table *tables;
     char path[4096];
     bool found;
     int count = 0;
-    *fresh = true;
+    p->begun = p->listed = false;
     *l = NULL;
     if (!ledger_path(j->plan, p->options->ledger, path, sizeof path, err)) return false;
     const char *key = bind_run_key(p->options, j->arena);
     if (key == NULL) return error_memory(err, "reading the ledger");
     *l = ledger_open(path, LEDGER_READ, err);
     if (*l == NULL) return strcmp(err->code, "absent") == 0;
-    if (!ledger_run_find(*l, key, &run, &found, j->arena, err)) return false;
-    if (found && !ledger_tables(*l, run.id, j->arena, &tables, &count, err)) return false;
-    *fresh = !found || count == 0;
-    return *fresh || tell_change(p, &run, listener, err);
+    if (!ledger_run_find(*l, key, &p->run, &found, j->arena, err)) return false;
+    if (found && !ledger_tables(*l, p->run.id, j->arena, &tables, &count, err)) return false;
+    p->begun = count > 0;
+    p->listed = p->begun && same_names(j, tables, count);
+    return true;
 }
 
-/* The tables of a `to` that is a template, as a run that begins now would list them: in a transaction, over a connection of its own. */
+static bool any_templated(const struct job *j) {
+    for (int i = 0; i < j->table_count; i++) {
+        if (j->tables[i].to) return true;
+    }
+    return false;
+}
+
+/* The target tables of a `to` that is a template, as the run that the ledger has begun goes on with them. */
+static bool recall_targets(struct preview *p, struct error *err) {
+    struct ledger *l = NULL;
+    if (!any_templated(&p->job)) return true;
+    bool ok = open_ledger(p, &l, err) && (!p->listed || listing_make(&p->job, NULL, l, p->run.id, false, NULL, err));
+    ledger_close(l);
+    return ok;
+}
+
+/* As a run that begins now would list them: in a transaction, over a connection of its own. */
 static bool list_targets(struct preview *p, const struct run_listener *listener, struct error *err) {
     struct job *j = &p->job;
     struct pg_snapshot snapshot;
-    bool templated = false;
-    for (int i = 0; i < j->table_count; i++) templated = templated || j->tables[i].to;
-    if (!templated) return true;
+    if (p->listed || !any_templated(j)) return true;
     struct pg_connection *c = pg_connect(j->plan->source_uri, err);
     bool ok = c && pg_snapshot_export(c, &snapshot, err) && listing_make(j, c, NULL, 0, true, listener, err);
     pg_close(c);
@@ -251,7 +277,6 @@ static bool list_targets(struct preview *p, const struct run_listener *listener,
 bool preview_examine(struct preview *p, const struct run_listener *listener, struct preview_target *out, struct error *err) {
     struct job *j = &p->job;
     struct ledger *ledger = NULL;
-    bool fresh;
     *out = (struct preview_target){.table_count = j->table_count};
     dynamodb_client_free(p->client);
     p->client = targets_connect(j, listener, err);
@@ -264,8 +289,8 @@ bool preview_examine(struct preview *p, const struct run_listener *listener, str
     struct target_found *found = arena_array(j->arena, (size_t)j->table_count, sizeof *found);
     if (found == NULL) return error_memory(err, "looking at the target");
     out->tables = found;
-    bool ok = open_ledger(p, listener, &ledger, &fresh, err) && list_targets(p, listener, err) &&
-              targets_examine(j, p->client, ledger, fresh, listener, found, err);
+    bool ok = open_ledger(p, &ledger, err) && (!p->begun || tell_change(p, listener, err)) && list_targets(p, listener, err) &&
+              targets_examine(j, p->client, ledger, !p->begun, listener, found, err);
     ledger_close(ledger);
     return ok;
 }
@@ -284,7 +309,7 @@ struct preview *preview_open(const struct plan *plan, const struct run_options *
     p->job.started = clock_unix() * 1000000;
     p->source = p->job.arena ? pg_connect(plan->source_uri, err) : NULL;
     if (p->job.arena == NULL) error_memory(err, "reading rows");
-    if (p->source && bind_tables(&p->job, p->source, options, err)) return p;
+    if (p->source && bind_tables(&p->job, p->source, options, err) && recall_targets(p, err)) return p;
     preview_close(p);
     return NULL;
 }

@@ -115,10 +115,20 @@ def test_a_templated_target(place):
             assert told["reason"] == told["now"]["reason"] == reason and told["message"] == told["now"]["message"], told
         place.sql("UPDATE t SET day = '2031-01-01' WHERE id = 2; UPDATE t SET day = '2026-02-01' WHERE id = 3")
         assert explain(place, "3").lines[0]["mended"]
+        (told,) = explain(place, "2").lines  # before the retry that says the same
+        assert not told["mended"] and told["now"]["reason"] == "table-unlisted" and "Days-2031" in told["now"]["message"], told
         place.hlua("rejects", "--retry", code=5)
         (told,) = explain(place, "2").lines
         assert told["reason"] == "table-unlisted" and not told["mended"] and "began" in told["rule"], told
         assert "--restart" in explain(place, "2", json=False).output
+        place.sql("UPDATE t SET day = '2026-03-01' WHERE id = 2")
+        assert explain(place, "2").lines[0]["mended"] and place.hlua("rejects", "--retry").event("retry")["left"] == 0
+        assert place.hlua("check").event("check")["exit"] == 0
+        place.sql("INSERT INTO t VALUES (4, '2033-01-01')")
+        (rejected,) = place.hlua("check", code=5).event("check")["tables"][0]["rejects"]
+        assert rejected["reason"] == "table-unlisted"  # as a resume would have it
+        place.plan('from = "t", to = "Months-{day:%Y-%m}", partition_key = { PK = "{day}#{id}" },')
+        assert place.hlua("check").event("check")["tables"][0]["rejects"] == []  # a run from the beginning lists anew
 
 
 def test_a_table_without_a_key(place):

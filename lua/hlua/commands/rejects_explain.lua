@@ -53,11 +53,8 @@ end
 
 -- Telling -----------------------------------------------------------------------------------------
 
--- Reasons that a preview does not see: DynamoDB's answer, and which tables the run has.
-local UNSEEN = { ["target"] = true, ["table-unlisted"] = true }
-
--- Whether what stopped the row is gone.
-local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and not UNSEEN[reject.reason] end
+-- Whether what stopped the row is gone. What DynamoDB refused was a whole item for the mapping.
+local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and reject.reason ~= "target" end
 
 -- How to write what was mended: the commands that there are.
 local function next_command(context, restart)
