@@ -216,7 +216,7 @@ static bool paused(const struct writer *w) {
 bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
-    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes + w->filling_bytes < budget;
 }
 
 struct batch *writer_batch(struct writer *w, struct job_target *target) {
