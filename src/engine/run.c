@@ -13,6 +13,7 @@
 #include "engine/control.h"
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
+#include "engine/pace.h"
 #include "engine/progress.h"
 #include "engine/source_load.h"
 #include "engine/targets.h"
@@ -46,6 +47,7 @@ struct session {
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;
+    struct pace pace;
     struct control *control; /* NULL: nobody can talk to this run */
     bool ran;                /* its workers were started */
     bool fresh;              /* no chunk of this run was done before */
@@ -283,6 +285,8 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
     }
     struct source_load *load = watch_source(s);
     while (!all_ended(workers, started)) {
+        struct error why;
+        if (!pace_keep(&s->pace, j, &why)) coordinator_fail(j->coordinator, &why);
         progress_tell(progress, NULL, false);
         if (s->control) {
             control_serve(s->control, j, progress, TURN_MS);
@@ -389,6 +393,10 @@ static bool migrate(struct session *s, const struct plan *plan, struct error *er
     struct progress *progress = progress_new(&s->job, s->listener);
     if (progress == NULL) return error_memory(err, "starting a run");
     listen_for_control(s);
+    if (!pace_keep(&s->pace, &s->job, err)) {
+        progress_free(progress);
+        return false;
+    }
     bool ok = run_threads(s, order, count, progress, err);
     progress_tell(progress, ok ? "done" : "stopped", true);
     progress_free(progress);
@@ -401,7 +409,8 @@ bool run_migrate(const struct plan *plan, const struct run_options *options, con
                  struct run_summary *summary, struct error *err) {
     *summary = (struct run_summary){.outcome = RUN_STOPPED, .sum_holds = true, .arena = arena_new()};
     if (summary->arena == NULL) return error_memory(err, "starting a run");
-    struct session s = {.options = options, .listener = listener, .summary = summary, .began = clock_now()};
+    struct session s = {
+        .options = options, .listener = listener, .summary = summary, .pace.listener = listener, .began = clock_now()};
     bool ok = migrate(&s, plan, err);
     struct error books;
     if (!close_books(&s, ok ? err : &books)) ok = false;
