@@ -128,7 +128,7 @@ void writer_throttled(struct writer *w, struct request *r, const struct dynamodb
     struct pacing *p = w->job->pacing;
     read_parts(w, r, all);
     uint32_t units = r->batch.units;
-    uint32_t hot = heat_refused(p->heat, clock_now(), r->target->paced, all, r->batch.count, f ? f->limits : 0);
+    uint32_t hot = heat_refused(p->heat, clock_now(), r->sent, r->target->paced, all, r->batch.count, f ? f->limits : 0);
     if (hot > units) hot = units;
     pacing_count(r->target, f, units, hot);
     tell(w, r, units, hot);

@@ -128,10 +128,10 @@ describe("events", function()
     local listener, _, events = listening { json = true }
     for i = 0, 8 do listener.progress(a_progress { elapsed_seconds = i * 0.25 }) end
     assert.equal(3, #events)
-    assert.equal('{"event":"progress","state":"writing","detail":null,"elapsed_seconds":0,"snapshot_age_seconds":12,'
-      .. '"tables":[{"name":"Logs-dev","done":0.5,"rows_read":1234567,"rows_written":1234555,"rows_rejected":12,'
+    assert.equal('{"event":"progress","state":"writing","detail":null,"write_units_asked":null,"elapsed_seconds":0,'
+      .. '"snapshot_age_seconds":12,"tables":[{"name":"Logs-dev","done":0.5,"rows_read":1234567,"rows_written":1234555,"rows_rejected":12,'
       .. '"rows_filtered":0,"rows_superseded":0,"items_written":1234555,"bytes":617283500,"write_units":4938268,'
-      .. '"items_per_second":123456.7,"units_per_second":400000,"in_flight":1250,"retries":3,"eta_seconds":125}]}',
+      .. '"items_per_second":123456.7,"units_per_second":400000,"in_flight":1250,"retries":3,"eta_seconds":125,"pace":null,"throttling":null}]}',
       events[1])
   end)
   it("of notices come at once", function()
@@ -144,7 +144,7 @@ describe("events", function()
     t.from = nil
     assert.equal('{"event":"summary","tables":[{"name":"Logs-dev","from":null,"to":"Logs","rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
-      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1}],'
+      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"throttling":null}],'
       .. '"outcome":"done","dry_run":false,"rejects":12,"resumes":0,"sum_holds":true,"exit":5}',
       encode.text(closing.event(a_summary(t), {}, 5)))
   end)
