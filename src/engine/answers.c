@@ -111,10 +111,8 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
 }
 
 bool writer_answered(struct writer *w, struct line *line, struct error *err) {
-    struct request *r = line->request;
+    struct request *r = writer_alight(w, line);
     const struct http_response *a = http_response(line->http);
-    line->request = NULL;
-    writer_on_its_way(w, r, -1);
     if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
         writer_taken(w, r);
         again(w, r, -1, "an answer whose checksum (x-amz-crc32) is wrong");
@@ -124,9 +122,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
 }
 
 bool writer_failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
-    struct request *r = line->request;
-    line->request = NULL;
-    writer_on_its_way(w, r, -1);
+    struct request *r = writer_alight(w, line);
     writer_taken(w, r);
     if (why->retryable) {
         again(w, r, -1, why->text);

@@ -19,7 +19,7 @@ static bool look(struct pace *p, struct job *job, struct error *err) {
 }
 
 bool pace_keep(struct pace *p, struct job *job, struct error *err) {
-    if (!look(p, job, err)) return false;
+    bool ok = look(p, job, err);
     pacing_follow(job);
-    return true;
+    return ok;
 }

@@ -59,7 +59,7 @@ void pacing_end(struct job *j) {
 void pacing_follow(struct job *j) {
     struct pacing *p = j->pacing;
     double rate = (double)atomic_load(&j->write_units);
-    bool paused = atomic_load(&j->paused);
+    bool paused = atomic_load(&j->paused) && !atomic_load(&j->stop); /* what stops must get rid of what it has */
     if (p->rate != rate) governor_set_rate(p->governor, clock_now(), rate);
     if (!p->paused && paused) governor_pause(p->governor);
     if (p->paused && !paused) governor_resume(p->governor, clock_now());

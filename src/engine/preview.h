@@ -24,6 +24,7 @@ struct preview_item {
     int table;        /* of the plan, from 0: whose target it goes to */
     const char *json; /* DynamoDB JSON */
     size_t len;
+    const char *target;   /* the DynamoDB table, when it is one of those that a `to` names by a template; else NULL */
     uint32_t size, units; /* bytes by DynamoDB's rule; write units, indexes included */
 };
 
@@ -32,8 +33,8 @@ struct preview_outcome {
     enum map_result result; /* MAP_ITEM, MAP_FILTERED or MAP_REJECT */
     struct preview_item *items;
     int item_count;
-    const char *reason, *message; /* MAP_REJECT */
-    const char *partial;          /* MAP_REJECT: the item as far as it got, closed with a brace; may be empty */
+    const char *reason, *message; /* MAP_REJECT; or MAP_ITEM, where on_reject mended a row that was rejected for this */
+    const char *partial;          /* with a reason: the item as far as it got, closed with a brace; may be empty */
     size_t partial_len;
 };
 

@@ -20,15 +20,6 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     }
 }
 
-/* Takes it off again: the line is not the request's, it may still hold an older one's answer. */
-static void drop_boarded(struct writer *w, struct line *line) {
-    struct request *r = line->request;
-    line->request = NULL;
-    writer_on_its_way(w, r, -1);
-    writer_taken(w, r);
-    writer_settle_all(w, r, SETTLED_DROPPED, "");
-}
-
 static bool start(struct writer *w, struct line *line, const unsigned char digest[HASH_SHA256_BYTES], struct error *err) {
     const struct buffer *body = &line->request->batch.body;
     int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
@@ -53,7 +44,11 @@ static bool start_all(struct writer *w, struct line *const lines[2], int count, 
     if (!ok) error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
     for (int i = 0; i < count; i++) {
         ok = ok && start(w, lines[i], digests[i], err);
-        if (!ok) drop_boarded(w, lines[i]);
+        if (ok) continue;
+        struct request *r =
+            writer_alight(w, lines[i]); /* not sent: the line is not the request's, it may still hold an older one's answer */
+        writer_taken(w, r);
+        writer_settle_all(w, r, SETTLED_DROPPED, "");
     }
     return ok;
 }
@@ -127,7 +122,9 @@ static struct line *board(struct writer *w, int64_t now) {
         line->request = r;
         line->woken = false;
         line->due = 0; /* what http_send does at once, or fails to do, its deadline tells at the next poll */
-        writer_on_its_way(w, r, 1);
+        w->busy++;
+        w->bytes += r->batch.body.len;
+        atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
         return line;
     }
     return NULL;

@@ -71,15 +71,19 @@ static inline struct lane *writer_lane(const struct writer *w, const struct requ
     return &w->lanes[r->target->paced];
 }
 
+/* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */
 static inline bool writer_paused(const struct writer *w) {
-    return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
+    return atomic_load_explicit(&w->job->paused, memory_order_relaxed) && !atomic_load(&w->job->stop);
 }
 
-/* Notes that a request has gone out (sign 1), or is on its way no more (-1). */
-static inline void writer_on_its_way(struct writer *w, const struct request *r, int sign) {
-    w->busy += sign;
-    w->bytes = sign > 0 ? w->bytes + r->batch.body.len : w->bytes - r->batch.body.len;
-    atomic_fetch_add_explicit(&r->target->table->live.in_flight, sign * r->batch.count, memory_order_relaxed);
+/* Takes a request off its line. */
+static inline struct request *writer_alight(struct writer *w, struct line *line) {
+    struct request *r = line->request;
+    line->request = NULL;
+    w->busy--;
+    w->bytes -= r->batch.body.len;
+    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    return r;
 }
 
 /* --- writer.c --- */

@@ -34,9 +34,12 @@ local function attribute_lines(attributes, width, lines)
   end
 end
 
+-- The DynamoDB table that an item goes to.
+function row.target(item, tables) return item.target or tables[item.table].target.name end
+
 -- "Orders: 139 bytes, 2 write units"
 function row.item_text(item, tables)
-  return ("%s: %s, %s"):format(format.printable(tables[item.table].target.name), format.plural(item.size, "byte"),
+  return ("%s: %s, %s"):format(format.printable(row.target(item, tables)), format.plural(item.size, "byte"),
     format.plural(item.write_units, "write unit"))
 end
 
@@ -52,12 +55,13 @@ local function right_lines(outcome, tables, width)
     attribute_lines(item.attributes, width, lines)
   end
   if outcome.result == "filtered" then heading "no item: the row is filtered" end
-  if outcome.result ~= "rejected" then return lines, headings end
-  heading("rejected: " .. outcome.reason)
+  if not outcome.reason then return lines, headings end
+  local mended = outcome.result ~= "rejected"
+  heading((mended and "mended by on_reject: " or "rejected: ") .. outcome.reason)
   for line in format.fold(format.printable(outcome.message), width, "  "):gmatch "[^\n]+" do
     lines[#lines + 1] = format.cut(line, width)
   end
-  if #outcome.attributes > 0 then
+  if not mended and #outcome.attributes > 0 then
     heading "the item so far"
     attribute_lines(outcome.attributes, width, lines)
   end
