@@ -140,10 +140,10 @@ static void begin_pace(struct key *k, int64_t now) {
     k->next = k->paced = now;
 }
 
-static void heat_up(struct key *k, int64_t now) {
+static void heat_up(struct key *k, int64_t now, int64_t sent) {
     if (!is_hot(k, now)) {
         begin_pace(k, now);
-    } else if (now - k->paced >= PACE_EVERY) {
+    } else if (sent >= k->paced && now - k->paced >= PACE_EVERY) {
         k->pace *= PACE_DOWN;
         if (k->pace < PARTITION * PACE_LEAST) k->pace = PARTITION * PACE_LEAST;
         k->paced = now;
@@ -209,7 +209,8 @@ static struct key *guilty(struct heat *h, int64_t now, int table, const struct p
     return worst;
 }
 
-uint32_t heat_refused(struct heat *h, int64_t now, int table, const struct parts *items, int count_of, unsigned limits) {
+uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *items, int count_of,
+                      unsigned limits) {
     uint32_t units = 0;
     bool table_said = (limits & (DYNAMODB_LIMIT_PROVISIONED | DYNAMODB_LIMIT_ACCOUNT | DYNAMODB_LIMIT_ON_DEMAND)) != 0;
     pthread_mutex_lock(&h->lock);
@@ -218,7 +219,7 @@ uint32_t heat_refused(struct heat *h, int64_t now, int table, const struct parts
     bool early = now - h->since < GRACE;
     for (int i = 0; i < count_of; i++) {
         struct key *key = early ? NULL : guilty(h, now, table, &items[i]);
-        if (key) heat_up(key, now);
+        if (key) heat_up(key, now, sent);
         if (key || (early && !table_said)) units += parts_units(&items[i]);
     }
     pthread_mutex_unlock(&h->lock);
@@ -261,7 +262,7 @@ bool heat_wants_probe(struct heat *h, int64_t now) {
 static enum heat_verdict judge_key(struct heat *h, int64_t now, int table, const struct part *p) {
     struct key *k = find(h, parts_bucket(table, p));
     if (k == NULL || rate_of(h, k, now) < PARTITION / 2) return HEAT_TABLE;
-    heat_up(k, now);
+    heat_up(k, now, now);
     return HEAT_KEY;
 }
 

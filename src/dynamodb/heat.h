@@ -28,8 +28,10 @@ bool heat_active(const struct heat *h);
 void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items, int count, uint64_t *hot);
 
 /* Items came back. Returns the units of those that a hot key explains; the rest are the table's affair (governor_answered).
- * `limits`: DYNAMODB_LIMIT_* of the answer, 0 when it gave no reason. Switches the counting on. */
-uint32_t heat_refused(struct heat *h, int64_t now, int table, const struct parts *items, int count, unsigned limits);
+ * `sent`: when they went out; what went out before a key was paced says nothing about that pace. `limits`: DYNAMODB_LIMIT_* of the answer,
+ * 0 when it gave no reason. Switches the counting on. */
+uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *items, int count,
+                      unsigned limits);
 
 /* How long to leave a key alone (nanoseconds; 0: not at all): a chunk that brings rows for it is put aside for so long, and so are items
  * that were refused for it. */

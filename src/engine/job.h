@@ -31,6 +31,7 @@ struct job_target {
     int number;                    /* among all of the run, from 0 */
     struct dynamodb_schema schema; /* the table's, under this name */
     uint64_t seed;                 /* of the keys' hashes: each name has its own */
+    int paced;                     /* the table in DynamoDB, among all of the run, from 0 (pacing.h) */
 };
 
 struct job_table {
@@ -49,6 +50,8 @@ struct job_table {
     struct ledger_chunk *chunks;
     int chunk_count;
     struct live_counts live;
+    _Atomic int64_t refused[RUN_REFUSALS]; /* write units, for want of capacity */
+    struct run_limiting_key limiting;      /* guarded by the job's wait_lock */
     _Atomic int chunks_done;
 };
 
@@ -69,6 +72,7 @@ struct job_chunk {
 };
 
 struct coordinator;
+struct pacing;
 
 struct job {
     const struct plan *plan;
@@ -88,17 +92,20 @@ struct job {
     int target_count; /* of all tables */
     struct inflight *inflight;
     struct coordinator *coordinator;
+    struct pacing *pacing;
 
-    _Atomic bool stop;            /* wind down: no more reading, finish what is in flight */
-    _Atomic int chunks_left;      /* that no worker has been given */
-    _Atomic bool paused;          /* by control: nothing new is sent until it says resume */
-    _Atomic int64_t source_gap;   /* ns that a worker waits between two FETCHes, to spare the source */
-    _Atomic int64_t source_took;  /* ns that the source's last answer to a trivial query took */
-    _Atomic int64_t clock_offset; /* seconds to add to our clock for signatures */
-    _Atomic int waiting;          /* requests that wait to be sent again */
-    _Atomic int throttled;        /* those of them that were throttled */
-    pthread_mutex_t wait_lock;    /* guards the text, written at failures only */
-    char wait_text[400];          /* what is being waited for, for people */
+    _Atomic bool stop;             /* wind down: no more reading, finish what is in flight */
+    _Atomic int chunks_left;       /* that no worker has been given */
+    _Atomic bool paused;           /* by control: nothing new is sent until it says resume */
+    _Atomic int64_t write_units;   /* asked for, a second, of the whole run, indexes included; 0: none, the run finds the limit */
+    _Atomic int64_t control_units; /* what `control wcu` said; 0: nothing */
+    _Atomic int64_t source_gap;    /* ns that a worker waits between two FETCHes, to spare the source */
+    _Atomic int64_t source_took;   /* ns that the source's last answer to a trivial query took */
+    _Atomic int64_t clock_offset;  /* seconds to add to our clock for signatures */
+    _Atomic int waiting;           /* requests that wait to be sent again */
+    _Atomic int throttled;         /* those of them that were throttled */
+    pthread_mutex_t wait_lock;     /* guards the text, written at failures only */
+    char wait_text[400];           /* what is being waited for, for people */
 };
 
 /* Gives a table its targets, under `names` (in order, each once), once its schema is bound. ERROR_LOCAL when memory is out. */

@@ -14,6 +14,7 @@
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
 #include "engine/listing.h"
+#include "engine/pacing.h"
 #include "engine/run_parts.h"
 #include "engine/source_load.h"
 #include "engine/targets.h"
@@ -267,6 +268,8 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
     }
     struct source_load *load = watch_source(s);
     while (!all_ended(workers, started)) {
+        struct error why;
+        if (!pace_keep(&s->pace, j, &why)) coordinator_fail(j->coordinator, &why);
         progress_tell(progress, NULL, false);
         if (s->control) {
             control_serve(s->control, j, progress, TURN_MS);
@@ -293,6 +296,8 @@ static void listen_for_control(struct session *s) {
 }
 
 bool session_run(struct session *s, struct job_chunk *order, int count, struct error *err) {
+    s->pace.listener = s->listener;
+    if (!pacing_start(&s->job, err) || !pace_keep(&s->pace, &s->job, err)) return false;
     struct progress *progress = progress_new(&s->job, s->listener);
     if (progress == NULL) return error_memory(err, "starting a run");
     listen_for_control(s);
@@ -321,6 +326,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
                               .to = t->schema.name,
                               .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
                               .rows_estimated = t->rows_estimated};
+    pacing_read(&s->job, t, &out->throttling);
     if (t->to && !name_targets(&s->job, t, out, err)) return false;
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);
@@ -360,6 +366,7 @@ void session_close(struct session *s) {
     ledger_close(s->ledger);
     pg_close(s->source);
     dynamodb_client_free(s->client);
+    pacing_end(&s->job);
     inflight_free(s->job.inflight);
 }
 

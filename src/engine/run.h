@@ -26,6 +26,31 @@ struct run_counts {
     int64_t write_units; /* by the size rule, indexes included */
 };
 
+/* For which want of capacity write units were refused. */
+enum run_refusal {
+    RUN_REFUSED_UNSAID,    /* came back unprocessed, which tells no reason */
+    RUN_REFUSED_HOT_KEY,   /* the same, and a key had been sent as much as its partition takes */
+    RUN_REFUSED_OTHER,     /* another reason than those below */
+    RUN_REFUSED_BY_REASON, /* DynamoDB's ThrottlingReasons: for each limit the table's, then an index's */
+};
+#define RUN_REFUSAL_LIMITS 4
+#define RUN_REFUSALS (RUN_REFUSED_BY_REASON + 2 * RUN_REFUSAL_LIMITS)
+/* UnprocessedItems, HotKey, Other, TableWriteKeyRangeThroughputExceeded, ... */
+const char *run_refusal_name(enum run_refusal kind);
+
+/* The partition key that limits: the last one that a reason has told, else one that was sent as much as its partition takes. */
+struct run_limiting_key {
+    bool known, told;
+    char index[256]; /* empty: the table's own key */
+    char value[256]; /* its beginning, if it is longer */
+};
+
+struct run_throttling {
+    int64_t refused[RUN_REFUSALS]; /* write units; sent again since */
+    double pace;                   /* units a second, while the table's own limit is known; 0: it is not */
+    struct run_limiting_key key;
+};
+
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
     bool templated;               /* `to` is a template, and `targets` are its tables; not told while a run goes on */
@@ -35,7 +60,8 @@ struct run_table {
     double seconds;        /* of this process; 0 in a status */
     double rows_estimated; /* of the whole source, as the server guesses */
     int chunks, chunks_done;
-    int snapshots; /* how many snapshots its chunks were read in */
+    int snapshots;                    /* how many snapshots its chunks were read in */
+    struct run_throttling throttling; /* of this process; none in a status */
 };
 
 /* What is shown while a run goes on. Rates are of the last seconds. */
@@ -53,6 +79,7 @@ struct run_progress {
         *state; /* migrating, retrying, sparing the source, paused, throttled, waiting for the target, stopping; at the end done
                          * or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
+    double write_units; /* asked for, a second, of all tables together; 0: no rate is */
     double elapsed_seconds;
     double snapshot_age_seconds;
     const struct run_table_progress *tables;
@@ -62,7 +89,10 @@ struct run_progress {
 /* What the caller wants to hear, on the thread that called. Each may be NULL. */
 struct run_listener {
     void *context;
-    void (*notice)(void *context, const char *text);               /* a warning, or a fact worth a line */
+    void (*notice)(void *context, const char *text); /* a warning, or a fact worth a line */
+    /* How many write units a second to write at most; asked before the first write and then every second. 0: find the limit. False: the
+     * plan's own function failed, and the run is to stop. */
+    bool (*write_units)(void *context, int64_t *out, struct error *err);
     void (*progress)(void *context, const struct run_progress *p); /* about four times a second */
 };
 
@@ -126,7 +156,7 @@ bool run_retry(const struct plan *plan, const struct run_options *options, const
                struct run_retry *out, struct error *err);
 void run_retry_free(struct run_retry *out);
 
-/* Asks the migration that runs this plan now: "status", "pause", "resume", "stop". Appends its answer, a JSON object (engine/control.h).
+/* Asks the migration that runs this plan now: "status", "pause", "resume", "stop", "wcu 2000". Appends its answer, a JSON object (engine/control.h).
  * ERROR_LOCAL, code "absent": none listens. */
 struct buffer;
 bool run_control(const struct plan *plan, const struct run_options *options, const char *request, struct buffer *answer,

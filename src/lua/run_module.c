@@ -54,8 +54,28 @@ static void set_counts(lua_State *L, const struct run_counts *n) {
     set_integer(L, "write_units", n->write_units);
 }
 
+/* Sets `throttling`, if anything was refused: units by reason, and the key that limits; and `pace`. */
+static void set_throttling(lua_State *L, const struct run_throttling *t) {
+    int64_t all = 0;
+    for (int i = 0; i < RUN_REFUSALS; i++) all += t->refused[i];
+    if (t->pace > 0) set_number(L, "pace", t->pace);
+    if (all == 0) return;
+    lua_createtable(L, 0, 4);
+    set_integer(L, "refused_units", all);
+    lua_createtable(L, 0, 2);
+    for (int i = 0; i < RUN_REFUSALS; i++) {
+        if (t->refused[i]) set_integer(L, run_refusal_name(i), t->refused[i]);
+    }
+    lua_setfield(L, -2, "reasons");
+    if (t->key.known) {
+        set_text(L, "key", t->key.value);
+        if (t->key.index[0]) set_text(L, "index", t->key.index);
+    }
+    lua_setfield(L, -2, "throttling");
+}
+
 static void push_table(lua_State *L, const struct run_table *t) {
-    lua_createtable(L, 0, 20);
+    lua_createtable(L, 0, 22);
     set_text(L, "name", t->name);
     set_text(L, "from", t->from);
     set_text(L, "to", t->to);
@@ -65,6 +85,7 @@ static void push_table(lua_State *L, const struct run_table *t) {
     set_integer(L, "chunks", t->chunks);
     set_integer(L, "chunks_done", t->chunks_done);
     set_integer(L, "snapshots", t->snapshots);
+    set_throttling(L, &t->throttling);
     if (!t->templated) return;
     lua_createtable(L, t->target_count, 0);
     for (int i = 0; i < t->target_count; i++) {
@@ -138,6 +159,7 @@ static void push_progress(lua_State *L, const struct run_progress *p) {
     lua_createtable(L, 0, 5);
     set_text(L, "state", p->state);
     set_text(L, "detail", p->detail && p->detail[0] ? p->detail : NULL);
+    if (p->write_units > 0) set_number(L, "write_units_asked", p->write_units);
     set_number(L, "elapsed_seconds", p->elapsed_seconds);
     set_number(L, "snapshot_age_seconds", p->snapshot_age_seconds);
     lua_createtable(L, p->table_count, 0);
@@ -233,6 +255,13 @@ static int notice_body(lua_State *L) {
     return 0;
 }
 
+/* What listener.write_units gave. */
+struct units {
+    int64_t value;
+    bool failed;
+    struct error *err;
+};
+
 static int progress_body(lua_State *L) {
     if (lua_getfield(L, 1, "progress") == LUA_TNIL) return 0;
     push_progress(L, lua_touserdata(L, 2));
@@ -252,6 +281,31 @@ static void on_notice(void *context, const char *text) {
     struct listening *l = context;
     enter(l, notice_body, text);
     if (l->failed) run_stop();
+}
+
+/* Calls listener.write_units() -> units | nil, text, where it is. */
+static int write_units_body(lua_State *L) {
+    struct units *out = lua_touserdata(L, 2);
+    if (lua_getfield(L, 1, "write_units") == LUA_TNIL) return 0;
+    lua_call(L, 0, 2);
+    if (!lua_isnil(L, -2)) {
+        out->value = luaL_checkinteger(L, -2);
+        return 0;
+    }
+    const char *text = luaL_tolstring(L, -1, NULL);
+    out->failed = true;
+    error_set(out->err, ERROR_PLAN, "%s", text);
+    error_hint(out->err, "mend the plan's write_units and run the same command again: it goes on where it stopped");
+    return 0;
+}
+
+static bool on_write_units(void *context, int64_t *value, struct error *err) {
+    struct listening *l = context;
+    struct units out = {.err = err};
+    enter(l, write_units_body, &out);
+    if (l->failed) run_stop();
+    *value = out.value;
+    return !out.failed;
 }
 
 static void on_progress(void *context, const struct run_progress *p) {
@@ -340,7 +394,7 @@ static int core_migrate(lua_State *L) {
     luaL_checktype(L, 3, LUA_TTABLE);
     struct listening l = listen(L, 3);
     struct summary_box *box = new_summary(L);
-    struct run_listener listener = {.context = &l, .notice = on_notice, .progress = on_progress};
+    struct run_listener listener = {.context = &l, .notice = on_notice, .write_units = on_write_units, .progress = on_progress};
     struct error err = {0};
     interrupt_engine(true);
     bool ok = run_migrate(plan, &options, &listener, &box->summary, &err);

@@ -128,10 +128,11 @@ describe("events", function()
     local listener, _, events = listening { json = true }
     for i = 0, 8 do listener.progress(a_progress { elapsed_seconds = i * 0.25 }) end
     assert.equal(3, #events)
-    assert.equal('{"event":"progress","state":"writing","detail":null,"elapsed_seconds":0,"snapshot_age_seconds":12,'
-      .. '"tables":[{"name":"Logs-dev","done":0.5,"rows_read":1234567,"rows_written":1234555,"rows_rejected":12,'
-      .. '"rows_filtered":0,"rows_superseded":0,"items_written":1234555,"bytes":617283500,"write_units":4938268,'
-      .. '"items_per_second":123456.7,"units_per_second":400000,"in_flight":1250,"retries":3,"eta_seconds":125}]}',
+    assert.equal('{"event":"progress","state":"writing","detail":null,"write_units_asked":null,"elapsed_seconds":0,'
+      .. '"snapshot_age_seconds":12,"tables":[{"name":"Logs-dev","done":0.5,"rows_read":1234567,'
+      .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
+      .. '"bytes":617283500,"write_units":4938268,"items_per_second":123456.7,"units_per_second":400000,"in_flight":1250,"retries":3,'
+      .. '"eta_seconds":125,"pace":null,"throttling":null}]}',
       events[1])
   end)
   it("of notices come at once", function()
@@ -144,7 +145,7 @@ describe("events", function()
     t.from = nil
     assert.equal('{"event":"summary","tables":[{"name":"Logs-dev","from":null,"to":"Logs","rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
-      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1}],'
+      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"throttling":null}],'
       .. '"outcome":"done","dry_run":false,"rejects":12,"resumes":0,"sum_holds":true,"exit":5}',
       encode.text(closing.event(a_summary(t), {}, 5)))
   end)
@@ -165,6 +166,22 @@ Logs-dev  from public.logs
 done
 12 rows were rejected; to see why:  hlua plan.lua rejects
 ]], written(a_summary(a_table())))
+  end)
+  it("tells what was refused, the key that limits, and what would help", function()
+    local t = a_table { rows_rejected = 0, rows_written = 1234567, throttling = { refused_units = 1061732, key = "day-7", index = "ByDay",
+      reasons = { UnprocessedItems = 1000000, IndexWriteKeyRangeThroughputExceeded = 61732 } } }
+    local text = written(a_summary(t, { rejects = 0 }))
+    assert.truthy(text:find("1,061,732 write units were refused and sent again, 17.7 %% of those sent"), text)
+    assert.truthy(text:find("limited by partition key day%-7 of index ByDay"), text)
+    assert.truthy(text:find("shard(16)", 1, true), text)
+  end)
+  it("advises by the limit that refused", function()
+    local throttling = require "hlua.report.throttling"
+    local function advice(reason) return throttling.advice { reasons = { UnprocessedItems = 9, [reason] = 1 } } end
+    assert.truthy(advice("IndexWriteProvisionedThroughputExceeded"):find "provisioned write units of the index")
+    assert.truthy(advice("TableWriteMaxOnDemandThroughputExceeded"):find "maximum write units that the table")
+    assert.truthy(advice("TableWriteAccountLimitExceeded"):find "quota")
+    assert.truthy(advice("TableWriteKeyRangeThroughputExceeded"):find "warm throughput of the table")
   end)
   it("of a resumed run tells no rate, and the snapshots", function()
     local t = a_table { name = "logs", rows_read = 1, rows_written = 1, rows_rejected = 0, items_written = 1,

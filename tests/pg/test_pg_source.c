@@ -232,10 +232,10 @@ static void test_sample(void **state) {
     (void)state;
     run("CREATE TABLE hlua_test.large (id uuid PRIMARY KEY, n int); INSERT INTO hlua_test.large"
         " SELECT md5(i::text)::uuid, i FROM generate_series(1, 300000) i; ANALYZE hlua_test.large");
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.large"}, 10000, 300000, PG_KEY_COLUMNS), 50, 75);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.large"}, 10000, 300000, PG_KEY_COLUMNS), 100, 150);
     struct pg_source_spec query = {
         .query = "SELECT id, n FROM hlua_test.large WHERE {range}", .key = NAMES("id"), .key_count = 1};
-    assert_in_range(cover(&query, 10000, 300000, PG_KEY_COLUMNS), 50, 75);
+    assert_in_range(cover(&query, 10000, 300000, PG_KEY_COLUMNS), 100, 150);
 }
 
 static void test_parts(void **state) {

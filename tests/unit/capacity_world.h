@@ -341,7 +341,7 @@ static inline void world_answered(struct world *w, struct world_request *r) {
     double written = a.units - a.refused;
     if (w->consumed_factor > 0) written = a.consumed = written * w->consumed_factor;
     unsigned limits = count == r->count ? world_limits(&r->refusals[0]) : 0;
-    if (count) a.hot = heat_refused(w->heat, w->now, 0, parts, count, limits);
+    if (count) a.hot = heat_refused(w->heat, w->now, r->sent, 0, parts, count, limits);
     if (r->probe) world_probed(w, r);
     governor_answered(w->governor, w->now, &a);
     world_tick(w)->written += written;

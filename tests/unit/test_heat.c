@@ -42,7 +42,7 @@ static uint64_t send_one(uint64_t n, uint64_t index_key) {
 
 static uint32_t refuse_one(uint64_t n, uint64_t index_key, unsigned limits) {
     struct parts p = item(n, index_key);
-    return heat_refused(heat, now, 0, &p, 1, limits);
+    return heat_refused(heat, now, now, 0, &p, 1, limits);
 }
 
 /* For so many seconds: `rate` items a second of one index key, and as many of others. */
