@@ -53,7 +53,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all install uninstall clean help opts unit lua-test lint bench bench-stages fuzz test endpoint spent unit-programs pg-test fuzz-programs fuzz-replay FORCE
+.PHONY: all install uninstall clean help opts unit lua-test lint bench bench-stages fuzz test endpoint spent unit-programs pg-test fuzz-programs fuzz-replay campaign FORCE
 
 all: $(BUILD)/hlua
 
@@ -122,6 +122,11 @@ lint:
 test:
 	$(Q)scripts/test
 
+# Random plans over random tables against Python's own mapping: make campaign SEEDS=1-50
+SEEDS = 1-50
+campaign: all endpoint
+	$(Q)SEEDS=$(SEEDS) tests/integration/run campaign
+
 $(BUILD)/spent: $(OBJ)/tests/bench/spent.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
@@ -184,6 +189,7 @@ help:
 	  'make unit | pg-test | lua-test    parts of the tests; scripts/test runs them all' \
 	  'make lint | fuzz-replay           likewise' \
 	  'make test                         scripts/test' \
+	  'make campaign                     random plans over random tables; SEEDS=1-50' \
 	  'make bench                        measures; ROWS=1000000 RUNS=3 CASES=templates,tls PEERS=1' \
 	  'make bench-stages                 instructions a row of each stage, into tests/bench/stages.txt' \
 	  'make fuzz                         each parser for FUZZ_SECONDS (60)' \

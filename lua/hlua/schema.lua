@@ -120,7 +120,7 @@ constructors.table = {
       { default = false }),
     field("table_class", "enum", "The storage class.", 'table_class = "STANDARD_INFREQUENT_ACCESS"',
       { values = { "STANDARD", "STANDARD_INFREQUENT_ACCESS" } }),
-    field("nulls", "enum", "What a NULL column becomes under hlua.columns and hlua.column: no attribute, or a NULL.",
+    field("nulls", "enum", "What a NULL column becomes under hlua.columns, hlua.column, hlua.json and hlua.epoch: no attribute, or NULL.",
       'nulls = "keep"', { values = { "absent", "keep" }, default = "absent" }),
     field("empty_strings", "enum", "What an empty string or empty bytes become: themselves, or no attribute.",
       'empty_strings = "absent"', { values = { "keep", "absent" }, default = "keep" }),

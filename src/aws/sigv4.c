@@ -272,11 +272,20 @@ static bool post_head(struct sigv4 *s, const struct aws_keys *keys, const char *
            PUT(head, "\r\n\r\n");
 }
 
-bool sigv4_post(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
-                const void *body, size_t body_len, int64_t unix_seconds, struct buffer *head, struct error *err) {
+bool sigv4_post_digest(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
+                       const unsigned char digest[HASH_SHA256_BYTES], size_t body_len, int64_t unix_seconds, struct buffer *head,
+                       struct error *err) {
     if (!prepare(s, keys, unix_seconds, err)) return false;
     char payload[HASH_SHA256_HEX];
-    return (body_hex(s, body, body_len, payload) && post_canonical(s, host, path, operation, keys->session_token, payload) &&
-            sign_canonical(s) && post_head(s, keys, host, path, operation, body_len, head)) ||
+    hash_hex(digest, HASH_SHA256_BYTES, payload);
+    return (post_canonical(s, host, path, operation, keys->session_token, payload) && sign_canonical(s) &&
+            post_head(s, keys, host, path, operation, body_len, head)) ||
            failed(err);
+}
+
+bool sigv4_post(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
+                const void *body, size_t body_len, int64_t unix_seconds, struct buffer *head, struct error *err) {
+    unsigned char digest[HASH_SHA256_BYTES];
+    if (!hash_sha256(s->sha, body_len ? body : "", body_len, digest)) return failed(err);
+    return sigv4_post_digest(s, keys, host, path, operation, digest, body_len, unix_seconds, head, err);
 }

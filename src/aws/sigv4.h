@@ -13,6 +13,7 @@
 #include "aws/credentials.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/hash.h"
 
 struct sigv4_header {
     const char *name, *value;
@@ -50,5 +51,9 @@ bool sigv4_presign(struct sigv4 *s, const struct aws_keys *keys, const struct si
  * No allocation once `head` has grown. */
 bool sigv4_post(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
                 const void *body, size_t body_len, int64_t unix_seconds, struct buffer *head, struct error *err);
+/* The same where the caller has hashed the body, perhaps two at a time (hash_sha256_two). */
+bool sigv4_post_digest(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
+                       const unsigned char digest[HASH_SHA256_BYTES], size_t body_len, int64_t unix_seconds, struct buffer *head,
+                       struct error *err);
 
 #endif

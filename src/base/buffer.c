@@ -14,8 +14,7 @@ void buffer_free(struct buffer *b) {
     *b = (struct buffer){.max = b->max};
 }
 
-bool buffer_reserve(struct buffer *b, size_t extra) {
-    if (extra <= b->cap - b->len) return true;
+bool buffer_grow(struct buffer *b, size_t extra) {
     if (extra > b->max || b->len > b->max - extra) return false;
     size_t need = b->len + extra;
     size_t cap = b->cap ? b->cap : 256;

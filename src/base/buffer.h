@@ -18,8 +18,12 @@ struct buffer {
 void buffer_init(struct buffer *b, size_t max);
 void buffer_free(struct buffer *b);
 
+bool buffer_grow(struct buffer *b, size_t extra) __attribute__((warn_unused_result)); /* for buffer_reserve alone */
+
 /* Makes room for `extra` bytes after len. False when that passes max or memory is out; the buffer is unchanged then. */
-bool buffer_reserve(struct buffer *b, size_t extra) __attribute__((warn_unused_result));
+static inline bool __attribute__((warn_unused_result)) buffer_reserve(struct buffer *b, size_t extra) {
+    return extra <= b->cap - b->len || buffer_grow(b, extra);
+}
 
 /* Appends bytes; false as buffer_reserve. */
 bool buffer_append(struct buffer *b, const void *data, size_t n) __attribute__((warn_unused_result));

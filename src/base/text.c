@@ -1,5 +1,6 @@
-/* Escaping and checking of text, vectorised: on the row path every byte of a row passes here. Three forms, the same result: 32 bytes at
- * a time with AVX2 where the processor has it, 16 with SSE2 (part of every x86-64), 8 elsewhere. */
+/* Escaping and checking of text, vectorised: on the row path every byte of a row passes here. Four forms, the same result: 32 bytes at
+ * a time with AVX-512 VBMI2 (Ice Lake, Zen 4 and newer) or AVX2 where the processor has it, 16 with SSE2 (part of every x86-64), 8
+ * elsewhere. */
 #include <stdint.h>
 #include <string.h>
 
@@ -46,7 +47,18 @@ static inline bool any_special(uint64_t w) {
     return (below(w, 0x20) | below(w ^ ones * '"', 1) | below(w ^ ones * '\\', 1)) != 0;
 }
 
-/* Eight bytes at a time, and the rest one by one. */
+/* Four to eight bytes with nothing to escape, as two halves that may overlap; NULL when something is. */
+static inline char *copy_half_word(char *d, const char *s, size_t n) {
+    uint32_t first, last;
+    memcpy(&first, s, 4);
+    memcpy(&last, s + n - 4, 4);
+    if (any_special(first | (uint64_t)last << 32)) return NULL;
+    memcpy(d, &first, 4);
+    memcpy(d + n - 4, &last, 4);
+    return d + n;
+}
+
+/* Eight bytes at a time, and the rest one by one where it is not clean. */
 static inline char *escape_words(char *d, const char *s, const char *end) {
     while (end - s >= 8) {
         uint64_t w;
@@ -58,6 +70,10 @@ static inline char *escape_words(char *d, const char *s, const char *end) {
             d += 8;
         }
         s += 8;
+    }
+    if (end - s >= 4) {
+        char *after = copy_half_word(d, s, (size_t)(end - s));
+        if (after) return after;
     }
     while (s < end) d = escape_byte(d, (unsigned char)*s++);
     return d;
@@ -116,7 +132,39 @@ __attribute__((target("avx2"))) static inline void copy_32(char *d, const char *
 DEFINE_ESCAPE(escape_sse2, , 16, special_16, copy_16)
 DEFINE_ESCAPE(escape_avx2, __attribute__((target("avx2"))), 32, special_32, copy_32)
 
+#define VBMI2 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2,popcnt")))
+
+/* The bytes at s whose bits are set in `these`, one by one: some of them is a control character. */
+static char *escape_each(char *d, const char *s, uint32_t these) {
+    for (; these; these >>= 1) d = escape_byte(d, (unsigned char)*s++);
+    return d;
+}
+
+/* Every byte has two places in what is written, one for a backslash and one for itself; of the first ones those that are needed stay.
+ * One instruction spreads 32 bytes over the places that are theirs. Loads and stores are masked, so that the last block is like the
+ * others. */
+VBMI2 static size_t escape_vbmi2(char *dst, const char *src, size_t n) {
+    const uint64_t own = UINT64_C(0xaaaaaaaaaaaaaaaa);
+    char *d = dst;
+    for (size_t at = 0; at < n; at += 32) {
+        uint32_t these = n - at >= 32 ? UINT32_MAX : (UINT32_C(1) << (n - at)) - 1;
+        __m256i v = _mm256_maskz_loadu_epi8(these, src + at);
+        uint32_t special = _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('"')) | _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('\\'));
+        if (_mm256_mask_cmplt_epu8_mask(these, v, _mm256_set1_epi8(0x20))) {
+            d = escape_each(d, src + at, these);
+            continue;
+        }
+        uint64_t places = _pdep_u64(these, own) | _pdep_u64(special, own >> 1);
+        unsigned count = (unsigned)__builtin_popcountll(places);
+        __m512i spread = _mm512_mask_expand_epi8(_mm512_set1_epi8('\\'), _pext_u64(own, places), _mm512_castsi256_si512(v));
+        _mm512_mask_storeu_epi8(d, _bzhi_u64(UINT64_MAX, count), spread);
+        d += count;
+    }
+    return (size_t)(d - dst);
+}
+
 size_t json_escape(char *dst, const char *src, size_t n) {
+    if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl")) return escape_vbmi2(dst, src, n);
     /* most texts of a row are short, and the wide form would leave up to 63 bytes of them to the slow end */
     if (n >= 128 && __builtin_cpu_supports("avx2")) return escape_avx2(dst, src, n);
     return escape_sse2(dst, src, n);

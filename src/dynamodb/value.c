@@ -97,15 +97,17 @@ static size_t packed(int64_t whole, int64_t fraction) {
     return (size_t)((whole + 1) / 2 + (fraction + 1) / 2);
 }
 
+size_t dynamodb_integer_size(const char *text, size_t n) {
+    const char *at = text, *end = text + n;
+    bool negative = *at == '-';
+    if (negative) at++;
+    while (at < end && *at == '0') at++;
+    while (at < end && end[-1] == '0') end--;
+    return at == end ? 1 : 1 + packed(end - at, 0) + negative;
+}
+
 size_t dynamodb_number_size(const char *text, size_t n) {
-    if (is_short_integer(text, n)) {
-        const char *at = text, *end = text + n;
-        bool negative = *at == '-';
-        if (negative) at++;
-        while (at < end && *at == '0') at++;
-        while (at < end && end[-1] == '0') end--;
-        return at == end ? 1 : 1 + packed(end - at, 0) + negative;
-    }
+    if (is_short_integer(text, n)) return dynamodb_integer_size(text, n);
     struct number number;
     if (!scan_number(text, n, &number) || number.zero) return 1;
     int64_t whole = 0, fraction = 0;

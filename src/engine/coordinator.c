@@ -160,12 +160,18 @@ static void end_chunk(struct coordinator *c, const struct chunk_result *r) {
     free_rejects(r->rejects, r->reject_count);
 }
 
+static void hand_out(struct coordinator *c, struct mailbox *m) {
+    const struct job_chunk *chunk = c->next < c->count ? &c->order[c->next++] : NULL;
+    atomic_store(&c->job->chunks_left, c->count - c->next);
+    mailbox_put(m, chunk);
+}
+
 static void *work(void *context) {
     struct coordinator *c = context;
     for (;;) {
         struct message *m = receive(c);
         if (m->kind == MESSAGE_QUIT) return NULL;
-        if (m->kind == MESSAGE_WANT) mailbox_put(m->mailbox, c->next < c->count ? &c->order[c->next++] : NULL);
+        if (m->kind == MESSAGE_WANT) hand_out(c, m->mailbox);
         if (m->kind == MESSAGE_END) end_chunk(c, &m->result);
         free(m);
     }
@@ -182,6 +188,7 @@ struct coordinator *coordinator_start(struct job *job, struct ledger *ledger, in
     c->last = &c->first;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->arrived, NULL);
+    atomic_store(&job->chunks_left, count);
     if (pthread_create(&c->thread, NULL, work, c) == 0) return c;
     error_set(err, ERROR_LOCAL, "the coordinator's thread could not be started");
     free(c);

@@ -90,6 +90,7 @@ struct job {
     struct coordinator *coordinator;
 
     _Atomic bool stop;            /* wind down: no more reading, finish what is in flight */
+    _Atomic int chunks_left;      /* that no worker has been given */
     _Atomic bool paused;          /* by control: nothing new is sent until it says resume */
     _Atomic int64_t source_gap;   /* ns that a worker waits between two FETCHes, to spare the source */
     _Atomic int64_t source_took;  /* ns that the source's last answer to a trivial query took */

@@ -9,6 +9,9 @@
 /* Bytes of rows that one FETCH should bring. Measured: about 64 KB is best; larger results outgrow the cache, smaller ones cost
  * round trips. */
 #define FETCH_BYTES (64 * 1024)
+/* FETCHes of one statement: PostgreSQL goes on while we map. One at a time, we waited for it again and again, and were woken for every
+ * 8 KB that it sent. */
+#define FETCHES_AHEAD 4
 /* Rows of a chunk's first FETCH, before their size is known: few, since they may be half a megabyte each. */
 #define FETCH_ROWS_FIRST 8
 /* Rows of any FETCH: after a thousand small rows may come as many of half a megabyte, and libpq holds a FETCH whole. */
@@ -47,7 +50,9 @@ static bool open_chunk(struct worker *w, const struct job_chunk *work, struct er
 static bool has_room(const struct worker *w) {
     int being_read = w->wanted;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) being_read += w->chunks[i].taken && !w->chunks[i].ended;
-    return being_read < w->open_max && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
+    /* Near the end each worker takes few, so that none sits on chunks while another has nothing to do. */
+    int share = atomic_load(&w->job->chunks_left) / (2 * w->job->workers) + 1;
+    return being_read < (share < w->open_max ? share : w->open_max) && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
 }
 
 bool reading_take(struct worker *w, struct error *err) {
@@ -120,7 +125,7 @@ static void learn(struct open_chunk *c, const struct pg_rowset *rows) {
     *now = best < 1 ? 1 : best > FETCH_ROWS_MAX ? FETCH_ROWS_MAX : (int)best;
 }
 
-static bool send_fetch(struct worker *w, int i, struct error *err) {
+static bool ask_rows(struct worker *w, int i, struct error *err) {
     struct open_chunk *c = &w->chunks[i];
     if (c->opened) return pg_reader_fetch(w->reader, i, c->fetch_rows, err);
     int64_t limit = w->job->limit > 0 ? w->job->limit - c->came : -1;
@@ -141,19 +146,31 @@ static bool spared(struct worker *w) {
     return atomic_load_explicit(&w->job->source_gap, memory_order_relaxed) > 0;
 }
 
-/* Sends the FETCH of the next chunk in turn, if the connection is free and its rows would have a place. */
-static bool fetch_next(struct worker *w, struct error *err) {
-    if (w->next || w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
-    if (holds_enough(w) || spared(w)) return true;
+/* The open chunk whose turn it is; -1: none has rows left to fetch. */
+static int next_in_turn(struct worker *w) {
     for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
         int i = (w->turn + k) % OPEN_CHUNKS_MAX;
         if (!w->chunks[i].taken || w->chunks[i].ended) continue;
         w->turn = i + 1;
-        int64_t gap = atomic_load_explicit(&w->job->source_gap, memory_order_relaxed);
-        w->fetch_after = gap > 0 ? clock_now() + gap : 0;
-        return send_fetch(w, i, err);
+        return i;
     }
-    return true;
+    return -1;
+}
+
+/* Sends the next FETCHes, of the chunks in turn, if the connection is free and their rows would have a place. A source that is to be spared
+ * is asked for one at a time. */
+static bool fetch_next(struct worker *w, struct error *err) {
+    if (w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
+    if (holds_enough(w) || spared(w)) return true;
+    int64_t gap = atomic_load_explicit(&w->job->source_gap, memory_order_relaxed);
+    int ahead = gap > 0 ? 1 : FETCHES_AHEAD;
+    if (gap > 0 && w->next) return true;
+    for (int i, n = 0; n < ahead && (i = next_in_turn(w)) >= 0; n++) {
+        if (!ask_rows(w, i, err)) return false;
+    }
+    if (pg_reader_idle(w->reader)) return true;
+    w->fetch_after = gap > 0 ? clock_now() + gap : 0;
+    return pg_reader_send(w->reader, err);
 }
 
 /* A row that is read again must be there once; the work's retry notes whether it is. (Ranges around rows that the server cannot give are
@@ -200,28 +217,32 @@ void reading_unref(struct worker *w, struct fetched *f) {
     free(f);
 }
 
-bool reading_step(struct worker *w, struct error *err) {
+/* Takes the rows of one FETCH, if they have arrived and there is a place for them. */
+static bool take_rows(struct worker *w, struct error *err) {
     int cursor = -1;
     bool end = false;
     struct pg_rowset *rows = NULL;
-    if (!pg_reader_idle(w->reader) && w->next == NULL) {
-        switch (pg_reader_step(w->reader, &cursor, &rows, &end, err)) {
-        case PG_READER_WAIT: break;
-        case PG_READER_ROWS:
-            if (!took_rows(w, cursor, rows, end, err)) return false;
-            break;
-        case PG_READER_FAILED:
-            if (cursor < 0 || strncmp(err->code, "22", 2) != 0) return false;
-            w->failed_chunk = cursor;
-            w->row_error = *err;
-            reading_drop(w);
-            return true;
-        }
+    if (w->next || pg_reader_idle(w->reader)) return true;
+    switch (pg_reader_step(w->reader, &cursor, &rows, &end, err)) {
+    case PG_READER_WAIT: break;
+    case PG_READER_ROWS: return took_rows(w, cursor, rows, end, err);
+    case PG_READER_FAILED:
+        if (cursor < 0 || strncmp(err->code, "22", 2) != 0) return false;
+        w->failed_chunk = cursor;
+        w->row_error = *err;
+        reading_drop(w);
+        break;
     }
+    return true;
+}
+
+bool reading_step(struct worker *w, struct error *err) {
+    if (!take_rows(w, err)) return false;
     if (w->current == NULL && w->next) {
         w->current = w->next;
         w->next = NULL;
         w->row = 0;
+        if (!take_rows(w, err)) return false; /* what libpq has already, no poll would tell */
     }
     return fetch_next(w, err);
 }

@@ -119,7 +119,7 @@ static enum map_result mend(struct worker *w, const struct pg_row *row, struct f
     struct job_table *table = w->current->chunk->work.table;
     if (table->plan->on_reject < 0 || counted_as_rejected(w)) return MAP_FILTERED;
     if (w->sink.routed == NULL) return MAP_FILTERED; /* a row without a target table has nowhere to be mended to */
-    if (w->sink.track < 0 && !w->job->dry_run) { /* it may make several items of the row */
+    if (w->sink.track < 0 && !w->job->dry_run) {     /* it may make several items of the row */
         w->sink.track = items_take_track(w, w->current, w->row);
         if (w->sink.track < 0) return MAP_MEMORY;
     }

@@ -9,6 +9,12 @@
 
 /* --- the loop --- */
 
+/* Whether rows are at hand and may be mapped: then there is nothing to wait for. */
+static bool has_work(const struct worker *w) {
+    if (w->failed_chunk >= 0) return writer_idle(w->writer) && w->deferred == NULL;
+    return (w->current || w->next) && writer_ready(w->writer) && w->deferred_count <= DYNAMODB_BATCH_ITEMS_MAX;
+}
+
 /* One turn: everything that can go on does. False with the failure that ends the run. */
 static bool turn(struct worker *w, struct error *err) {
     if (!reading_take(w, err) || !writer_step(w->writer, err)) return false;
@@ -18,16 +24,11 @@ static bool turn(struct worker *w, struct error *err) {
     if (w->failed_chunk >= 0 && writer_idle(w->writer) && w->deferred == NULL && pg_reader_idle(w->reader)) {
         if (!narrow(w, err)) return false;
     }
+    if (!has_work(w) && !writer_send(w->writer, err)) return false;
     reading_publish(w);
     reading_end_chunks(w);
     return reading_take(w,
                         err); /* a chunk has ended, or its rows have: the next one is asked for before anything is waited for */
-}
-
-/* Whether rows are at hand and may be mapped: then there is nothing to wait for. */
-static bool has_work(const struct worker *w) {
-    if (w->failed_chunk >= 0) return writer_idle(w->writer) && w->deferred == NULL;
-    return (w->current || w->next) && writer_ready(w->writer) && w->deferred_count <= DYNAMODB_BATCH_ITEMS_MAX;
 }
 
 static void wait_for_something(struct worker *w) {
@@ -73,7 +74,7 @@ static void wind_down(struct worker *w) {
     struct error ignored; /* the run stops already, for a reason that was told */
     while (!writer_idle(w->writer)) {
         wait_for_something(w);
-        if (!writer_step(w->writer, &ignored)) writer_drop(w->writer);
+        if (!writer_step(w->writer, &ignored) || !writer_send(w->writer, &ignored)) writer_drop(w->writer);
     }
     reading_publish(w);
     reading_end_chunks(w);
@@ -164,7 +165,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
     /* At most an eighth of all chunks are open: chunks that are read in turn end together, and a run that is stopped must not find all
-     * of them half done; nor should a worker sit on many, near the end, while another has none. */
+     * of them half done. */
     int share = chunks / (8 * job->workers) + 1;
     w->open_max = share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
     if (w->mappers && w->routes && w->delta) {

@@ -107,7 +107,7 @@ struct worker {
 
 /* Asks for chunks and opens those that came. */
 bool reading_take(struct worker *w, struct error *err);
-/* Takes rows that have arrived and sends the next FETCH. */
+/* Takes rows that have arrived and sends the next FETCHes. */
 bool reading_step(struct worker *w, struct error *err);
 /* Maps rows until they run out or the writer is full. */
 bool reading_map(struct worker *w, struct error *err);

@@ -22,6 +22,8 @@
 /* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
 #define CONNECTIONS_FIRST 4
 #define GROW_AFTER CLOCK_MS
+/* Requests are sent together while there is more to map: two bodies are hashed in the time of one, and the other side is woken once. */
+#define SENT_TOGETHER 4
 
 struct request {
     struct request *next;
@@ -49,6 +51,7 @@ struct writer {
     writer_settled *settled;
     void *context;
     struct sigv4 *signer;
+    struct hash_sha256 *sha;
     struct conditional *conditional;
     struct request **filling; /* by target */
     size_t filling_bytes;
@@ -74,9 +77,10 @@ struct writer *writer_new(struct job *job, writer_settled *settled, void *contex
         w->ready_end = &w->ready;
         w->filling = calloc((size_t)job->target_count + 1, sizeof *w->filling);
         w->signer = sigv4_new(job->setting.region, "dynamodb");
+        w->sha = hash_sha256_new();
         w->conditional = conditional_new();
     }
-    if (w && w->filling && w->signer && w->conditional) return w;
+    if (w && w->filling && w->signer && w->sha && w->conditional) return w;
     writer_free(w);
     error_memory(err, "starting a worker");
     return NULL;
@@ -103,6 +107,7 @@ void writer_free(struct writer *w) {
     free_requests(w->waiting);
     free_requests(w->spare);
     sigv4_free(w->signer);
+    hash_sha256_free(w->sha);
     conditional_free(w->conditional);
     free(w->filling);
     free(w);
@@ -210,7 +215,8 @@ static bool paused(const struct writer *w) {
 
 bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
-    return w->ready_count == 0 && !paused(w) && w->busy + w->waiting_count < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    int sent = w->busy + w->waiting_count + w->ready_count;
+    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
 }
 
 struct batch *writer_batch(struct writer *w, struct job_target *target) {
@@ -236,7 +242,7 @@ static bool send_on(struct writer *w, struct request **filling, struct error *er
     struct request *r = take_filling(w, filling);
     atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     push_ready(w, r);
-    return writer_step(w, err);
+    return w->ready_count < SENT_TOGETHER || writer_send(w, err);
 }
 
 /* Sends on the next one in turn, though it is not full. */
@@ -423,22 +429,51 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     }
 }
 
-static bool start(struct writer *w, struct line *line, struct error *err) {
-    struct request *r = pop_ready(w);
-    line->head.len = 0;
-    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
-    if (!sigv4_post(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
-                    batch_operation(&r->batch), r->batch.body.data, r->batch.body.len, now, &line->head, err)) {
-        settle_all(w, r, SETTLED_DROPPED, ""); /* not the line's: it may still hold an older request's answer */
-        return false;
-    }
-    line->request = r;
-    w->busy++;
-    w->bytes += r->batch.body.len;
-    http_send(line->http, line->head.data, line->head.len, r->batch.body.data, r->batch.body.len);
+/* Puts the request that is next on an idle line, to be sent on it. */
+static void board(struct writer *w, struct line *line) {
+    line->request = pop_ready(w);
     line->woken = false;
-    line->due = 0; /* what http_send did at once, or failed to do, its deadline tells at the next poll */
+    line->due = 0; /* what http_send does at once, or fails to do, its deadline tells at the next poll */
+    w->busy++;
+    w->bytes += line->request->batch.body.len;
+}
+
+/* Takes it off again: the line is not the request's, it may still hold an older one's answer. */
+static void drop_boarded(struct writer *w, struct line *line) {
+    struct request *r = line->request;
+    line->request = NULL;
+    w->busy--;
+    w->bytes -= r->batch.body.len;
+    settle_all(w, r, SETTLED_DROPPED, "");
+}
+
+static bool start(struct writer *w, struct line *line, const unsigned char digest[HASH_SHA256_BYTES], struct error *err) {
+    const struct buffer *body = &line->request->batch.body;
+    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
+    line->head.len = 0;
+    if (!sigv4_post_digest(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
+                           batch_operation(&line->request->batch), digest, body->len, now, &line->head, err))
+        return false;
+    http_send(line->http, line->head.data, line->head.len, body->data, body->len);
     return true;
+}
+
+/* Sends what was put on one or two lines. */
+static bool start_all(struct writer *w, struct line *const lines[2], int count, struct error *err) {
+    unsigned char digests[2][HASH_SHA256_BYTES];
+    const void *data[2];
+    size_t n[2];
+    for (int i = 0; i < count; i++) {
+        data[i] = lines[i]->request->batch.body.data;
+        n[i] = lines[i]->request->batch.body.len;
+    }
+    bool ok = count == 2 ? hash_sha256_two(w->sha, data, n, digests) : hash_sha256(w->sha, data[0], n[0], digests[0]);
+    if (!ok) error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
+    for (int i = 0; i < count; i++) {
+        ok = ok && start(w, lines[i], digests[i], err);
+        if (!ok) drop_boarded(w, lines[i]);
+    }
+    return ok;
 }
 
 static struct line *add_line(struct writer *w) {
@@ -483,11 +518,13 @@ static void wake_waiting(struct writer *w) {
     }
 }
 
-static bool send_ready(struct writer *w, struct error *err) {
+bool writer_send(struct writer *w, struct error *err) {
     while (w->ready && !paused(w)) {
-        struct line *line = find_line(w);
-        if (line == NULL) return true;
-        if (!start(w, line, err)) return false;
+        struct line *lines[2];
+        int count = 0;
+        while (count < 2 && w->ready && (lines[count] = find_line(w)) != NULL) board(w, lines[count++]);
+        if (count == 0) return true;
+        if (!start_all(w, lines, count, err)) return false;
     }
     return true;
 }
@@ -498,7 +535,7 @@ bool writer_step(struct writer *w, struct error *err) {
         if (line->request && line->woken && !step_line(w, line, err)) return false;
     }
     wake_waiting(w);
-    return send_ready(w, err);
+    return w->ready_count < SENT_TOGETHER || writer_send(w, err);
 }
 
 int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
@@ -519,7 +556,8 @@ int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
     for (const struct request *r = w->waiting; r; r = r->next) {
         if (r->due < *until) *until = r->due;
     }
-    if (w->ready && w->line_count < WRITER_CONNECTIONS_MAX && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
+    bool stuck = w->ready && !paused(w) && w->line_count < WRITER_CONNECTIONS_MAX;
+    if (stuck && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
     return n;
 }
 

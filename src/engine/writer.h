@@ -32,12 +32,15 @@ void writer_free(struct writer *w);
 bool writer_ready(const struct writer *w);
 /* The batch that is being filled for a target, with room for one more item; NULL when memory is out. */
 struct batch *writer_batch(struct writer *w, struct job_target *target);
-/* To be called after each item: sends the batch on when it is full. */
+/* To be called after each item: makes the batch ready when it is full, and sends when several are. */
 bool writer_added(struct writer *w, struct job_target *target, struct error *err);
-/* Sends on what is being filled, though it is not full. */
+/* Makes ready what is being filled, though it is not full. */
 bool writer_flush(struct writer *w, struct error *err);
+/* Sends everything that is ready and finds a connection: to be called before anything is waited for. */
+bool writer_send(struct writer *w, struct error *err);
 
-/* Moves everything that can be moved; `fds` are those that writer_poll filled in. False with the failure that ends the run. */
+/* Takes answers, and sends when several requests are ready; `fds` are those that writer_poll filled in. False with the failure that ends
+ * the run. */
 bool writer_step(struct writer *w, struct error *err);
 /* Adds what to poll (at most WRITER_CONNECTIONS_MAX) and lowers *until (clock_now) to when writer_step must be called. */
 #define WRITER_CONNECTIONS_MAX 64

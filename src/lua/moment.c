@@ -106,6 +106,10 @@ static int push_epoch(lua_State *L, const struct moment *m) {
 static int moment_index(lua_State *L) {
     const struct moment *m = luaL_checkudata(L, 1, MOMENT_TYPE);
     const char *name = luaL_checkstring(L, 2);
+    if (strcmp(name, "format") == 0) {
+        lua_pushvalue(L, lua_upvalueindex(1));
+        return 1;
+    }
     const struct {
         const char *name;
         int value;
@@ -116,10 +120,6 @@ static int moment_index(lua_State *L) {
                  {"minute", m->time.minute},
                  {"second", m->time.second},
                  {"microsecond", m->time.microsecond}};
-    if (strcmp(name, "format") == 0) {
-        lua_pushvalue(L, lua_upvalueindex(1));
-        return 1;
-    }
     if (strcmp(name, "epoch") == 0) return push_epoch(L, m);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (strcmp(name, parts[i].name) != 0) continue;

@@ -179,12 +179,20 @@ enum pg_grain format_grain(const struct format *f) {
 
 /* --- running --- */
 
-static char *put_number(char *d, unsigned value, int width) {
-    for (int i = width - 1; i >= 0; i--) {
-        d[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return d + width;
+/* Two digits at once. */
+static char *put_two(char *d, unsigned value) {
+    d[0] = (char)('0' + value / 10);
+    d[1] = (char)('0' + value % 10);
+    return d + 2;
+}
+
+static char *put_three(char *d, unsigned value) {
+    *d = (char)('0' + value / 100);
+    return put_two(d + 1, value % 100);
+}
+
+static char *put_four(char *d, unsigned value) {
+    return put_two(put_two(d, value / 100), value % 100);
 }
 
 static int day_of_year(const struct pg_time *t) {
@@ -200,32 +208,32 @@ static const char *moment_problem(enum pg_moment m) {
 }
 
 static char *put_clock(char *d, const struct pg_time *t) {
-    d = put_number(d, (unsigned)t->hour, 2);
+    d = put_two(d, (unsigned)t->hour);
     *d++ = ':';
-    d = put_number(d, (unsigned)t->minute, 2);
+    d = put_two(d, (unsigned)t->minute);
     *d++ = ':';
-    return put_number(d, (unsigned)t->second, 2);
+    return put_two(d, (unsigned)t->second);
 }
 
 static char *put_date(char *d, const struct pg_time *t) {
-    d = put_number(d, (unsigned)t->year, 4);
+    d = put_four(d, (unsigned)t->year);
     *d++ = '-';
-    d = put_number(d, (unsigned)t->month, 2);
+    d = put_two(d, (unsigned)t->month);
     *d++ = '-';
-    return put_number(d, (unsigned)t->day, 2);
+    return put_two(d, (unsigned)t->day);
 }
 
 static char *put_part(char *d, char part, const struct format *f, const struct pg_time *t, struct pg_field field) {
     switch (part) {
-    case 'Y': return put_number(d, (unsigned)t->year, 4);
-    case 'm': return put_number(d, (unsigned)t->month, 2);
-    case 'd': return put_number(d, (unsigned)t->day, 2);
-    case 'H': return put_number(d, (unsigned)t->hour, 2);
-    case 'M': return put_number(d, (unsigned)t->minute, 2);
-    case 'S': return put_number(d, (unsigned)t->second, 2);
-    case 'L': return put_number(d, (unsigned)t->microsecond / 1000, 3);
-    case 'f': return put_number(d, (unsigned)t->microsecond, 6);
-    case 'j': return put_number(d, (unsigned)day_of_year(t), 3);
+    case 'Y': return put_four(d, (unsigned)t->year);
+    case 'm': return put_two(d, (unsigned)t->month);
+    case 'd': return put_two(d, (unsigned)t->day);
+    case 'H': return put_two(d, (unsigned)t->hour);
+    case 'M': return put_two(d, (unsigned)t->minute);
+    case 'S': return put_two(d, (unsigned)t->second);
+    case 'L': return put_three(d, (unsigned)t->microsecond / 1000);
+    case 'f': return put_three(put_three(d, (unsigned)t->microsecond / 1000), (unsigned)t->microsecond % 1000);
+    case 'j': return put_three(d, (unsigned)day_of_year(t));
     case 'F': return put_date(d, t);
     case 'T': return put_clock(d, t);
     case 's': {
@@ -384,6 +392,19 @@ static void change_case(char *text, size_t n, char from, char to) {
     for (size_t i = 0; i < n; i++) {
         if (text[i] >= from && text[i] < from + 26) text[i] = (char)(text[i] - from + to);
     }
+}
+
+bool format_plain_text(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\') return false;
+    }
+    return true;
+}
+
+bool format_plain(const struct format *f) {
+    if (f->kind == FORMAT_HEX || f->kind == FORMAT_SHARD) return true;
+    if (f->kind == FORMAT_TIME) return format_plain_text(f->text, f->len);
+    return is_time(f->type) || is_number(f->type) || f->type == PG_BOOL || f->type == PG_UUID;
 }
 
 size_t format_room(const struct format *f, int32_t len) {

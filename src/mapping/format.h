@@ -53,6 +53,11 @@ enum pg_grain format_grain(const struct format *f);
 /* Bytes that a field of `len` bytes can become beyond FORMAT_BOUNDED. */
 size_t format_room(const struct format *f, int32_t len);
 
+/* Whether what format_run writes stands in a JSON string as it is, whatever the value: digits, times and the like. */
+bool format_plain(const struct format *f);
+/* Whether a text of the plan does: printable ASCII without quotes and backslashes. */
+bool format_plain_text(const char *text, size_t len);
+
 /* Writes the text of a field that is not NULL. False: *why says, in words that fit after the column's name. */
 bool format_run(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why);
 

@@ -31,6 +31,13 @@ static void copy_value(struct machine *m, const struct op *op, const struct op *
     *size = from->size - (uint32_t)source->name_len;
 }
 
+/* Labels are short: copied in steps of fixed size, of which the last may go too far, they cost no call. */
+static void put_label(struct buffer *out, const struct op *op) {
+    char *to = out->data + out->len;
+    for (size_t done = 0; done < op->label_len; done += OP_LABEL_STEP) memcpy(to + done, op->label + done, OP_LABEL_STEP);
+    out->len += op->label_len;
+}
+
 /* Writes one attribute, with its label, unless it is absent. */
 static enum outcome run_op(struct machine *m, const struct item_program *p, int i, size_t start) {
     const struct op *op = &p->ops[i];
@@ -40,10 +47,9 @@ static enum outcome run_op(struct machine *m, const struct item_program *p, int 
     struct buffer *out = m->out;
     size_t before = out->len;
     size_t copy = op->same >= 0 ? m->slots[op->same].len : 0;
-    if (!buffer_reserve(out, op->label_len + copy + 2)) return NO_MEMORY;
+    if (!buffer_reserve(out, op->label_len + OP_LABEL_STEP + copy + 2)) return NO_MEMORY;
     out->data[out->len++] = i ? ',' : '{';
-    memcpy(out->data + out->len, op->label, op->label_len);
-    out->len += op->label_len;
+    put_label(out, op);
     slot->at = out->len - start;
     uint32_t size = 0;
     enum outcome result = DONE;

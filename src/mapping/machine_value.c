@@ -92,7 +92,7 @@ static enum outcome put_as(struct machine *m, const struct op *op, enum dynamodb
                            uint32_t *size) {
     if (len > DYNAMODB_ITEM_MAX) return too_large(m, op);
     if (len == 0 && op->empty_absent && type != DYNAMODB_N) return ABSENT;
-    if (op->key && !key_allowed(m, op, len)) return REJECTED;
+    if (op->key && type != DYNAMODB_N && !key_allowed(m, op, len)) return REJECTED; /* every number is short enough */
     if (op->table_key == KEY_PARTITION && !dynamodb_key_owned(m->program->schema, text, len)) return not_owned(m, op, text, len);
     if (type == DYNAMODB_B) return put_bytes(m, op, text, len, size);
     if (op->table_key) m->key = dynamodb_key_hash(m->key, type, text, len);
@@ -115,29 +115,59 @@ static bool scratch_room(struct machine *m, size_t room) {
     return buffer_reserve(&m->scratch, room + 1);
 }
 
+/* Where a value's text is made: in scratch, or, when it is plain, where it stays, behind what opens it. NULL: no memory. */
+static char *text_place(struct machine *m, const struct op *op, size_t room) {
+    if (!op->plain) return scratch_room(m, room) ? m->scratch.data : NULL;
+    if (!buffer_reserve(m->out, room + 16)) return NULL;
+    if (op->type == DYNAMODB_N) {
+        ADD(m->out, "{\"N\":\"");
+    } else {
+        ADD(m->out, "{\"S\":\"");
+    }
+    return m->out->data + m->out->len;
+}
+
+/* The text that was made there becomes the value. */
+static enum outcome text_made(struct machine *m, const struct op *op, char *text, size_t len, uint32_t *size) {
+    if (!op->plain) {
+        text[len] = '\0';
+        return put_typed(m, op, text, len, size);
+    }
+    if (len > DYNAMODB_ITEM_MAX) return too_large(m, op);
+    if (len == 0 && op->empty_absent) return ABSENT;
+    if (op->key && !key_allowed(m, op, len)) return REJECTED;
+    if (op->table_key) m->key = dynamodb_key_hash(m->key, op->type, text, len);
+    *size = (uint32_t)(op->type == DYNAMODB_N ? dynamodb_integer_size(text, len) : len);
+    m->out->len += len;
+    ADD(m->out, "\"}");
+    return DONE;
+}
+
 static enum outcome run_template(struct machine *m, const struct op *op, uint32_t *size) {
     size_t room = template_room(op->template, m->row), len = 0;
     if (room > TEXT_MAX) return too_large(m, op);
-    if (!scratch_room(m, room)) return NO_MEMORY;
+    char *text = text_place(m, op, room);
+    if (text == NULL) return NO_MEMORY;
     struct template_fault fault;
-    switch (template_run(op->template, m->row, m->scratch.data, &len, &fault)) {
+    switch (template_run(op->template, m->row, text, &len, &fault)) {
     case TEMPLATE_OK: break;
     case TEMPLATE_NULL: return ABSENT;
     case TEMPLATE_BAD: return machine_refuse(m, op, REJECT_VALUE, fault.column, fault.why);
     }
-    m->scratch.data[len] = '\0';
-    return put_typed(m, op, m->scratch.data, len, size);
+    return text_made(m, op, text, len, size);
 }
 
 static enum outcome run_text(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {
     size_t room = FORMAT_BOUNDED + format_room(&op->format, field.len), len = 0;
     if (room > TEXT_MAX) return too_large(m, op);
-    if (!scratch_room(m, room)) return NO_MEMORY;
+    char *text = text_place(m, op, room);
+    if (text == NULL) return NO_MEMORY;
     const char *why = "";
-    if (!format_run(&op->format, field, m->scratch.data, &len, &why))
-        return machine_refuse(m, op, REJECT_VALUE, "the value", why);
-    m->scratch.data[len] = '\0';
-    return put_typed(m, op, m->scratch.data, len, size);
+    if (!format_run(&op->format, field, text, &len, &why)) {
+        const char *reason = op->type == DYNAMODB_N ? REJECT_NUMBER : REJECT_VALUE; /* NaN, infinity, hundreds of digits */
+        return machine_refuse(m, op, reason, "the value", why);
+    }
+    return text_made(m, op, text, len, size);
 }
 
 static enum outcome run_json(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {
@@ -156,8 +186,7 @@ static enum outcome run_json(struct machine *m, const struct op *op, struct pg_f
     }
     if (op->invalid == JSON_INVALID_ABSENT) return ABSENT;
     if (op->invalid == JSON_INVALID_REJECT) return machine_refuse(m, op, REJECT_JSON, "the JSON cannot be stored:", why);
-    if (text.len > DYNAMODB_ITEM_MAX) return too_large(m, op);
-    return put_string(m, op, text.data, (size_t)text.len, size);
+    return put_as(m, op, DYNAMODB_S, text.data, (size_t)text.len, size);
 }
 
 static enum outcome run_epoch(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {

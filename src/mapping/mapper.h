@@ -24,14 +24,14 @@ struct map_reject {
     char message[600];  /* names the attribute and what is wrong with it */
 };
 
-#define REJECT_KEY_MISSING "key-missing"       /* a table key comes from a NULL */
-#define REJECT_KEY_EMPTY "key-empty"           /* a key of table or index is empty */
-#define REJECT_KEY_SIZE "key-size"             /* a key of table or index is too long */
-#define REJECT_NUMBER "number"                 /* DynamoDB cannot hold the number */
-#define REJECT_VALUE "value"                   /* a value cannot be what the plan makes of it: infinity, a wrong year, ... */
-#define REJECT_JSON "json"                     /* not JSON, or not JSON that DynamoDB can hold */
-#define REJECT_TEXT "text"                     /* not UTF-8 */
-#define REJECT_FUNCTION "function"             /* a function of the plan failed, ran too long, or returned what no item can be */
+#define REJECT_KEY_MISSING "key-missing" /* a table key comes from a NULL */
+#define REJECT_KEY_EMPTY "key-empty"     /* a key of table or index is empty */
+#define REJECT_KEY_SIZE "key-size"       /* a key of table or index is too long */
+#define REJECT_NUMBER "number"           /* DynamoDB cannot hold the number */
+#define REJECT_VALUE "value"             /* a value cannot be what the plan makes of it: an infinite time, a wrong year, ... */
+#define REJECT_JSON "json"               /* not JSON, or not JSON that DynamoDB can hold */
+#define REJECT_TEXT "text"               /* not UTF-8 */
+#define REJECT_FUNCTION "function"       /* a function of the plan failed, ran too long, or returned what no item can be */
 #define REJECT_TABLE_MISSING "table-missing"   /* the name of its table comes from a NULL */
 #define REJECT_TABLE_UNLISTED "table-unlisted" /* its table was not among the source's when the run began */
 #define REJECT_ITEM_SIZE "item-size"           /* over 409,600 bytes */

@@ -141,12 +141,14 @@ static bool add_columns(struct compiler *c, const struct item_spec *spec, bool k
     return true;
 }
 
+/* The same template, or the same function of the same columns: functions are deterministic, so it is called once a row. */
 static bool same_value(const struct value_spec *a, const struct value_spec *b) {
+    if (a->kind == VALUE_FUNCTION && b->kind == VALUE_FUNCTION) return a->function == b->function && a->type == b->type;
     return a->kind == VALUE_TEMPLATE && b->kind == VALUE_TEMPLATE && a->type == b->type && a->len == b->len &&
            memcmp(a->text, b->text, a->len) == 0;
 }
 
-/* An attribute whose template stands already in an earlier one is copied from there: index keys often repeat the sort key. */
+/* An attribute whose value stands already in an earlier one is copied from there: index keys often repeat the sort key. */
 static void share_values(struct item_program *p, const struct item_spec *spec) {
     for (int i = 0; i < spec->attribute_count; i++) {
         struct op *op = &p->ops[i];
@@ -155,7 +157,8 @@ static void share_values(struct item_program *p, const struct item_spec *spec) {
             const struct op *from = &p->ops[k];
             bool checked = op->key == KEY_NONE || from->key == op->key || from->key == KEY_SORT;
             bool always = from->leader < 0 && from->when < 0 && !from->empty_absent; /* absent only if its own columns are NULL */
-            if (checked && always && same_value(&spec->attributes[k].value, &spec->attributes[i].value)) op->same = k;
+            if (checked && always && from->type == op->type && same_value(&spec->attributes[k].value, &spec->attributes[i].value))
+                op->same = k;
         }
     }
 }

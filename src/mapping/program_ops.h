@@ -23,10 +23,12 @@ enum op_kind {
 
 enum key_limit { KEY_NONE, KEY_PARTITION, KEY_SORT };
 
+#define OP_LABEL_STEP 16
+
 struct op {
     const char *name;
     size_t name_len;
-    const char *label; /* "NAME": as JSON */
+    const char *label; /* "NAME": as JSON, in room for whole steps of OP_LABEL_STEP */
     size_t label_len;
     enum op_kind kind;
     enum dynamodb_type type;
@@ -34,6 +36,7 @@ struct op {
     enum pg_type column_type;
     struct format format;            /* OP_TEXT */
     const struct template *template; /* OP_TEMPLATE */
+    bool plain;                      /* both: the text needs no escaping, and is N only as an integer */
     const char *constant;
     size_t constant_len;
     enum json_invalid invalid;

@@ -66,7 +66,9 @@ bool program_name_op(struct compiler *c, const char *name, struct op *op) {
     op->empty_absent = c->empty_absent;
     buffer_init(&label, JSON_ESCAPED_MAX(len) + 8);
     bool ok = json_append_string(&label, name, len) && buffer_append(&label, ":", 1);
-    op->label = ok ? arena_copy(c->arena, label.data, label.len) : NULL;
+    char *text = ok ? arena_alloc(c->arena, (label.len + OP_LABEL_STEP - 1) / OP_LABEL_STEP * OP_LABEL_STEP) : NULL;
+    if (text) memcpy(text, label.data, label.len);
+    op->label = text;
     op->label_len = label.len;
     buffer_free(&label);
     return op->label != NULL || program_no_memory(c->err);
@@ -112,7 +114,13 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     enum dynamodb_type natural = natural_type(column->type);
     op->type = v->type == DYNAMODB_ANY ? natural : v->type;
     op->kind = OP_TEXT;
-    if (op->type == DYNAMODB_BOOL) op->kind = OP_BOOL;
+    if (op->type == DYNAMODB_BOOL) {
+        op->kind = OP_BOOL;
+        if (column->type != PG_BOOL) {
+            return does_not_suit(c, v, column, "BOOL",
+                                 "boolean columns can; make one by SQL: columns = { Name = '\"Name\" > 0' }");
+        }
+    }
     if (op->type == DYNAMODB_M) op->kind = OP_JSON;
     if (op->type == DYNAMODB_N && natural != DYNAMODB_N && column->type != PG_TEXT && column->type != PG_SERVER_TEXT) {
         return does_not_suit(c, v, column, "N", "numbers and texts can be N; for a time see hlua.epoch");
@@ -128,6 +136,8 @@ static bool compile_column(struct compiler *c, const struct value_spec *v, struc
     if (op->kind == OP_TEXT && !format_parse(NULL, 0, &column->type, &op->format, &problem)) {
         return does_not_suit(c, v, column, "S", "leave hlua.S out for its natural type, or use a template with a format");
     }
+    bool integer = column->type == PG_INT2 || column->type == PG_INT4 || column->type == PG_INT8;
+    op->plain = op->kind == OP_TEXT && (op->type == DYNAMODB_S ? format_plain(&op->format) : integer);
     if (v->fallback == NULL) return true;
     op->fallback = sub_ops(c, op, 1);
     if (op->fallback == NULL || !program_compile_value(c, v->fallback, op->fallback)) return false;
@@ -152,7 +162,9 @@ bool program_template(struct arena *a, const char *text, size_t len, const struc
 static bool compile_template(struct compiler *c, const struct value_spec *v, struct op *op) {
     op->kind = OP_TEMPLATE;
     op->type = v->type == DYNAMODB_ANY ? DYNAMODB_S : v->type;
-    return program_template(c->arena, v->text, v->len, &v->place, c->columns, c->count, &op->template, c->err);
+    if (!program_template(c->arena, v->text, v->len, &v->place, c->columns, c->count, &op->template, c->err)) return false;
+    op->plain = op->type == DYNAMODB_S && template_plain(op->template);
+    return true;
 }
 
 static bool compile_json(struct compiler *c, const struct value_spec *v, struct op *op) {

@@ -192,6 +192,14 @@ struct template *template_compile(struct arena *a, const char *source, size_t le
     }
 }
 
+bool template_plain(const struct template *t) {
+    for (int i = 0; i < t->count; i++) {
+        const struct step *step = &t->steps[i];
+        if (step->column < 0 ? !format_plain_text(step->text, step->len) : !format_plain(&step->format)) return false;
+    }
+    return true;
+}
+
 void template_grains(const struct template *t, enum pg_grain *grains) {
     for (int i = 0; i < t->count; i++) {
         const struct step *step = &t->steps[i];

@@ -56,6 +56,9 @@ struct template_fault {
 enum template_result template_run(const struct template *t, const struct pg_row *row, char *out, size_t *len,
                                   struct template_fault *fault);
 
+/* Whether what template_run writes stands in a JSON string as it is, whatever the row. */
+bool template_plain(const struct template *t);
+
 /* The most bytes that template_run writes for this row. */
 size_t template_room(const struct template *t, const struct pg_row *row);
 

@@ -1,6 +1,7 @@
-/* Simple-query statements over one connection, several at a time: "CLOSE c3; DECLARE c5 ...; FETCH FORWARD
- * 128 FROM c5". A cursor that is done is closed by the next statement that is sent anyway, so closing costs
- * no round trip. */
+/* Simple-query statements over one connection, several at a time: "CLOSE c3; DECLARE c5 ...; FETCH FORWARD 128 FROM c5;
+ * FETCH FORWARD 100 FROM c6". Each FETCH is a result of its own, which libpq gives as soon as it is whole, so the server fills
+ * the next one while the rows of this one are mapped. A cursor that is done is closed by the next statement that is sent
+ * anyway, so closing costs no round trip. */
 #include "pg/reader.h"
 
 #include <stdio.h>
@@ -15,6 +16,13 @@
 #define STATEMENT_MAX ((size_t)64 << 20) /* a plan's query; far beyond any that a person writes */
 #define TRY_ROWS 200                     /* a FETCH of pg_reader_try: bounded memory, few round trips */
 
+/* A FETCH that was asked for and has not been answered. */
+struct asked {
+    short cursor;
+    bool over; /* an earlier one has found its cursor's end: it brings nothing */
+    int rows;
+};
+
 struct pg_reader {
     struct pg_connection *c;
     char *uri, *snapshot;
@@ -22,10 +30,10 @@ struct pg_reader {
     bool is_open[CURSORS_MAX];
     short closing[CURSORS_MAX]; /* done, but still open on the server */
     int closing_count;
+    struct asked asked[PG_READER_ASKED_MAX]; /* in the order of their results */
+    int asked_count, answered;
     bool busy, unsent; /* a statement is under way; libpq still holds bytes of it */
     bool dead;         /* the transaction failed: pg_reader_restart */
-    int cursor, asked; /* of the FETCH under way */
-    PGresult *rows;    /* its rows, until the server is ready for the next statement */
     bool failed;
     struct error failure;
 };
@@ -78,7 +86,6 @@ struct pg_reader *pg_reader_new(const char *uri, const char *snapshot_id, struct
 
 void pg_reader_free(struct pg_reader *r) {
     if (r == NULL) return;
-    PQclear(r->rows);
     pg_close(r->c);
     buffer_free(&r->statement);
     free(r->uri);
@@ -108,11 +115,12 @@ static bool flush(struct pg_reader *r, struct error *err) {
     return state >= 0 || pg_error_connection(err, pg_handle(r->c));
 }
 
-/* Starts the statement with the CLOSE of what is done. */
-static bool start_statement(struct pg_reader *r, int cursor, int rows, bool open, struct error *err) {
-    if (cursor < 0 || cursor >= CURSORS_MAX || rows < 1 || r->is_open[cursor] != open || r->busy)
+/* Room for one more FETCH in the statement that is being put together; it begins with the CLOSE of what is done. */
+static bool begin_fetch(struct pg_reader *r, int cursor, int rows, bool open, struct error *err) {
+    if (cursor < 0 || cursor >= CURSORS_MAX || rows < 1 || r->is_open[cursor] != open || !pg_reader_takes(r))
         return error_set(err, ERROR_LOCAL, "cursor %d is used out of turn", cursor);
     if (r->dead) return error_set(err, ERROR_SOURCE, "the reader's transaction has failed and was not restarted");
+    if (r->asked_count > 0) return buffer_append(&r->statement, ";", 1) || error_memory(err, "asking for rows");
     r->statement.len = 0;
     for (int i = 0; i < r->closing_count; i++) {
         if (!buffer_printf(&r->statement, "CLOSE c%d;", r->closing[i])) return error_memory(err, "closing cursors");
@@ -120,32 +128,41 @@ static bool start_statement(struct pg_reader *r, int cursor, int rows, bool open
     return true;
 }
 
-static bool send_fetch(struct pg_reader *r, int cursor, int rows, struct error *err) {
-    if (!buffer_printf(&r->statement, "FETCH FORWARD %d FROM c%d", rows, cursor) || !buffer_terminate(&r->statement))
-        return error_memory(err, "asking for rows");
+static bool add_fetch(struct pg_reader *r, int cursor, int rows, struct error *err) {
+    if (!buffer_printf(&r->statement, "FETCH FORWARD %d FROM c%d", rows, cursor)) return error_memory(err, "asking for rows");
+    r->is_open[cursor] = true;
+    r->asked[r->asked_count++] = (struct asked){.cursor = (short)cursor, .rows = rows};
+    return true;
+}
+
+bool pg_reader_open(struct pg_reader *r, int cursor, const char *sql, int rows, struct error *err) {
+    if (!begin_fetch(r, cursor, rows, false, err)) return false;
+    if (!buffer_printf(&r->statement, "DECLARE c%d BINARY NO SCROLL CURSOR FOR ", cursor) ||
+        !buffer_append_text(&r->statement, sql) || !buffer_append_text(&r->statement, "\n;"))
+        return error_memory(err, "opening a cursor");
+    return add_fetch(r, cursor, rows, err);
+}
+
+bool pg_reader_fetch(struct pg_reader *r, int cursor, int rows, struct error *err) {
+    return begin_fetch(r, cursor, rows, true, err) && add_fetch(r, cursor, rows, err);
+}
+
+bool pg_reader_takes(const struct pg_reader *r) {
+    return !r->busy && r->asked_count < PG_READER_ASKED_MAX;
+}
+
+bool pg_reader_send(struct pg_reader *r, struct error *err) {
+    if (r->busy || r->asked_count == 0) return true;
+    if (!buffer_terminate(&r->statement)) return error_memory(err, "asking for rows");
     if (!PQsendQuery(pg_handle(r->c), r->statement.data)) {
         r->dead = true;
         return pg_error_connection(err, pg_handle(r->c));
     }
     r->closing_count = 0;
-    r->is_open[cursor] = true;
     r->busy = true;
     r->failed = false;
-    r->cursor = cursor;
-    r->asked = rows;
+    r->answered = 0;
     return flush(r, err);
-}
-
-bool pg_reader_open(struct pg_reader *r, int cursor, const char *sql, int rows, struct error *err) {
-    if (!start_statement(r, cursor, rows, false, err)) return false;
-    if (!buffer_printf(&r->statement, "DECLARE c%d BINARY NO SCROLL CURSOR FOR ", cursor) ||
-        !buffer_append_text(&r->statement, sql) || !buffer_append_text(&r->statement, "\n;"))
-        return error_memory(err, "opening a cursor");
-    return send_fetch(r, cursor, rows, err);
-}
-
-bool pg_reader_fetch(struct pg_reader *r, int cursor, int rows, struct error *err) {
-    return start_statement(r, cursor, rows, true, err) && send_fetch(r, cursor, rows, err);
 }
 
 int pg_reader_fd(const struct pg_reader *r) {
@@ -157,7 +174,7 @@ bool pg_reader_wants_write(const struct pg_reader *r) {
 }
 
 bool pg_reader_idle(const struct pg_reader *r) {
-    return !r->busy;
+    return !r->busy && r->asked_count == 0;
 }
 
 struct pg_connection *pg_reader_connection(struct pg_reader *r) {
@@ -166,62 +183,96 @@ struct pg_connection *pg_reader_connection(struct pg_reader *r) {
 
 /* --- receiving --- */
 
-/* Keeps the rows or the first error of one result of the statement. */
-static void take_result(struct pg_reader *r, PGresult *res) {
-    ExecStatusType status = PQresultStatus(res);
-    if (status == PGRES_TUPLES_OK && r->rows == NULL) {
-        r->rows = res;
-        return;
+/* Nothing is under way any more. */
+static void settle(struct pg_reader *r) {
+    r->busy = r->unsent = false;
+    r->asked_count = r->answered = 0;
+}
+
+static enum pg_reader_state fail(struct pg_reader *r, struct error *err) {
+    settle(r);
+    r->dead = true;
+    if (err) *err = r->failure;
+    return PG_READER_FAILED;
+}
+
+/* The rows of the FETCH that is next; PG_READER_WAIT when they are not wanted, since its cursor has ended before. */
+static enum pg_reader_state deliver(struct pg_reader *r, PGresult *res, int *cursor, struct pg_rowset **out, bool *end) {
+    const struct asked *a = &r->asked[r->answered++];
+    if (a->over) {
+        PQclear(res);
+        return PG_READER_WAIT;
     }
-    if (status != PGRES_COMMAND_OK && !r->failed) {
+    *out = pg_rowset_new(res);
+    if (*out == NULL) {
+        PQclear(res);
+        r->failed = true;
+        error_memory(&r->failure, "reading rows");
+        return PG_READER_WAIT;
+    }
+    *cursor = a->cursor;
+    *end = pg_rowset_count(*out) < a->rows;
+    if (!*end) return PG_READER_ROWS;
+    forget_cursor(r, a->cursor);
+    for (int i = r->answered; i < r->asked_count; i++) r->asked[i].over |= r->asked[i].cursor == a->cursor;
+    return PG_READER_ROWS;
+}
+
+/* The statement's first error is told when the server has ended it. */
+static void take_status(struct pg_reader *r, PGresult *res) {
+    if (PQresultStatus(res) != PGRES_COMMAND_OK && !r->failed) {
         r->failed = true;
         pg_error(&r->failure, pg_handle(r->c), res);
     }
     PQclear(res);
 }
 
-static enum pg_reader_state fail(struct pg_reader *r, struct error *err) {
-    r->busy = r->unsent = false;
-    r->dead = true;
-    PQclear(r->rows);
-    r->rows = NULL;
-    if (err) *err = r->failure;
-    return PG_READER_FAILED;
+static enum pg_reader_state take_result(struct pg_reader *r, PGresult *res, int *cursor, struct pg_rowset **out, bool *end) {
+    if (PQresultStatus(res) == PGRES_TUPLES_OK && !r->failed && r->answered < r->asked_count)
+        return deliver(r, res, cursor, out, end);
+    take_status(r, res);
+    return PG_READER_WAIT;
 }
 
-static enum pg_reader_state deliver(struct pg_reader *r, struct pg_rowset **out, bool *end, struct error *err) {
-    if (!r->failed && r->rows == NULL) {
+/* The server's word that it is ready comes with the last rows: then the next statement can be sent before they are mapped. */
+static void end_early(struct pg_reader *r) {
+    if (r->answered < r->asked_count || PQisBusy(pg_handle(r->c))) return;
+    PGresult *res = PQgetResult(pg_handle(r->c));
+    if (res) {
+        take_status(r, res);
+    } else {
+        settle(r);
+    }
+}
+
+/* The server is ready for the next statement. */
+static enum pg_reader_state end_statement(struct pg_reader *r, struct error *err) {
+    if (!r->failed && r->answered < r->asked_count) {
         r->failed = true;
         error_set(&r->failure, ERROR_SOURCE, "the server answered a FETCH without rows");
     }
     if (r->failed) return fail(r, err);
-    *out = pg_rowset_new(r->rows);
-    if (*out == NULL) {
-        error_memory(&r->failure, "reading rows");
-        return fail(r, err);
-    }
-    r->rows = NULL;
-    r->busy = false;
-    *end = pg_rowset_count(*out) < r->asked;
-    if (*end) forget_cursor(r, r->cursor);
-    return PG_READER_ROWS;
+    settle(r);
+    return PG_READER_WAIT;
 }
 
 enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err) {
     PGconn *pg = pg_handle(r->c);
     if (!r->busy) return PG_READER_WAIT;
-    *cursor = r->cursor;
+    *cursor = r->asked[r->answered < r->asked_count ? r->answered : r->asked_count - 1].cursor;
     *out = NULL;
     *end = false;
     if (r->unsent && !flush(r, &r->failure)) return fail(r, err);
-    if (!PQconsumeInput(pg)) {
+    if (PQisBusy(pg) && !PQconsumeInput(pg)) {
         pg_error_connection(&r->failure, pg);
         return fail(r, err);
     }
     while (!PQisBusy(pg)) {
         PGresult *res = PQgetResult(pg);
-        if (res == NULL) return deliver(r, out, end, err);
-        take_result(r, res);
+        if (res == NULL) return end_statement(r, err);
+        if (take_result(r, res, cursor, out, end) == PG_READER_WAIT) continue;
+        end_early(r);
+        return PG_READER_ROWS;
     }
     return PG_READER_WAIT;
 }
@@ -235,13 +286,11 @@ void pg_reader_drain(struct pg_reader *r) {
         r->dead = true;
         if (PQstatus(pg_handle(r->c)) != CONNECTION_OK) break;
     }
-    PQclear(r->rows);
-    r->rows = NULL;
-    r->busy = r->unsent = false;
+    settle(r);
 }
 
 bool pg_reader_try(struct pg_reader *r, const char *sql, struct error *err) {
-    if (r->busy || r->dead) return error_set(err, ERROR_LOCAL, "the reader is not ready to try a range");
+    if (!pg_reader_idle(r) || r->dead) return error_set(err, ERROR_LOCAL, "the reader is not ready to try a range");
     r->statement.len = 0;
     if (!buffer_append_text(&r->statement, "DECLARE attempt BINARY NO SCROLL CURSOR FOR ") ||
         !buffer_append_text(&r->statement, sql) || !buffer_terminate(&r->statement))

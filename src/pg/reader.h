@@ -1,8 +1,8 @@
 /* The chunk reader: many binary cursors open at once on one connection and one snapshot, fetched in turn, without blocking.
  * A cursor that is not fetched costs nothing: that is how a chunk is put aside.
  *
- * One FETCH is under way at a time; the next may be sent as soon as the last one's rows are taken, before they are mapped.
- * Not thread-safe: one reader a worker. */
+ * FETCHes are put together and sent as one statement; the next may be sent as soon as the last one's rows are all taken, before they
+ * are mapped. Not thread-safe: one reader a worker. */
 #ifndef PG_READER_H
 #define PG_READER_H
 
@@ -20,22 +20,31 @@ void pg_reader_free(struct pg_reader *r);
  * connection is lost. Blocks. A failure here is the source's, never a row's, whatever its code. */
 bool pg_reader_restart(struct pg_reader *r, struct error *err);
 
-/* Sends DECLARE of a cursor for `sql` together with its first FETCH of `rows` rows. `cursor` is a small number that the
- * caller chooses (0 .. 4095) and that is not open. The connection must be idle. */
+/* The most FETCHes of one statement. */
+#define PG_READER_ASKED_MAX 8
+
+/* Whether one more FETCH may be asked for: nothing is under way, and the statement has room. */
+bool pg_reader_takes(const struct pg_reader *r);
+/* Asks for the DECLARE of a cursor for `sql` together with its first FETCH of `rows` rows. `cursor` is a small number that the
+ * caller chooses (0 .. 4095) and that is not open. */
 bool pg_reader_open(struct pg_reader *r, int cursor, const char *sql, int rows, struct error *err);
-/* Sends the next FETCH of an open cursor. The connection must be idle. */
+/* Asks for the next FETCH of an open cursor. It may be asked for several in one statement. */
 bool pg_reader_fetch(struct pg_reader *r, int cursor, int rows, struct error *err);
+/* Sends what was asked for, if anything was. */
+bool pg_reader_send(struct pg_reader *r, struct error *err);
 
 int pg_reader_fd(const struct pg_reader *r);
 bool pg_reader_wants_write(const struct pg_reader *r); /* poll for POLLOUT as well */
-bool pg_reader_idle(const struct pg_reader *r);        /* nothing is under way */
+bool pg_reader_idle(const struct pg_reader *r);        /* nothing is asked for or under way */
 
 enum pg_reader_state {
     PG_READER_WAIT,   /* poll the fd and call again */
-    PG_READER_ROWS,   /* *out holds the rows of *cursor; *end: it gave fewer than asked, and it has been closed on the server */
+    PG_READER_ROWS,   /* *out holds the rows of *cursor, the next FETCH in the order they were asked for; *end: it gave fewer than
+                       * asked, and is closed on the server. More may be there already: call again before polling */
     PG_READER_FAILED, /* err; code 22xxx: narrow down and restart; anything else is the source's failure. *cursor is set */
 };
-/* Takes what has arrived. Never blocks. *end with 0 rows is possible. Memory for one whole FETCH is libpq's. */
+/* Takes what has arrived. Never blocks. *end with 0 rows is possible. Memory for one whole FETCH is libpq's. After the rows
+ * of the last FETCH it takes another step until the reader is idle. */
 enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err);
 
 int pg_rowset_count(const struct pg_rowset *s);

@@ -6,6 +6,9 @@
 
 #include "pg/source_parts.h"
 
+/* A small table has this many ranges, unless they would hold too few rows: with twenty, workers ended up to a tenth of the run apart. */
+#define RANGES_LEAST 64
+#define ROWS_FEW 5000
 #define EVEN_MAX 1.3 /* integers are evenly filled when their span is at most this many times the rows */
 
 struct cutter {
@@ -49,7 +52,8 @@ static bool add_between(struct cutter *k, const char *part, const char *const *b
 
 /* Rows of a range, for rows of this width. */
 static double rows_a_range(const struct cutter *k, const struct source_size *size) {
-    return fmax(1, floor(fmin(k->rows, k->bytes / size->width)));
+    double share = fmax(ROWS_FEW, size->rows / RANGES_LEAST);
+    return fmax(1, floor(fmin(fmin(k->rows, share), k->bytes / size->width)));
 }
 
 /* --- integers --- */

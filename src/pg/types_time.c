@@ -1,6 +1,7 @@
 /* Dates and times: days and microseconds since 2000-01-01 in the proleptic Gregorian calendar. On the hot
  * path: no library calls, ISO text written by hand. */
 #include <limits.h>
+#include <string.h>
 
 #include "pg/types.h"
 #include "pg/types_read.h"
@@ -65,7 +66,7 @@ static void civil(int day, struct pg_time *out) {
     out->day = day - before[month] - (leap && month >= 2) + 1;
 }
 
-enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *out) {
+static enum pg_moment moment_read(enum pg_type type, struct pg_field f, struct pg_time *out) {
     struct instant instant;
     enum pg_moment state = instant_read(type, f, &instant);
     if (state != PG_MOMENT_OK) return state;
@@ -76,6 +77,28 @@ enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *o
     out->hour = seconds / 3600;
     out->minute = seconds / 60 % 60;
     out->second = seconds % 60;
+    return PG_MOMENT_OK;
+}
+
+/* A row's keys, its indexes' keys and its attributes ask for the same moment again and again: the last one is kept. */
+enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *out) {
+    static _Thread_local struct {
+        bool held;
+        enum pg_type type;
+        int64_t bytes;
+        struct pg_time time;
+    } last;
+    if (f.len != sizeof last.bytes) return moment_read(type, f, out);
+    int64_t bytes;
+    memcpy(&bytes, f.data, sizeof bytes);
+    if (!last.held || last.bytes != bytes || last.type != type) {
+        enum pg_moment state = moment_read(type, f, &last.time);
+        last.held = state == PG_MOMENT_OK;
+        if (!last.held) return state;
+        last.bytes = bytes;
+        last.type = type;
+    }
+    *out = last.time;
     return PG_MOMENT_OK;
 }
 

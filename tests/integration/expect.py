@@ -128,10 +128,11 @@ def tree(value):
     return {"M": {k: tree(v) for k, v in value.items()}}
 
 
-def parse(text):
+def parse(text, pairs=None):
+    """JSON with exact numbers; `pairs` is json.loads' object_pairs_hook."""
     def refuse(word):
         raise ValueError(word)
-    return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse, object_pairs_hook=pairs)
 
 
 def natural(f):
@@ -140,7 +141,7 @@ def natural(f):
         return {"BOOL": f.text in ("t", "true")}
     if f.type in NUMBERS:
         if not re.fullmatch(r"[-+.0-9eE]+", f.text):
-            raise Reject("value")
+            raise Reject("number")
         return N(shortest(f) if f.type in ("float4", "float8") else f.text)
     if f.type in TIMES:
         return S(iso(f))
@@ -165,31 +166,61 @@ def formatted(f, how):
         p = moment(f)
         p["L"], p["F"], p["T"] = p["f"][:3], f"{p['Y']}-{p['m']}-{p['d']}", f"{p['H']}:{p['M']}:{p['S']}"
         p["%"] = "%"
-        if "%j" in how:
-            p["j"] = f"{datetime.date(int(p['Y']), int(p['m']), int(p['d'])).timetuple().tm_yday:03}"
-        return re.sub(r"%(.)", lambda m: p[m[1]] if m[1] != "s" else str(seconds(f)), how)
-    padded = re.fullmatch(r"%0(\d+)d", how)
+        return re.sub(r"%(.)", lambda m: p[m[1]] if m[1] not in "sj" else str(seconds(f)) if m[1] == "s" else day_of_year(p), how)
+    padded = re.fullmatch(r"%(0?)(\d*)([dxX])", how)
     if padded:
-        if f.text.startswith("-") or len(f.text) > int(padded[1]):
-            raise Reject("value")
-        return f.text.rjust(int(padded[1]), "0")
+        return whole(f, padded[1], int(padded[2] or 0), padded[3])
     digits = re.fullmatch(r"%\.(\d+)f", how)
     if digits:
-        return f"{Decimal(f.text):.{digits[1]}f}"
+        value = Decimal(text_of(f))
+        if value.normalize(EXACT).as_tuple().exponent < -int(digits[1]) or "E" in text_of(f):
+            raise Reject("value")
+        return f"{value:.{digits[1]}f}"
     shards = re.fullmatch(r"shard\((\d+)\)", how)
     if shards:
         return str(binascii.crc32(text_of(f).encode()) % int(shards[1]))
     if how == "hex":
-        return f.text[2:] if f.type == "bytea" else text_of(f).encode().hex()
+        return f.text[2:] if f.type == "bytea" else f.text.replace("-", "") if f.type == "uuid" else f.text.encode().hex()
     change = str.lower if how == "lower" else str.upper
     return re.sub(r"[A-Za-z]+", lambda m: change(m[0]), text_of(f))
+
+
+def whole(f, zero, width, conversion):
+    """A whole number under %d, %5d, %012x, ..."""
+    value = Decimal(text_of(f))
+    if value != value.to_integral_value():
+        raise Reject("value")
+    text = format(int(value), conversion)
+    if zero and (value < 0 or len(text) > width):
+        raise Reject("value")
+    return text.rjust(width, zero or " ")
+
+
+def day_of_year(p):
+    return f"{datetime.date(int(p['Y']), int(p['m']), int(p['d'])).timetuple().tm_yday:03}"
 
 
 def text_of(f):
     """A value's natural text."""
     if f.type == "bool":
         return "true" if f.text in ("t", "true") else "false"
+    if f.type in NUMBERS and not re.fullmatch(r"[-+.0-9eE]{1,340}", f.text):
+        raise Reject("value")
+    if f.type in ("float4", "float8"):
+        return float_text(f)
     return iso(f) if f.type in TIMES else f.text
+
+
+def float_text(f):
+    """The shortest digits; with an exponent below 0.000001 and from 22 digits on."""
+    value = Decimal(shortest(f)).normalize(EXACT)
+    if not value:
+        return "0"
+    if -7 < value.adjusted() < 21:
+        return f"{value:f}"
+    sign, digits, _ = value.as_tuple()
+    digits = "".join(map(str, digits))
+    return f"{'-' * sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}E{value.adjusted()}"
 
 
 def template(text, row):
@@ -367,7 +398,7 @@ def plain(value):
     """An attribute value in a form in which equal means equal to DynamoDB: numbers by value, bytes as bytes."""
     (kind, v), = value.items()
     if kind == "N":
-        return kind, str(Decimal(v).normalize(EXACT))
+        return kind, str(Decimal(v).normalize(EXACT) or 0)
     if kind == "B":
         return kind, v if isinstance(v, bytes) else base64.b64decode(v)
     if kind in ("SS", "NS", "BS"):

@@ -56,7 +56,8 @@ class Result:
 class Running:
     """An hlua that works in the background."""
 
-    def __init__(self, command, environment, folder, **popen):
+    def __init__(self, command, environment, folder, seen=None, **popen):
+        self.seen = seen  # is told of the result
         self.files = [tempfile.TemporaryFile("w+", errors="replace") for _ in range(2)]
         self.process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL,
                                         stdout=self.files[0], stderr=self.files[1], **popen)
@@ -83,7 +84,10 @@ class Running:
             f.close()
         if re.search(r"Sanitizer|runtime error:", error):
             raise AssertionError(f"a sanitizer complains:\n{error[:6000]}")
-        return Result(code, output, error)
+        result = Result(code, output, error)
+        if self.seen:
+            self.seen(result)
+        return result
 
 
 def wait_until(true, what, timeout=30):
@@ -187,7 +191,8 @@ class Place:
     def start(self, *arguments, plan="plan.lua", json=True, program=servers.HLUA, **popen):
         """Starts hlua in the test's folder; `popen` are subprocess.Popen's."""
         command = [program, plan, *arguments, *(["--json"] if json else [])]
-        running = Running(command, self.environment, self.folder, **popen)
+        text = (self.folder / plan).read_text() if (self.folder / plan).exists() else None
+        running = Running(command, self.environment, self.folder, lambda r: self.stage.seen.note(arguments, text, r), **popen)
         self.children.append(running)
         return running
 

@@ -10,6 +10,7 @@ import tempfile
 import boto3
 import botocore.config
 import client
+from seen import Seen
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HLUA = os.environ["HLUA"]
@@ -53,6 +54,7 @@ class Stage:
         self.folder.chmod(0o711)
         self.uri = shell('pg_start "$1" && echo "$PG_URI"', self.folder)
         self.engines = {}
+        self.seen = Seen()
         return self
 
     def __exit__(self, *_):

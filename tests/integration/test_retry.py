@@ -339,7 +339,7 @@ def test_a_ledger_of_version_1(place):
         place.plan(FIRST)
         place.hlua("migrate", code=5)
         with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
-            ledger.executescript("ALTER TABLE reject DROP COLUMN bound; DROP TABLE retry; PRAGMA user_version = 1")
+            ledger.executescript("ALTER TABLE reject DROP COLUMN bound; DROP TABLE retry; DROP TABLE run_target; PRAGMA user_version = 1")
         assert len(place.rejects()) == 10 and status(place)["retries"] == []
         event = retry(place, code=5)
         assert event["tables"][0]["unknown"] == 10 and event["left"] == 10

@@ -67,6 +67,7 @@ static void close_fixture(struct fixture *f) {
 /* Polls until something comes. */
 static enum pg_reader_state next(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err) {
     enum pg_reader_state state;
+    assert_true(pg_reader_send(r, err));
     while ((state = pg_reader_step(r, cursor, out, end, err)) == PG_READER_WAIT) {
         struct pollfd p = {.fd = pg_reader_fd(r), .events = POLLIN};
         if (pg_reader_wants_write(r)) p.events |= POLLOUT;
@@ -226,15 +227,15 @@ static void test_other_keys(void **state) {
     assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.enums"}, 100, 2000, PG_KEY_COLUMNS), 18, 22);
 }
 
-/* Large enough that the boundaries come from pages of a sample. */
+/* Large enough that the boundaries come from pages of a sample; small enough to be cut into more ranges than 10,000 rows make. */
 static void test_sample(void **state) {
     (void)state;
     run("CREATE TABLE hlua_test.large (id uuid PRIMARY KEY, n int); INSERT INTO hlua_test.large"
         " SELECT md5(i::text)::uuid, i FROM generate_series(1, 300000) i; ANALYZE hlua_test.large");
-    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.large"}, 10000, 300000, PG_KEY_COLUMNS), 20, 45);
+    assert_in_range(cover(&(struct pg_source_spec){.from = "hlua_test.large"}, 10000, 300000, PG_KEY_COLUMNS), 50, 75);
     struct pg_source_spec query = {
         .query = "SELECT id, n FROM hlua_test.large WHERE {range}", .key = NAMES("id"), .key_count = 1};
-    assert_in_range(cover(&query, 10000, 300000, PG_KEY_COLUMNS), 20, 45);
+    assert_in_range(cover(&query, 10000, 300000, PG_KEY_COLUMNS), 50, 75);
 }
 
 static void test_parts(void **state) {
@@ -610,7 +611,9 @@ static void test_reader_failure(void **state) {
     struct pg_rowset *rows;
     assert_true(pg_reader_open(f.reader, 0, "SELECT id FROM hlua_test.even", 10, &err));
     assert_false(pg_reader_idle(f.reader));
-    assert_false(pg_reader_fetch(f.reader, 0, 10, &err)); /* one at a time */
+    assert_true(pg_reader_send(f.reader, &err));
+    assert_false(pg_reader_takes(f.reader));
+    assert_false(pg_reader_fetch(f.reader, 0, 10, &err)); /* a statement is under way */
     assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
     assert_true(pg_reader_idle(f.reader));
     assert_false(end);
@@ -626,9 +629,42 @@ static void test_reader_failure(void **state) {
     assert_false(pg_reader_open(f.reader, 2, "SELECT 1", 10, &err));
     assert_true(pg_reader_restart(f.reader, &err));
     assert_true(pg_reader_open(f.reader, 0, "SELECT 1", 10, &err));
+    assert_true(pg_reader_send(f.reader, &err));
     pg_reader_drain(f.reader);
     assert_true(pg_reader_idle(f.reader));
     assert_true(pg_reader_restart(f.reader, &err));
+    close_fixture(&f);
+}
+
+/* Several FETCHes in one statement come in their order; what is asked of a cursor beyond its end brings nothing. */
+static void test_several_asked(void **state) {
+    (void)state;
+    static const struct {
+        int cursor, count;
+        bool end;
+    } expected[] = {{0, 4, false}, {1, 2, true}, {0, 4, false}, {0, 2, true}};
+    struct error err = {0};
+    struct fixture f;
+    open_fixture(&f, &(struct pg_source_spec){.from = "hlua_test.even"}, 50000);
+    assert_true(pg_reader_open(f.reader, 0, "SELECT generate_series(1, 10)", 4, &err));
+    assert_true(pg_reader_open(f.reader, 1, "SELECT generate_series(1, 2)", 4, &err));
+    for (int i = 2; i < PG_READER_ASKED_MAX; i++) assert_true(pg_reader_fetch(f.reader, 0, 4, &err));
+    assert_false(pg_reader_takes(f.reader));
+    assert_false(pg_reader_fetch(f.reader, 0, 4, &err)); /* it is full */
+    int cursor;
+    bool end;
+    struct pg_rowset *rows;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
+        assert_int_equal(cursor, expected[i].cursor);
+        assert_int_equal(pg_rowset_count(rows), expected[i].count);
+        assert_int_equal(end, expected[i].end);
+        pg_rowset_free(rows);
+    }
+    while (!pg_reader_idle(f.reader)) assert_int_equal(pg_reader_step(f.reader, &cursor, &rows, &end, &err), PG_READER_WAIT);
+    assert_true(pg_reader_open(f.reader, 1, "SELECT 1", 4, &err)); /* closed on the server as well */
+    assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
+    pg_rowset_free(rows);
     close_fixture(&f);
 }
 
@@ -689,12 +725,13 @@ int main(void) {
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),        cmocka_unit_test(test_few_rows),  cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_other_keys),      cmocka_unit_test(test_sample),    cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_keyless),         cmocka_unit_test(test_queries),   cmocka_unit_test(test_where),
-        cmocka_unit_test(test_mistakes),        cmocka_unit_test(test_passwords), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_expressions),     cmocka_unit_test(test_class_22),  cmocka_unit_test(test_reader_failure),
-        cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only), cmocka_unit_test(test_time_zone),
+        cmocka_unit_test(test_integers),      cmocka_unit_test(test_few_rows),        cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_sample),          cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_keyless),       cmocka_unit_test(test_queries),         cmocka_unit_test(test_where),
+        cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_passwords),       cmocka_unit_test(test_types),
+        cmocka_unit_test(test_expressions),   cmocka_unit_test(test_class_22),        cmocka_unit_test(test_reader_failure),
+        cmocka_unit_test(test_several_asked), cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_time_zone),
     };
     return cmocka_run_group_tests_name("pg source", tests, set_up, tear_down);
 }

@@ -63,7 +63,7 @@ static void rejected_rows(void **state) {
     rig_rejects(&r, REJECT_VALUE, "attribute Success");
     logs_row(&r, 1, "Bank", 1, NULL, NULL);
     memset(r.memory[SCORE], 0xff, 8);
-    rig_rejects(&r, REJECT_VALUE, "attribute Score: the value is NaN");
+    rig_rejects(&r, REJECT_NUMBER, "attribute Score: the value is NaN");
     rig.logs.attributes[0].value = (struct value_spec)TEMPLATE("{Service}");
     rig_compile();
     logs_row(&r, 1, "", 1, NULL, NULL);

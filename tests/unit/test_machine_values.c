@@ -383,16 +383,17 @@ static void empty_texts(void **state) {
     (void)state;
     static const struct attribute_spec extra[] = {
         {.name = "b", .value = CONSTANT(DYNAMODB_B, "")},
+        {.name = "j", .value = {.kind = VALUE_JSON, .text = "Body", .len = 4, .invalid = JSON_INVALID_STRING}},
         {.name = "s", .value = COLUMN("Body")},
         {.name = "t", .value = TEMPLATE("{Body}")},
         {.name = "t2", .value = TEMPLATE("{Body}")},
     };
     attributes(extra, COUNT(extra));
-    becomes(true, "1", "", ",\"b\":{\"B\":\"\"},\"s\":{\"S\":\"\"},\"t\":{\"S\":\"\"},\"t2\":{\"S\":\"\"}");
+    becomes(true, "1", "", ",\"b\":{\"B\":\"\"},\"j\":{\"S\":\"\"},\"s\":{\"S\":\"\"},\"t\":{\"S\":\"\"},\"t2\":{\"S\":\"\"}");
     rig.logs.spec.empty_strings_absent = true;
     rig_compile();
     becomes(true, "1", "", "");
-    becomes(true, "1", "x", ",\"s\":{\"S\":\"x\"},\"t\":{\"S\":\"x\"},\"t2\":{\"S\":\"x\"}");
+    becomes(true, "1", "x", ",\"j\":{\"S\":\"x\"},\"s\":{\"S\":\"x\"},\"t\":{\"S\":\"x\"},\"t2\":{\"S\":\"x\"}");
     rig.logs.attributes[0].value = (struct value_spec)TEMPLATE("{Body}"); /* not for keys */
     rig_compile();
     rejects("", REJECT_KEY_EMPTY, "attribute PK");

@@ -170,6 +170,7 @@ static void values_that_do_not_suit(void **state) {
          "hlua.epoch"},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_N, .text = "Success", .len = 7}, "cannot be N", ""},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_B, .text = "Id", .len = 2}, "cannot be B", "bytea"},
+        {{.kind = VALUE_COLUMN, .type = DYNAMODB_BOOL, .text = "Id", .len = 2}, "cannot be BOOL", "boolean columns"},
         {{.kind = VALUE_COLUMN, .type = DYNAMODB_S, .text = "Raw", .len = 3}, "cannot be S", ""},
         {{.kind = VALUE_JSON, .text = "Id", .len = 2}, "cannot be read as JSON", ""},
         {{.kind = VALUE_EPOCH, .text = "Body", .len = 4}, "cannot be epoch seconds", "::timestamp"},
@@ -346,6 +347,16 @@ static void equal_templates_are_shared(void **state) {
     assert_int_equal(op_named(p, "late")->same, 1);
 }
 
+/* A function that stands in several attributes is called once a row. */
+static void equal_functions_are_shared(void **state) {
+    (void)state;
+    l.attributes[1].value = (struct value_spec){.kind = VALUE_FUNCTION, .function = 1, .type = DYNAMODB_S};
+    l.attributes[3].value = l.attributes[1].value;
+    assert_int_equal(compiled()->ops[3].same, 1);
+    l.attributes[3].value.function = 2;
+    assert_int_equal(compiled()->ops[3].same, -1);
+}
+
 static void projections(void **state) {
     (void)state;
     static const char *const include[] = {"Amount", "SK"};
@@ -391,6 +402,7 @@ int main(void) {
         TEST(items),
         TEST(items_under_unknown_columns),
         TEST(equal_templates_are_shared),
+        TEST(equal_functions_are_shared),
         TEST(projections),
     };
     return cmocka_run_group_tests_name("program", tests, NULL, NULL);
