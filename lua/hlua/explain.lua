@@ -231,6 +231,10 @@ function explain.lines(plan)
   put(lines, "  from PostgreSQL, ", plan.source.uri and "by the plan's uri" or "by libpq's environment")
   put(lines, "  to DynamoDB, ", ("region %s%s%s"):format(plan.target.region or "by the environment",
     plan.target.endpoint and ", an endpoint of its own" or "", plan.target.profile and ", profile " .. plan.target.profile or ""))
+  if plan.write_units then
+    put(lines, "  at most ", type(plan.write_units) == "function" and "as many write units a second as write_units says by the clock"
+      or ("%d write units a second"):format(plan.write_units))
+  end
   if plan.source_connections or plan.source_latency_ms then
     local limits = {}
     if plan.source_connections then limits[1] = ("at most %d connections"):format(plan.source_connections) end

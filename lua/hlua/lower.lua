@@ -141,6 +141,7 @@ return function(plan, at)
     file = plan.where and plan.where.file,
     source = { uri = fields.source.fields.uri },
     target = { region = said.region, endpoint = said.endpoint, profile = said.profile, allow_http = fields.allow_http or false },
+    write_units = fields.write_units,
     source_connections = load.connections,
     source_latency_ms = load.latency_ms,
     mapping_timeout_ms = math.ceil((fields.mapping_timeout or schema.default("plan", "mapping_timeout")) * 1000),

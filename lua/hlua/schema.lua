@@ -43,6 +43,8 @@ constructors.plan = {
       "allow_http = true", { default = false }),
     field("time_zone", "time_zone", "The zone of all timestamp columns without one, unless a table says another; by default UTC.",
       'time_zone = "Europe/Madrid"'),
+    field("write_units", "write_units", "The write units a second to use at most, indexes included; or a function of the clock that says so.",
+      "write_units = 4000"),
     field("max_source_load", "options", "How much of the source a run may take: connections, and how slow its answers may get.",
       "max_source_load = { connections = 3, latency_ms = 5 }", { fields = source_load }),
     field("mapping_timeout", "seconds", "How long a function of the plan may take for one row, in seconds; then the row is rejected.",

@@ -68,6 +68,12 @@ function types.integer(at, value, field, problems)
   end
 end
 
+-- Write units a second, or a function that is asked for them while the run goes on.
+function types.write_units(at, value, _, problems)
+  if type(value) == "function" or math.type(value) == "integer" and value >= 1 and value <= 1000000000 then return end
+  types.expected(problems, at, "a whole number of write units from 1 to 1000000000, or a function", value)
+end
+
 function types.enum(at, value, field, problems)
   for _, allowed in ipairs(field.values) do
     if value == allowed then return end

@@ -13,6 +13,8 @@ local options = {
   where   = { "--where", "narrow every table by this SQL condition; a run of its own", argument = "SQL" },
   limit   = { "--limit", "at most N rows of each table; a run of its own", argument = "N", integer = true },
   jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 255 },
+  wcu     = { "--wcu", "at most N write units a second, indexes included", argument = "N",
+    integer = true, most = 1000000000 },
   restart = { "--restart", "forget what an earlier run did, and begin again" },
   ledger  = { "--ledger", "keep the state in FILE instead of .hlua/NAME.db beside the plan", argument = "FILE" },
   retry   = { "--retry", "read the rejected rows again, map them as the plan is now, and write them" },
@@ -24,7 +26,7 @@ local options = {
 }
 local help = { "--help", "this text" }
 
-local migrate_options = { "dry_run", "where", "limit", "jobs", "restart", "ledger", "yes", "json" }
+local migrate_options = { "dry_run", "where", "limit", "jobs", "wcu", "restart", "ledger", "yes", "json" }
 
 -- In the order of the help. The one without a name is what `hlua PLAN` does.
 local commands = {
@@ -41,11 +43,12 @@ local commands = {
   { name = "status", module = "status", options = { "where", "limit", "ledger", "json" },
     about = "tell where the migration stands, also while it runs" },
   { name = "control", module = "control", options = { "ledger", "json" }, shown = "control ACTION",
-    about = "talk to a running migration: status, pause, resume, stop",
+    about = "talk to a running migration: status, pause, resume, wcu N, stop",
     actions = {
       { "status", "what it is doing now, and how fast" },
       { "pause", "finish what is in flight and send nothing more; the snapshot stays open" },
       { "resume", "go on after a pause" },
+      { "wcu", "write at most N write units a second from now on, indexes included", argument = "N", most = 1000000000 },
       { "stop", "finish what is in flight, save, and end; running the plan again goes on" },
     } },
 }
@@ -216,16 +219,31 @@ local function action_names(command)
   return names
 end
 
--- The action among a command's words, for a command that has actions; nil and an error when it is none.
+-- The action of that name, for a command that has actions; nil and an error when there is none.
 local function check_action(command, name)
   local names = action_names(command)
   if not name then
     return nil, failure.usage(("%s needs an action"):format(command.name), "one of: " .. table.concat(names, ", "))
   end
-  for _, known in ipairs(names) do
-    if known == name then return name end
+  for _, known in ipairs(command.actions) do
+    if known[1] == name then return known end
   end
   return nil, failure.usage(("%s has no action %s"):format(command.name, name), nearest.hint(name, names))
+end
+
+local function takes_value(command, name)
+  for _, action in ipairs(command.actions) do
+    if action[1] == name then return action.argument ~= nil end
+  end
+  return false
+end
+
+-- The number that goes with a command's action, if it takes one; nil and an error when something is wrong with either.
+local function action_value(command, given)
+  local action, err = check_action(command, given.action)
+  if not action then return nil, err end
+  if not action.argument then return nil end
+  return option_value({ action[1], action[2], argument = action.argument, integer = true, most = action.most }, given.value)
 end
 
 -- What stands after the plan. Returns the command and its options by field (help = true asks for the help), or nil and
@@ -246,8 +264,10 @@ function usage.parse(words)
     elseif i == at then
       assert(word == name)
     elseif word:sub(1, 1) ~= "-" then
-      if not command.actions or given.action then return nil, too_many(word, command) end
-      given.action = word
+      if not command.actions or given.value or given.action and not takes_value(command, given.action) then
+        return nil, too_many(word, command)
+      end
+      given[given.action and "value" or "action"] = word
     elseif not option then
       return nil, unknown_option(command, text or word)
     elseif given[field] ~= nil then
@@ -265,7 +285,8 @@ function usage.parse(words)
     i = i + 1
   end
   if command.actions and not given.help then
-    local _, err = check_action(command, given.action)
+    local err
+    given.value, err = action_value(command, given)
     if err then return nil, err end
   end
   return command, given

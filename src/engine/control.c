@@ -15,6 +15,7 @@
 #include "base/json.h"
 
 #define REQUEST_MAX 200
+#define UNITS_MAX 1000000000 /* write units a second: beyond any quota */
 #define ANSWER_MAX (1024 * 1024)
 #define CALLER_PATIENCE (2 * CLOCK_SECOND) /* a caller that has not sent its line, or not taken its answer, is cut off */
 #define ASK_PATIENCE (10 * CLOCK_SECOND)
@@ -149,6 +150,14 @@ static bool obey(struct control *c, struct job *j, const struct progress *p) {
         atomic_store(&j->paused, true);
     } else if (strcmp(r, "resume") == 0) {
         atomic_store(&j->paused, false);
+    } else if (strncmp(r, "wcu ", 4) == 0) {
+        char *end;
+        long long units = strtoll(r + 4, &end, 10);
+        if (*end || end == r + 4 || units < 1 || units > UNITS_MAX) {
+            return add_refusal(&c->answer, "wcu is no whole number of write units a second", "from 1 to 1000000000");
+        }
+        atomic_store(&j->control_units, (int64_t)units);
+        atomic_store(&j->write_units, (int64_t)units);
     } else if (strcmp(r, "stop") == 0) {
         run_stop_by_control();
         atomic_store(&j->stop, true);

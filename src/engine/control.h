@@ -1,7 +1,7 @@
 /* The door through which other processes talk to a running migration: a Unix socket beside the ledger, mode 0600, served by the main
  * thread between two looks at the progress.
  *
- * A request is one line (status, pause, resume, stop), the answer is one line of JSON: {"ok":true,"state":...,"tables":[...]}, or
+ * A request is one line (status, pause, resume, stop, wcu N), the answer is one line of JSON: {"ok":true,"state":...,"tables":[...]}, or
  * {"ok":false,"error":...,"hint":...}. One caller at a time; a caller that dawdles is cut off.
  * Not for: what a finished run did (status.c asks the ledger). */
 #ifndef ENGINE_CONTROL_H

@@ -89,16 +89,18 @@ struct job {
     struct inflight *inflight;
     struct coordinator *coordinator;
 
-    _Atomic bool stop;            /* wind down: no more reading, finish what is in flight */
-    _Atomic int chunks_left;      /* that no worker has been given */
-    _Atomic bool paused;          /* by control: nothing new is sent until it says resume */
-    _Atomic int64_t source_gap;   /* ns that a worker waits between two FETCHes, to spare the source */
-    _Atomic int64_t source_took;  /* ns that the source's last answer to a trivial query took */
-    _Atomic int64_t clock_offset; /* seconds to add to our clock for signatures */
-    _Atomic int waiting;          /* requests that wait to be sent again */
-    _Atomic int throttled;        /* those of them that were throttled */
-    pthread_mutex_t wait_lock;    /* guards the text, written at failures only */
-    char wait_text[400];          /* what is being waited for, for people */
+    _Atomic bool stop;             /* wind down: no more reading, finish what is in flight */
+    _Atomic int chunks_left;       /* that no worker has been given */
+    _Atomic bool paused;           /* by control: nothing new is sent until it says resume */
+    _Atomic int64_t write_units;   /* asked for, a second, of the whole run, indexes included; 0: none, the run finds the limit */
+    _Atomic int64_t control_units; /* what `control wcu` said; 0: nothing */
+    _Atomic int64_t source_gap;    /* ns that a worker waits between two FETCHes, to spare the source */
+    _Atomic int64_t source_took;   /* ns that the source's last answer to a trivial query took */
+    _Atomic int64_t clock_offset;  /* seconds to add to our clock for signatures */
+    _Atomic int waiting;           /* requests that wait to be sent again */
+    _Atomic int throttled;         /* those of them that were throttled */
+    pthread_mutex_t wait_lock;     /* guards the text, written at failures only */
+    char wait_text[400];           /* what is being waited for, for people */
 };
 
 /* Gives a table its targets, under `names` (in order, each once), once its schema is bound. ERROR_LOCAL when memory is out. */

@@ -267,6 +267,8 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
     }
     struct source_load *load = watch_source(s);
     while (!all_ended(workers, started)) {
+        struct error why;
+        if (!pace_keep(&s->pace, j, &why)) coordinator_fail(j->coordinator, &why);
         progress_tell(progress, NULL, false);
         if (s->control) {
             control_serve(s->control, j, progress, TURN_MS);
@@ -293,6 +295,8 @@ static void listen_for_control(struct session *s) {
 }
 
 bool session_run(struct session *s, struct job_chunk *order, int count, struct error *err) {
+    s->pace.listener = s->listener;
+    if (!pace_keep(&s->pace, &s->job, err)) return false;
     struct progress *progress = progress_new(&s->job, s->listener);
     if (progress == NULL) return error_memory(err, "starting a run");
     listen_for_control(s);

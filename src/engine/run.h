@@ -62,7 +62,10 @@ struct run_progress {
 /* What the caller wants to hear, on the thread that called. Each may be NULL. */
 struct run_listener {
     void *context;
-    void (*notice)(void *context, const char *text);               /* a warning, or a fact worth a line */
+    void (*notice)(void *context, const char *text); /* a warning, or a fact worth a line */
+    /* How many write units a second to write at most; asked before the first write and then every second. 0: find the limit. False: the
+     * plan's own function failed, and the run is to stop. */
+    bool (*write_units)(void *context, int64_t *out, struct error *err);
     void (*progress)(void *context, const struct run_progress *p); /* about four times a second */
 };
 
@@ -126,7 +129,7 @@ bool run_retry(const struct plan *plan, const struct run_options *options, const
                struct run_retry *out, struct error *err);
 void run_retry_free(struct run_retry *out);
 
-/* Asks the migration that runs this plan now: "status", "pause", "resume", "stop". Appends its answer, a JSON object (engine/control.h).
+/* Asks the migration that runs this plan now: "status", "pause", "resume", "stop", "wcu 2000". Appends its answer, a JSON object (engine/control.h).
  * ERROR_LOCAL, code "absent": none listens. */
 struct buffer;
 bool run_control(const struct plan *plan, const struct run_options *options, const char *request, struct buffer *answer,

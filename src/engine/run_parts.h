@@ -4,6 +4,7 @@
 
 #include "dynamodb/client.h"
 #include "engine/job.h"
+#include "engine/pace.h"
 #include "engine/progress.h"
 #include "pg/connect.h"
 
@@ -17,6 +18,7 @@ struct session {
     struct pg_connection *source; /* exports the snapshot: open until the last chunk is done */
     struct dynamodb_client *client;
     struct ledger_run run;
+    struct pace pace;
     struct control *control; /* NULL: nobody can talk to this run */
     bool ran;                /* its workers were started */
     bool fresh;              /* no chunk of this run was done before */

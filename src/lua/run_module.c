@@ -233,6 +233,13 @@ static int notice_body(lua_State *L) {
     return 0;
 }
 
+/* What listener.write_units gave. */
+struct units {
+    int64_t value;
+    bool failed;
+    struct error *err;
+};
+
 static int progress_body(lua_State *L) {
     if (lua_getfield(L, 1, "progress") == LUA_TNIL) return 0;
     push_progress(L, lua_touserdata(L, 2));
@@ -252,6 +259,31 @@ static void on_notice(void *context, const char *text) {
     struct listening *l = context;
     enter(l, notice_body, text);
     if (l->failed) run_stop();
+}
+
+/* Calls listener.write_units() -> units | nil, text, where it is. */
+static int write_units_body(lua_State *L) {
+    struct units *out = lua_touserdata(L, 2);
+    if (lua_getfield(L, 1, "write_units") == LUA_TNIL) return 0;
+    lua_call(L, 0, 2);
+    if (!lua_isnil(L, -2)) {
+        out->value = luaL_checkinteger(L, -2);
+        return 0;
+    }
+    const char *text = luaL_tolstring(L, -1, NULL);
+    out->failed = true;
+    error_set(out->err, ERROR_PLAN, "%s", text);
+    error_hint(out->err, "mend the plan's write_units and run the same command again: it goes on where it stopped");
+    return 0;
+}
+
+static bool on_write_units(void *context, int64_t *value, struct error *err) {
+    struct listening *l = context;
+    struct units out = {.err = err};
+    enter(l, write_units_body, &out);
+    if (l->failed) run_stop();
+    *value = out.value;
+    return !out.failed;
 }
 
 static void on_progress(void *context, const struct run_progress *p) {
@@ -340,7 +372,7 @@ static int core_migrate(lua_State *L) {
     luaL_checktype(L, 3, LUA_TTABLE);
     struct listening l = listen(L, 3);
     struct summary_box *box = new_summary(L);
-    struct run_listener listener = {.context = &l, .notice = on_notice, .progress = on_progress};
+    struct run_listener listener = {.context = &l, .notice = on_notice, .write_units = on_write_units, .progress = on_progress};
     struct error err = {0};
     interrupt_engine(true);
     bool ok = run_migrate(plan, &options, &listener, &box->summary, &err);

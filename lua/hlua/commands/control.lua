@@ -27,13 +27,14 @@ end
 local done = {
   pause  = "paused: what is in flight is finished, nothing more is sent until `control resume`",
   resume = "going on",
+  wcu    = "at most %d write units a second from now on",
   stop   = "stopping: it finishes what is in flight and saves; the same command goes on later",
 }
 
 function control.run(context)
   local options = context.options
   local action = options.action
-  local answer, err = ask(context, action)
+  local answer, err = ask(context, options.value and ("%s %d"):format(action, options.value) or action)
   if not answer then return failure.tell(err, context.emit) end
   if context.emit then
     context.emit(event(answer, context.low.name, action))
@@ -41,7 +42,7 @@ function control.run(context)
   end
   local screen = context.screen
   if done[action] then
-    screen:line(done[action])
+    screen:line(done[action]:format(options.value))
     return 0
   end
   screen:line(("plan %s: %s"):format(format.printable(context.low.name), progress.state(answer)))

@@ -1,6 +1,7 @@
 -- `hlua PLAN migrate`: copies the rows, shows how it goes, and tells what happened.
 local closing  = require "hlua.report.closing"
 local failure  = require "hlua.report.failure"
+local pace     = require "hlua.pace"
 local progress = require "hlua.report.progress"
 
 local migrate = {}
@@ -15,6 +16,7 @@ end
 function migrate.run(context)
   local core, screen, emit, options = context.core, context.screen, context.emit, context.options
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
+  listener.write_units = pace.of(context.low, options)
   progress.tell_warnings(context.low, listener)
   local summary, err = core.migrate(context.plan, options, listener)
   listener.finish()
