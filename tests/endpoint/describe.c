@@ -78,8 +78,8 @@ bool describe_table(const struct catalog_table *t, const char *member, const cha
                             member, t->name, status, t->name, (unsigned long long)t->created, (long long)t->created,
                             t->items.count, (unsigned long long)t->items.bytes) &&
               print_member(out, definition, "AttributeDefinitions") && print_member(out, definition, "KeySchema") &&
-              print_throughput(out, definition) && print_on_demand(out, definition) && print_indexes(out, t, false) && print_indexes(out, t, true) &&
-              print_settings(out, definition, t->name) && buffer_append_text(out, "}}");
+              print_throughput(out, definition) && print_on_demand(out, definition) && print_indexes(out, t, false) &&
+              print_indexes(out, t, true) && print_settings(out, definition, t->name) && buffer_append_text(out, "}}");
     return ok || error_memory(err, "describing a table");
 }
 

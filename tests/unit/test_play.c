@@ -170,8 +170,10 @@ static void test_thinned(void **state) {
         int64_t rows;
         const struct capacity_given *given;
         double units;
-    } cases[] = {
-        {even_keys, 1000000, fresh, 0}, {even_keys, 400000, fresh, 3000}, {heavy_keys, 400000, warm, 0}, {log_keys, 1000000, warm, 0}};
+    } cases[] = {{even_keys, 1000000, fresh, 0},
+                 {even_keys, 400000, fresh, 3000},
+                 {heavy_keys, 400000, warm, 0},
+                 {log_keys, 1000000, warm, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tape whole, thin;
         struct play_target target = {.given = cases[i].given, .resources = RESOURCES, .batch = 25};
@@ -201,9 +203,14 @@ static void test_stretched(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_even_keys_and_a_new_table), cmocka_unit_test(test_rate_asked_for), cmocka_unit_test(test_client),
-        cmocka_unit_test(test_provisioned),               cmocka_unit_test(test_heaviest_key),   cmocka_unit_test(test_key_order_is_slower),
-        cmocka_unit_test(test_thinned),                   cmocka_unit_test(test_stretched),
+        cmocka_unit_test(test_even_keys_and_a_new_table),
+        cmocka_unit_test(test_rate_asked_for),
+        cmocka_unit_test(test_client),
+        cmocka_unit_test(test_provisioned),
+        cmocka_unit_test(test_heaviest_key),
+        cmocka_unit_test(test_key_order_is_slower),
+        cmocka_unit_test(test_thinned),
+        cmocka_unit_test(test_stretched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
