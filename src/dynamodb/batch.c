@@ -25,6 +25,7 @@ static void empty(struct batch *b, const struct dynamodb_schema *schema, const s
     b->schema = schema;
     b->condition = condition;
     b->count = 0;
+    b->units = 0;
     b->body.len = 0;
 }
 
@@ -73,6 +74,7 @@ bool batch_close_item(struct batch *b, size_t mark, const struct batch_item *lik
     item->at = at;
     item->len = b->body.len - at;
     item->item_at = at + before_item(b);
+    b->units += like->units;
     return true;
 }
 
@@ -175,6 +177,7 @@ int batch_unprocessed(const struct batch *b, const char *answer, size_t n, bool 
 void batch_keep(struct batch *b, const bool keep[DYNAMODB_BATCH_ITEMS_MAX]) {
     size_t to = b->items[0].at;
     int count = 0;
+    b->units = 0;
     for (int i = 0; i < b->count; i++) {
         if (!keep[i]) continue;
         struct batch_item item = b->items[i];
@@ -183,6 +186,7 @@ void batch_keep(struct batch *b, const bool keep[DYNAMODB_BATCH_ITEMS_MAX]) {
         item.item_at = to + (item.item_at - item.at);
         item.at = to;
         to += item.len;
+        b->units += item.units;
         b->items[count++] = item;
     }
     b->count = count;

@@ -1,5 +1,5 @@
 /* One request that writes items to one table, straight in the body that is sent: a BatchWriteItem of up to 25 puts or, since a
- * condition goes with one item alone, a PutItem of one.
+ * condition goes with one item alone, a PutItem of one; so does a refusal's reason (PUT_ALWAYS).
  *
  * For: filling, sending again what came back, splitting. Not for: connections, waits and retries (engine/writer.c).
  * Source: DynamoDB API reference, BatchWriteItem, PutItem; limits in dynamodb/value.h. */
@@ -32,6 +32,7 @@ struct batch {
     struct buffer body;
     struct batch_item items[DYNAMODB_BATCH_ITEMS_MAX];
     int count;
+    uint32_t units; /* of the items, together */
 };
 
 void batch_init(struct batch *b);
@@ -39,7 +40,7 @@ void batch_free(struct batch *b);
 
 /* Empties the batch and begins the body for a table; false when memory is out. */
 bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) __attribute__((warn_unused_result));
-/* The same for a PutItem under a condition, which must stay. It is full with one item, and cannot be split. */
+/* The same for a PutItem under a condition (PUT_ALWAYS: none), which must stay. It is full with one item, and cannot be split. */
 bool batch_begin_put(struct batch *b, const struct dynamodb_schema *schema, const struct put_condition *condition)
     __attribute__((warn_unused_result));
 /* "BatchWriteItem" or "PutItem". */

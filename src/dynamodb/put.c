@@ -63,6 +63,7 @@ static bool append_greater(struct buffer *body, const char *attribute, size_t at
 
 bool put_finish(struct buffer *body, size_t item, const struct dynamodb_schema *schema, const struct put_condition *condition) {
     size_t at, len;
+    if (condition->rule == PUT_ALWAYS) return buffer_append_text(body, "}");
     bool compares = condition->rule == PUT_IF_GREATER && find_compared(body, item, condition->attribute, &at, &len);
     bool ok = compares ? append_greater(body, condition->attribute, at, len) : append_absent(body, schema->partition.name);
     return ok && buffer_append_text(body, ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}");

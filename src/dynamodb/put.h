@@ -12,7 +12,7 @@
 #include "dynamodb/schema.h"
 
 enum put_rule {
-    PUT_ALWAYS,    /* no condition: BatchWriteItem does it */
+    PUT_ALWAYS,    /* no condition: BatchWriteItem does it, unless the reason of a refusal is wanted */
     PUT_IF_ABSENT, /* no item has the key */
     PUT_IF_GREATER, /* that, or the attribute is greater than there. Absent, or NULL, is less than anything; values of two types are not
                        compared: what is there stays */

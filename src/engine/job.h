@@ -31,6 +31,7 @@ struct job_target {
     int number;                    /* among all of the run, from 0 */
     struct dynamodb_schema schema; /* the table's, under this name */
     uint64_t seed;                 /* of the keys' hashes: each name has its own */
+    int paced;                     /* the table in DynamoDB, among all of the run, from 0 (pacing.h) */
 };
 
 struct job_table {
@@ -49,6 +50,8 @@ struct job_table {
     struct ledger_chunk *chunks;
     int chunk_count;
     struct live_counts live;
+    _Atomic int64_t refused[RUN_REFUSALS]; /* write units, for want of capacity */
+    struct run_limiting_key limiting;      /* guarded by the job's wait_lock */
     _Atomic int chunks_done;
 };
 
@@ -69,6 +72,7 @@ struct job_chunk {
 };
 
 struct coordinator;
+struct pacing;
 
 struct job {
     const struct plan *plan;
@@ -88,6 +92,7 @@ struct job {
     int target_count; /* of all tables */
     struct inflight *inflight;
     struct coordinator *coordinator;
+    struct pacing *pacing;
 
     _Atomic bool stop;             /* wind down: no more reading, finish what is in flight */
     _Atomic int chunks_left;       /* that no worker has been given */

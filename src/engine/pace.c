@@ -1,8 +1,10 @@
 #include "engine/pace.h"
 
 #include "base/clock.h"
+#include "engine/pacing.h"
 
-bool pace_keep(struct pace *p, struct job *job, struct error *err) {
+/* What is asked for now. */
+static bool look(struct pace *p, struct job *job, struct error *err) {
     int64_t now = clock_now(), units = 0;
     int64_t said = atomic_load(&job->control_units);
     if (said > 0) {
@@ -13,5 +15,11 @@ bool pace_keep(struct pace *p, struct job *job, struct error *err) {
     p->next = now + CLOCK_SECOND;
     if (!p->listener->write_units(p->listener->context, &units, err)) return false;
     atomic_store(&job->write_units, units);
+    return true;
+}
+
+bool pace_keep(struct pace *p, struct job *job, struct error *err) {
+    if (!look(p, job, err)) return false;
+    pacing_follow(job);
     return true;
 }

@@ -12,7 +12,7 @@ struct pace {
     int64_t next; /* clock_now() when the caller is asked again */
 };
 
-/* Sets job->write_units, at most once a second. False with what the caller's own function failed with. */
+/* Sets job->write_units, at most once a second, and tells the governor of it and of a pause. False with what the caller's own function failed with. */
 bool pace_keep(struct pace *p, struct job *job, struct error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/pacing.h"
 
 #define EVERY (CLOCK_SECOND / 4)
 #define SAMPLES 20 /* rates are of the last five seconds */
@@ -70,6 +71,7 @@ static void show_table(struct progress *p, int i, int64_t now) {
         .eta_seconds = -1,
     };
     job_live_read(&t->live, &out->table.counts);
+    pacing_read(p->job, t, &out->table.throttling);
     const struct run_counts *c = &out->table.counts;
     struct sample s = {now, c->rows_read, c->items_written, c->write_units};
     take_sample(h, &s);
@@ -118,6 +120,7 @@ void progress_tell(struct progress *p, const char *state, bool now) {
     p->last = (struct run_progress){
         .state = state ? state : progress_state(p->job),
         .detail = p->detail,
+        .write_units = (double)p->job->write_units,
         .elapsed_seconds = (double)(at - p->began) / CLOCK_SECOND,
         .snapshot_age_seconds = (double)(at - p->job->exported) / CLOCK_SECOND,
         .tables = p->tables,

@@ -52,7 +52,8 @@ static bool has_room(const struct worker *w) {
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) being_read += w->chunks[i].taken && !w->chunks[i].ended;
     /* Near the end each worker takes few, so that none sits on chunks while another has nothing to do. */
     int share = atomic_load(&w->job->chunks_left) / (2 * w->job->workers) + 1;
-    return being_read < (share < w->open_max ? share : w->open_max) && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
+    int most = share < w->open_max ? share : w->open_max;
+    return being_read < (aside_limited(w) ? OPEN_CHUNKS_MAX : most) && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
 }
 
 bool reading_take(struct worker *w, struct error *err) {
@@ -146,24 +147,30 @@ static bool spared(struct worker *w) {
     return atomic_load_explicit(&w->job->source_gap, memory_order_relaxed) > 0;
 }
 
-/* The open chunk whose turn it is; -1: none has rows left to fetch. */
+/* The open chunk whose turn it is; -1: none has rows left to fetch, or all that have are put aside. */
 static int next_in_turn(struct worker *w) {
+    int64_t now = clock_now();
+    w->aside_until = 0;
     for (int k = 0; k < OPEN_CHUNKS_MAX; k++) {
         int i = (w->turn + k) % OPEN_CHUNKS_MAX;
         if (!w->chunks[i].taken || w->chunks[i].ended) continue;
-        w->turn = i + 1;
-        return i;
+        int64_t wait = aside_wait(w, &w->chunks[i], now);
+        if (wait == 0) {
+            w->turn = i + 1;
+            return i;
+        }
+        if (w->aside_until == 0 || now + wait < w->aside_until) w->aside_until = now + wait;
     }
     return -1;
 }
 
 /* Sends the next FETCHes, of the chunks in turn, if the connection is free and their rows would have a place. A source that is to be spared
- * is asked for one at a time. */
+ * is asked for one at a time, and so is one that is not what limits the run. */
 static bool fetch_next(struct worker *w, struct error *err) {
     if (w->failed_chunk >= 0 || !pg_reader_idle(w->reader) || atomic_load(&w->job->stop)) return true;
     if (holds_enough(w) || spared(w)) return true;
     int64_t gap = atomic_load_explicit(&w->job->source_gap, memory_order_relaxed);
-    int ahead = gap > 0 ? 1 : FETCHES_AHEAD;
+    int ahead = gap > 0 || aside_limited(w) ? 1 : FETCHES_AHEAD;
     if (gap > 0 && w->next) return true;
     for (int i, n = 0; n < ahead && (i = next_in_turn(w)) >= 0; n++) {
         if (!ask_rows(w, i, err)) return false;
@@ -260,7 +267,7 @@ void reading_drop(struct worker *w) {
 
 bool reading_dry(const struct worker *w) {
     if (w->current || w->next || !pg_reader_idle(w->reader)) return false;
-    if (holds_enough(w)) return true;
+    if (holds_enough(w) || w->aside_until) return true;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
         if (w->chunks[i].taken && !w->chunks[i].ended) return w->failed_chunk >= 0 || atomic_load(&w->job->stop);
     }

@@ -14,6 +14,7 @@
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
 #include "engine/listing.h"
+#include "engine/pacing.h"
 #include "engine/run_parts.h"
 #include "engine/source_load.h"
 #include "engine/targets.h"
@@ -296,7 +297,7 @@ static void listen_for_control(struct session *s) {
 
 bool session_run(struct session *s, struct job_chunk *order, int count, struct error *err) {
     s->pace.listener = s->listener;
-    if (!pace_keep(&s->pace, &s->job, err)) return false;
+    if (!pacing_start(&s->job, err) || !pace_keep(&s->pace, &s->job, err)) return false;
     struct progress *progress = progress_new(&s->job, s->listener);
     if (progress == NULL) return error_memory(err, "starting a run");
     listen_for_control(s);
@@ -325,6 +326,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
                               .to = t->schema.name,
                               .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
                               .rows_estimated = t->rows_estimated};
+    pacing_read(&s->job, t, &out->throttling);
     if (t->to && !name_targets(&s->job, t, out, err)) return false;
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);
@@ -364,6 +366,7 @@ void session_close(struct session *s) {
     ledger_close(s->ledger);
     pg_close(s->source);
     dynamodb_client_free(s->client);
+    pacing_end(&s->job);
     inflight_free(s->job.inflight);
 }
 

@@ -26,6 +26,31 @@ struct run_counts {
     int64_t write_units; /* by the size rule, indexes included */
 };
 
+/* For which want of capacity write units were refused. */
+enum run_refusal {
+    RUN_REFUSED_UNSAID,    /* came back unprocessed, which tells no reason */
+    RUN_REFUSED_HOT_KEY,   /* the same, and a key had been sent as much as its partition takes */
+    RUN_REFUSED_OTHER,     /* another reason than those below */
+    RUN_REFUSED_BY_REASON, /* DynamoDB's ThrottlingReasons: for each limit the table's, then an index's */
+};
+#define RUN_REFUSAL_LIMITS 4
+#define RUN_REFUSALS (RUN_REFUSED_BY_REASON + 2 * RUN_REFUSAL_LIMITS)
+/* UnprocessedItems, HotKey, Other, TableWriteKeyRangeThroughputExceeded, ... */
+const char *run_refusal_name(enum run_refusal kind);
+
+/* The partition key that limits, found by one item that was sent alone. */
+struct run_limiting_key {
+    int times; /* how often one was found; this is the last. 0: none */
+    char index[256]; /* empty: the table's own key */
+    char value[256]; /* its beginning, if it is longer */
+};
+
+struct run_throttling {
+    int64_t refused[RUN_REFUSALS]; /* write units; sent again since */
+    double pace;                   /* units a second, while the table's own limit is known; 0: it is not */
+    struct run_limiting_key key;
+};
+
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
     bool templated;               /* `to` is a template, and `targets` are its tables; not told while a run goes on */
@@ -36,6 +61,7 @@ struct run_table {
     double rows_estimated; /* of the whole source, as the server guesses */
     int chunks, chunks_done;
     int snapshots; /* how many snapshots its chunks were read in */
+    struct run_throttling throttling; /* of this process; none in a status */
 };
 
 /* What is shown while a run goes on. Rates are of the last seconds. */
@@ -53,6 +79,7 @@ struct run_progress {
         *state; /* migrating, retrying, sparing the source, paused, throttled, waiting for the target, stopping; at the end done
                          * or stopped */
     const char *detail; /* e.g. the last error that is being retried and for how long; may be empty */
+    double write_units; /* asked for, a second, of all tables together; 0: no rate is */
     double elapsed_seconds;
     double snapshot_age_seconds;
     const struct run_table_progress *tables;

@@ -42,6 +42,7 @@ static void wait_for_something(struct worker *w) {
     }
     if (w->deferred && until > now + 2 * CLOCK_MS) until = now + 2 * CLOCK_MS; /* another worker may hold the key: nobody calls */
     if (w->fetch_after > now && w->fetch_after < until && w->next == NULL && pg_reader_idle(w->reader)) until = w->fetch_after;
+    if (w->aside_until > now && w->aside_until < until && w->next == NULL && pg_reader_idle(w->reader)) until = w->aside_until;
     int64_t ms = has_work(w) || until <= now ? 0 : (until - now + CLOCK_MS - 1) / CLOCK_MS;
     if (poll(fds, (nfds_t)n, (int)ms) < 0) return; /* interrupted: look again */
     writer_polled(w->writer, fds);
@@ -97,7 +98,7 @@ static bool open_mapper(struct worker *w, int i, struct error *err) {
 static bool prepare(struct worker *w, struct error *err) {
     struct job *j = w->job;
     int widest = 1;
-    w->writer = writer_new(j, items_settled, w, err);
+    w->writer = writer_new(j, (struct writer_caller){items_settled, aside_note, w}, err);
     if (w->writer == NULL) return false;
     for (int i = 0; i < j->table_count; i++) {
         int count;

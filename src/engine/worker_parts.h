@@ -11,6 +11,9 @@
 #define OPEN_CHUNKS_MAX 48
 _Static_assert(OPEN_CHUNKS_MAX <= MAILBOX_CHUNKS, "a chunk that finds no place in the mailbox would never be read");
 
+/* Keys that a chunk waits for at once; older ones are forgotten. */
+#define ASIDE_KEYS 4
+
 /* A chunk that was taken and has not ended. It is one range, until a row in it cannot be read and it is cut around that row. */
 struct open_chunk {
     bool taken;
@@ -30,6 +33,7 @@ struct open_chunk {
     struct chunk_reject *rejects;
     int reject_count, reject_room, kept_rejects; /* kept: rows that the server cannot give; they outlive a reset */
     int64_t began;
+    uint64_t hot[ASIDE_KEYS]; /* keys of its items that throttle, the newest first; 0: none */
 };
 
 /* The rows of one FETCH and how many items come from them. */
@@ -96,6 +100,7 @@ struct worker {
     struct fetched *current, *next; /* being mapped; fetched meanwhile */
     int row;                        /* of current */
     int64_t fetch_after;            /* clock_now() before which no FETCH is sent, to spare the source; 0: none was held back */
+    int64_t aside_until;            /* clock_now() when the next chunk need no longer wait for its keys; 0: none waits */
     int64_t held;                   /* bytes of all rows in memory */
     struct deferred *deferred, **deferred_end;
     int deferred_count;
@@ -111,7 +116,8 @@ bool reading_take(struct worker *w, struct error *err);
 bool reading_step(struct worker *w, struct error *err);
 /* Maps rows until they run out or the writer is full. */
 bool reading_map(struct worker *w, struct error *err);
-/* Nothing can be read until something else happens: no chunk has rows left to fetch, or too many rows are in memory. */
+/* Nothing can be read until something else happens: no chunk has rows left to fetch, those that have are put aside, or too many rows
+ * are in memory. */
 bool reading_dry(const struct worker *w);
 /* Ends the chunks all of whose items are settled. */
 void reading_end_chunks(struct worker *w);
@@ -123,6 +129,15 @@ void reading_unref(struct worker *w, struct fetched *f);
 void reading_drop(struct worker *w);
 /* Adds what was counted since the last time to the live counts. */
 void reading_publish(struct worker *w);
+
+/* --- aside.c --- */
+
+/* The writer's callback: the chunk of item i brings rows for a hot key. */
+void aside_note(void *context, const struct batch *batch, int i, uint64_t hot);
+/* For how long a chunk is to be left alone (nanoseconds; 0: not at all): its keys throttle, or its table has enough waiting. */
+int64_t aside_wait(struct worker *w, struct open_chunk *c, int64_t now);
+/* Whether the service is what limits the run: then many chunks are open, and little is read ahead. */
+bool aside_limited(const struct worker *w);
 
 /* --- items.c --- */
 

@@ -4,12 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/retry.h"
-#include "aws/sigv4.h"
 #include "base/clock.h"
-#include "base/hash.h"
-#include "dynamodb/failure.h"
-#include "engine/conditional.h"
+#include "engine/writer_parts.h"
 
 /* The bytes of all the workers' requests together: one budget for the process, so that more workers do not mean more memory. */
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
@@ -19,68 +15,25 @@
 #define TARGETS_FEW 64
 /* Of the budget, what bodies that are being filled may take: with many targets some are sent before they are full. */
 #define FILLING_BYTES (IN_FLIGHT_BYTES / 2)
-/* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
-#define CONNECTIONS_FIRST 4
-#define GROW_AFTER CLOCK_MS
-/* Requests are sent together while there is more to map: two bodies are hashed in the time of one, and the other side is woken once. */
-#define SENT_TOGETHER 4
-
-struct request {
-    struct request *next;
-    size_t filled; /* while being filled: its bytes in the writer's count */
-    struct job_target *target;
-    struct batch batch;
-    int attempt;    /* how often it was sent again */
-    int64_t due;    /* while waiting: when to send it again */
-    int64_t failed; /* when it first failed; 0: it has not */
-    bool throttled;
-    bool clock_tried; /* the clock was set by an answer's date once */
-};
-
-struct line {
-    struct http_connection *http;
-    struct request *request; /* NULL: idle */
-    struct buffer head;
-    int polled;  /* its place among the polled fds; -1: not polled */
-    int64_t due; /* when it must be stepped though nothing happens; 0: to be asked. Kept until it is: other lines wake us often */
-    bool woken;
-};
-
-struct writer {
-    struct job *job;
-    writer_settled *settled;
-    void *context;
-    struct sigv4 *signer;
-    struct hash_sha256 *sha;
-    struct conditional *conditional;
-    struct request **filling; /* by target */
-    size_t filling_bytes;
-    int filling_count, filling_turn; /* turn: the target to look at first when one must be sent before it is full */
-    struct request *ready, **ready_end;
-    struct request *waiting;
-    struct request *spare;
-    int ready_count, waiting_count, spare_count, busy;
-    size_t bytes; /* of ready, waiting and busy requests */
-    struct line lines[WRITER_CONNECTIONS_MAX];
-    int line_count;
-    int64_t stalled; /* since when a ready request has found no line; 0: it has not */
-};
+/* With several tables, so many requests may wait for the pace of some while others are written; their rows were fetched by then. */
+#define HELD_MOST (WRITER_CONNECTIONS_MAX / 2)
 
 /* --- making and freeing --- */
 
-struct writer *writer_new(struct job *job, writer_settled *settled, void *context, struct error *err) {
+struct writer *writer_new(struct job *job, struct writer_caller caller, struct error *err) {
     struct writer *w = calloc(1, sizeof *w);
     if (w) {
         w->job = job;
-        w->settled = settled;
-        w->context = context;
+        w->caller = caller;
         w->ready_end = &w->ready;
         w->filling = calloc((size_t)job->target_count + 1, sizeof *w->filling);
+        w->lanes = calloc((size_t)job->pacing->table_count + 1, sizeof *w->lanes);
+        w->readers = calloc((size_t)job->table_count + 1, sizeof *w->readers);
         w->signer = sigv4_new(job->setting.region, "dynamodb");
         w->sha = hash_sha256_new();
         w->conditional = conditional_new();
     }
-    if (w && w->filling && w->signer && w->sha && w->conditional) return w;
+    if (w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional) return w;
     writer_free(w);
     error_memory(err, "starting a worker");
     return NULL;
@@ -109,6 +62,9 @@ void writer_free(struct writer *w) {
     sigv4_free(w->signer);
     hash_sha256_free(w->sha);
     conditional_free(w->conditional);
+    for (int i = 0; w->readers && i < w->job->table_count; i++) parts_reader_free(w->readers[i]);
+    free(w->readers);
+    free(w->lanes);
     free(w->filling);
     free(w);
 }
@@ -135,7 +91,7 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     r->filled = 0;
     r->attempt = 0;
     r->failed = 0;
-    r->throttled = r->clock_tried = false;
+    r->throttled = r->clock_tried = r->probe = false;
     if (begin(&r->batch, target)) return r;
     free_requests(r);
     return NULL;
@@ -152,24 +108,26 @@ static void give_request(struct writer *w, struct request *r) {
 
 /* --- queues --- */
 
-static void push_ready(struct writer *w, struct request *r) {
+void writer_push_ready(struct writer *w, struct request *r) {
     r->next = NULL;
     *w->ready_end = r;
     w->ready_end = &r->next;
     w->ready_count++;
+    writer_lane(w, r)->ready++;
     w->bytes += r->batch.body.len;
 }
 
-static struct request *pop_ready(struct writer *w) {
-    struct request *r = w->ready;
-    w->ready = r->next;
-    if (w->ready == NULL) w->ready_end = &w->ready;
+struct request *writer_unlink_ready(struct writer *w, struct request **link) {
+    struct request *r = *link;
+    *link = r->next;
+    if (*link == NULL) w->ready_end = link;
     w->ready_count--;
+    writer_lane(w, r)->ready--;
     w->bytes -= r->batch.body.len;
     return r;
 }
 
-static void push_waiting(struct writer *w, struct request *r, int64_t wait, bool throttled, const char *text) {
+void writer_push_waiting(struct writer *w, struct request *r, int64_t wait, bool throttled, const char *text) {
     int64_t now = clock_now();
     if (r->failed == 0) r->failed = now;
     r->due = now + wait;
@@ -186,37 +144,83 @@ static void push_waiting(struct writer *w, struct request *r, int64_t wait, bool
     job_wait_text(w->job, line);
 }
 
-static void unlink_waiting(struct writer *w, struct request **link) {
+struct request *writer_unlink_waiting(struct writer *w, struct request **link) {
     struct request *r = *link;
     *link = r->next;
     w->waiting_count--;
     w->bytes -= r->batch.body.len;
     atomic_fetch_sub(&w->job->waiting, 1);
     if (r->throttled) atomic_fetch_sub(&w->job->throttled, 1);
+    return r;
 }
 
 /* --- settling --- */
 
-static void settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
-    w->settled(w->context, r->target, &r->batch, i, how, message);
+void writer_settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
+    w->caller.settled(w->caller.context, r->target, &r->batch, i, how, message);
     atomic_fetch_sub_explicit(&r->target->table->live.in_flight, 1, memory_order_relaxed);
 }
 
-static void settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
-    for (int i = 0; i < r->batch.count; i++) settle(w, r, i, how, message);
+void writer_settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
+    for (int i = 0; i < r->batch.count; i++) writer_settle(w, r, i, how, message);
     give_request(w, r);
+}
+
+/* --- dividing --- */
+
+struct request *writer_divide(struct writer *w, struct request *r, int keep) {
+    struct request *rest = take_request(w, r->target);
+    bool first[DYNAMODB_BATCH_ITEMS_MAX];
+    if (rest == NULL) return NULL;
+    rest->attempt = r->attempt;
+    rest->failed = r->failed;
+    for (int i = 0; i < r->batch.count; i++) {
+        size_t len;
+        const char *json = batch_item_json(&r->batch, i, &len);
+        first[i] = i < keep;
+        if (first[i] || batch_add(&rest->batch, &r->batch.items[i], json, len)) continue;
+        free_requests(rest);
+        return NULL;
+    }
+    if (!batch_finish(&rest->batch)) {
+        free_requests(rest);
+        return NULL;
+    }
+    batch_keep(&r->batch, first);
+    if (batch_finish(&r->batch)) return rest; /* it fits where the longer one was */
+    free_requests(rest);
+    return NULL;
+}
+
+struct request *writer_alone(struct writer *w, struct request *r) {
+    static const struct put_condition none = {.rule = PUT_ALWAYS};
+    size_t len;
+    const char *json = batch_item_json(&r->batch, 0, &len);
+    struct request *one = take_request(w, r->target);
+    if (one == NULL) return NULL;
+    one->attempt = r->attempt;
+    one->failed = r->failed;
+    if (batch_begin_put(&one->batch, &r->target->schema, &none) && batch_add(&one->batch, &r->batch.items[0], json, len) &&
+        batch_finish(&one->batch)) {
+        give_request(w, r);
+        return one;
+    }
+    free_requests(one);
+    return NULL;
 }
 
 /* --- filling --- */
 
-static bool paused(const struct writer *w) {
-    return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
-}
-
 bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
-    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    if (w->held > (w->job->pacing->table_count > 1 ? HELD_MOST : 0)) return false;
+    return w->ready_count - w->held < SENT_TOGETHER && !writer_paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+}
+
+bool writer_held(const struct writer *w, const struct job_target *target) {
+    const struct lane *lane = &w->lanes[target->paced];
+    return lane->ready >= SENT_TOGETHER && lane->closed_until > clock_now();
 }
 
 struct batch *writer_batch(struct writer *w, struct job_target *target) {
@@ -224,6 +228,7 @@ struct batch *writer_batch(struct writer *w, struct job_target *target) {
     if (*filling == NULL) {
         *filling = take_request(w, target);
         w->filling_count += *filling != NULL;
+        if (*filling) (*filling)->most = governor_request_units(w->job->pacing->governor, target->paced);
     }
     return *filling ? &(*filling)->batch : NULL;
 }
@@ -241,8 +246,8 @@ static bool send_on(struct writer *w, struct request **filling, struct error *er
     if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
     struct request *r = take_filling(w, filling);
     atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
-    push_ready(w, r);
-    return w->ready_count < SENT_TOGETHER || writer_send(w, err);
+    writer_push_ready(w, r);
+    return w->ready_count - w->held < SENT_TOGETHER || writer_send(w, err);
 }
 
 /* Sends on the next one in turn, though it is not full. */
@@ -260,7 +265,7 @@ bool writer_added(struct writer *w, struct job_target *target, struct error *err
     struct request **filling = &w->filling[target->number], *r = *filling;
     w->filling_bytes += r->batch.body.len - r->filled;
     r->filled = r->batch.body.len;
-    if (batch_full(&r->batch)) return send_on(w, filling, err);
+    if (batch_full(&r->batch) || r->batch.units >= r->most) return send_on(w, filling, err);
     return w->filling_count == 1 || w->filling_bytes <= FILLING_BYTES / (size_t)w->job->workers || send_some(w, err);
 }
 
@@ -270,304 +275,6 @@ bool writer_flush(struct writer *w, struct error *err) {
         if (r && r->batch.count && !send_on(w, &w->filling[i], err)) return false;
     }
     return true;
-}
-
-/* --- answers --- */
-
-/* Half of a refused batch goes into a request of its own, until the guilty item stands alone. */
-static bool split(struct writer *w, struct request *r, struct error *err) {
-    struct request *other = take_request(w, r->target);
-    bool first[DYNAMODB_BATCH_ITEMS_MAX];
-    if (other == NULL) return error_memory(err, "splitting a request");
-    int half = r->batch.count / 2;
-    for (int i = 0; i < r->batch.count; i++) {
-        size_t len;
-        const char *json = batch_item_json(&r->batch, i, &len);
-        first[i] = i < half;
-        if (!first[i] && !batch_add(&other->batch, &r->batch.items[i], json, len)) {
-            free_requests(other);
-            return error_memory(err, "splitting a request");
-        }
-    }
-    batch_keep(&r->batch, first);
-    if (!batch_finish(&r->batch) || !batch_finish(&other->batch)) {
-        free_requests(other);
-        return error_memory(err, "splitting a request");
-    }
-    push_ready(w, r);
-    push_ready(w, other);
-    return true;
-}
-
-static void again(struct writer *w, struct request *r, enum retry_class class, int64_t retry_after_ms, const char *text) {
-    r->attempt++;
-    int64_t wait = retry_wait(class, r->attempt, retry_after_ms, clock_jitter());
-    if (atomic_load(&w->job->stop)) {
-        settle_all(w, r, SETTLED_DROPPED, text);
-    } else {
-        push_waiting(w, r, wait, class == RETRY_THROTTLE, text);
-    }
-}
-
-static bool stop_for(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
-    error_set(err, ERROR_TARGET, "table %s: %s: %s: %s", r->target->schema.name, batch_operation(&r->batch),
-              *f->type ? f->type : "HTTP error", f->message);
-    error_code(err, f->type);
-    error_hint(err, "put it right and run the same command again: it goes on where it stopped");
-    settle_all(w, r, SETTLED_DROPPED, f->message);
-    return false;
-}
-
-/* Takes the clock's offset from the answer's date, once a request; false when that has been tried. */
-static bool set_clock(struct writer *w, struct request *r, const struct http_response *a) {
-    int64_t offset;
-    if (r->clock_tried || !dynamodb_clock_offset(a->date, clock_unix(), &offset)) return false;
-    r->clock_tried = true;
-    atomic_store(&w->job->clock_offset, offset);
-    push_ready(w, r);
-    return true;
-}
-
-/* What is there stays, unless it is this very item. */
-static bool held_off(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
-    enum conditional_end end;
-    size_t len;
-    const char *json = batch_item_json(&r->batch, 0, &len);
-    if (!conditional_judge(w->conditional, json, len, a->body, a->body_len, &end, err)) {
-        settle_all(w, r, SETTLED_DROPPED, "");
-        return false;
-    }
-    switch (end) {
-    case CONDITIONAL_OURS: settle_all(w, r, SETTLED_WRITTEN, ""); break;
-    case CONDITIONAL_LOST: settle_all(w, r, SETTLED_SUPERSEDED, ""); break;
-    case CONDITIONAL_UNREADABLE: again(w, r, RETRY_TRANSIENT, -1, "an answer that cannot be read"); break;
-    }
-    return true;
-}
-
-static bool refused(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
-    struct dynamodb_failure f;
-    char text[300];
-    dynamodb_failure_parse(a->status, a->body, a->body_len, &f);
-    snprintf(text, sizeof text, "%s: %s%s%.150s", r->target->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
-             *f.reasons ? f.reasons : f.message);
-    switch (f.class) {
-    case RETRY_THROTTLE:
-    case RETRY_TRANSIENT: again(w, r, f.class, a->retry_after_ms, text); return true;
-    case RETRY_CLOCK: return set_clock(w, r, a) || stop_for(w, r, &f, err);
-    case RETRY_CONDITION: return r->batch.condition ? held_off(w, r, a, err) : stop_for(w, r, &f, err);
-    case RETRY_ITEM:
-        if (r->batch.count > 1) return split(w, r, err);
-        snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
-        settle_all(w, r, SETTLED_REFUSED, text);
-        return true;
-    default: return stop_for(w, r, &f, err);
-    }
-}
-
-/* A 200: everything is written but what it sends back. */
-static bool accepted(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
-    bool left[DYNAMODB_BATCH_ITEMS_MAX];
-    int count = batch_unprocessed(&r->batch, a->body, a->body_len, left);
-    if (count == 0) {
-        settle_all(w, r, SETTLED_WRITTEN, "");
-        return true;
-    }
-    if (count < 0) {
-        again(w, r, RETRY_TRANSIENT, -1, "an answer that cannot be read");
-        return true;
-    }
-    for (int i = 0; i < r->batch.count; i++) {
-        if (!left[i]) settle(w, r, i, SETTLED_WRITTEN, "");
-    }
-    batch_keep(&r->batch, left);
-    if (!batch_finish(&r->batch)) return error_memory(err, "sending items again");
-    char text[200];
-    snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->target->schema.name);
-    again(w, r, RETRY_THROTTLE, a->retry_after_ms, text);
-    return true;
-}
-
-static bool answered(struct writer *w, struct line *line, struct error *err) {
-    struct request *r = line->request;
-    const struct http_response *a = http_response(line->http);
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
-    if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
-        again(w, r, RETRY_TRANSIENT, -1, "an answer whose checksum (x-amz-crc32) is wrong");
-        return true;
-    }
-    return a->status == 200 ? accepted(w, r, a, err) : refused(w, r, a, err);
-}
-
-static bool failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
-    struct request *r = line->request;
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
-    if (why->retryable) {
-        again(w, r, RETRY_TRANSIENT, -1, why->text);
-        return true;
-    }
-    settle_all(w, r, SETTLED_DROPPED, why->text);
-    *err = *why;
-    return false;
-}
-
-/* --- sending --- */
-
-/* Moves a busy line on; false with the failure that ends the run. */
-static bool step_line(struct writer *w, struct line *line, struct error *err) {
-    struct error why;
-    line->woken = false;
-    line->due = 0;
-    switch (http_step(line->http, &why)) {
-    case HTTP_DONE: return answered(w, line, err);
-    case HTTP_FAILED: return failed(w, line, &why, err);
-    default: return true;
-    }
-}
-
-/* Puts the request that is next on an idle line, to be sent on it. */
-static void board(struct writer *w, struct line *line) {
-    line->request = pop_ready(w);
-    line->woken = false;
-    line->due = 0; /* what http_send does at once, or fails to do, its deadline tells at the next poll */
-    w->busy++;
-    w->bytes += line->request->batch.body.len;
-}
-
-/* Takes it off again: the line is not the request's, it may still hold an older one's answer. */
-static void drop_boarded(struct writer *w, struct line *line) {
-    struct request *r = line->request;
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
-    settle_all(w, r, SETTLED_DROPPED, "");
-}
-
-static bool start(struct writer *w, struct line *line, const unsigned char digest[HASH_SHA256_BYTES], struct error *err) {
-    const struct buffer *body = &line->request->batch.body;
-    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
-    line->head.len = 0;
-    if (!sigv4_post_digest(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
-                           batch_operation(&line->request->batch), digest, body->len, now, &line->head, err))
-        return false;
-    http_send(line->http, line->head.data, line->head.len, body->data, body->len);
-    return true;
-}
-
-/* Sends what was put on one or two lines. */
-static bool start_all(struct writer *w, struct line *const lines[2], int count, struct error *err) {
-    unsigned char digests[2][HASH_SHA256_BYTES];
-    const void *data[2];
-    size_t n[2];
-    for (int i = 0; i < count; i++) {
-        data[i] = lines[i]->request->batch.body.data;
-        n[i] = lines[i]->request->batch.body.len;
-    }
-    bool ok = count == 2 ? hash_sha256_two(w->sha, data, n, digests) : hash_sha256(w->sha, data[0], n[0], digests[0]);
-    if (!ok) error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
-    for (int i = 0; i < count; i++) {
-        ok = ok && start(w, lines[i], digests[i], err);
-        if (!ok) drop_boarded(w, lines[i]);
-    }
-    return ok;
-}
-
-static struct line *add_line(struct writer *w) {
-    static const struct http_timeouts timeouts = {.connect_ns = 10 * CLOCK_SECOND, .response_ns = 30 * CLOCK_SECOND};
-    struct line *line = &w->lines[w->line_count];
-    *line = (struct line){.polled = -1};
-    buffer_init(&line->head, 64 * 1024);
-    line->http = http_connection_new(&w->job->endpoint, timeouts);
-    if (line->http == NULL) return NULL;
-    w->line_count++;
-    return line;
-}
-
-/* An idle line; a new one when all have been busy for a while. NULL: none now. */
-static struct line *find_line(struct writer *w) {
-    for (int i = 0; i < w->line_count; i++) {
-        if (w->lines[i].request) continue;
-        w->stalled = 0;
-        return &w->lines[i];
-    }
-    if (w->line_count == WRITER_CONNECTIONS_MAX) return NULL;
-    if (w->line_count >= CONNECTIONS_FIRST) {
-        int64_t now = clock_now();
-        if (w->stalled == 0) w->stalled = now;
-        if (now - w->stalled < GROW_AFTER) return NULL;
-        w->stalled = now;
-    }
-    return add_line(w);
-}
-
-static void wake_waiting(struct writer *w) {
-    if (w->waiting == NULL) return;
-    int64_t now = clock_now();
-    for (struct request **link = &w->waiting; *link;) {
-        struct request *r = *link;
-        if (r->due > now) {
-            link = &r->next;
-            continue;
-        }
-        unlink_waiting(w, link);
-        push_ready(w, r);
-    }
-}
-
-bool writer_send(struct writer *w, struct error *err) {
-    while (w->ready && !paused(w)) {
-        struct line *lines[2];
-        int count = 0;
-        while (count < 2 && w->ready && (lines[count] = find_line(w)) != NULL) board(w, lines[count++]);
-        if (count == 0) return true;
-        if (!start_all(w, lines, count, err)) return false;
-    }
-    return true;
-}
-
-bool writer_step(struct writer *w, struct error *err) {
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        if (line->request && line->woken && !step_line(w, line, err)) return false;
-    }
-    wake_waiting(w);
-    return w->ready_count < SENT_TOGETHER || writer_send(w, err);
-}
-
-int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
-    int n = 0;
-    int64_t now = clock_now();
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        line->polled = -1;
-        if (line->request == NULL) continue;
-        int fd = http_fd(line->http);
-        int64_t deadline = fd < 0 ? now + 5 * CLOCK_MS : http_deadline(line->http);
-        if (line->due == 0 || deadline < line->due) line->due = deadline;
-        if (line->due < *until) *until = line->due;
-        if (fd < 0) continue;
-        line->polled = n;
-        fds[n++] = (struct pollfd){.fd = fd, .events = http_events(line->http)};
-    }
-    for (const struct request *r = w->waiting; r; r = r->next) {
-        if (r->due < *until) *until = r->due;
-    }
-    bool stuck = w->ready && !paused(w) && w->line_count < WRITER_CONNECTIONS_MAX;
-    if (stuck && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
-    return n;
-}
-
-void writer_polled(struct writer *w, const struct pollfd *fds) {
-    int64_t now = clock_now();
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        if (line->request == NULL) continue;
-        line->woken = line->polled < 0 || fds[line->polled].revents != 0 || now >= line->due;
-    }
 }
 
 /* --- ending --- */
@@ -581,16 +288,15 @@ bool writer_idle(const struct writer *w) {
 }
 
 void writer_drop(struct writer *w) {
-    while (w->ready) settle_all(w, pop_ready(w), SETTLED_DROPPED, "");
+    w->held = 0;
+    while (w->ready) writer_settle_all(w, writer_unlink_ready(w, &w->ready), SETTLED_DROPPED, "");
     while (w->waiting) {
-        struct request *r = w->waiting;
-        unlink_waiting(w, &w->waiting);
-        settle_all(w, r, SETTLED_DROPPED, "");
+        writer_settle_all(w, writer_unlink_waiting(w, &w->waiting), SETTLED_DROPPED, "");
     }
     for (int i = 0; i < w->job->target_count; i++) {
         if (w->filling[i] == NULL) continue;
         struct request *r = take_filling(w, &w->filling[i]);
         atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
-        settle_all(w, r, SETTLED_DROPPED, "");
+        writer_settle_all(w, r, SETTLED_DROPPED, "");
     }
 }

@@ -1,4 +1,4 @@
-/* The writing half of a worker: requests being filled, sent, waited for, sent again, split; and the connections they go over. Items of
+/* The writing half of a worker: requests being filled, sent at the governor's pace, waited for, sent again, split; and the connections they go over. Items of
  * a table with a condition go alone, each in a PutItem, many at once.
  *
  * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops.
@@ -24,12 +24,23 @@ enum settled {
 typedef void writer_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                             const char *message);
 
+/* Told of items that go out while keys throttle: `hot` is the key of item i that must be waited for longest (heat_wait). */
+typedef void writer_hot(void *context, const struct batch *batch, int i, uint64_t hot);
+
+struct writer_caller {
+    writer_settled *settled;
+    writer_hot *hot;
+    void *context;
+};
+
 /* NULL with ERROR_LOCAL when memory is out. */
-struct writer *writer_new(struct job *job, writer_settled *settled, void *context, struct error *err);
+struct writer *writer_new(struct job *job, struct writer_caller caller, struct error *err);
 void writer_free(struct writer *w);
 
 /* Whether more items may be made: false is the back-pressure. */
 bool writer_ready(const struct writer *w);
+/* Whether so many requests to a table wait for its pace that no more should be made; other tables are not concerned. */
+bool writer_held(const struct writer *w, const struct job_target *target);
 /* The batch that is being filled for a target, with room for one more item; NULL when memory is out. */
 struct batch *writer_batch(struct writer *w, struct job_target *target);
 /* To be called after each item: makes the batch ready when it is full, and sends when several are. */

@@ -54,8 +54,28 @@ static void set_counts(lua_State *L, const struct run_counts *n) {
     set_integer(L, "write_units", n->write_units);
 }
 
+/* Sets `throttling`, if anything was refused: units by reason, and the key that limits; and `pace`. */
+static void set_throttling(lua_State *L, const struct run_throttling *t) {
+    int64_t all = 0;
+    for (int i = 0; i < RUN_REFUSALS; i++) all += t->refused[i];
+    if (t->pace > 0) set_number(L, "pace", t->pace);
+    if (all == 0) return;
+    lua_createtable(L, 0, 4);
+    set_integer(L, "refused_units", all);
+    lua_createtable(L, 0, 2);
+    for (int i = 0; i < RUN_REFUSALS; i++) {
+        if (t->refused[i]) set_integer(L, run_refusal_name(i), t->refused[i]);
+    }
+    lua_setfield(L, -2, "reasons");
+    if (t->key.times) {
+        set_text(L, "key", t->key.value);
+        if (t->key.index[0]) set_text(L, "index", t->key.index);
+    }
+    lua_setfield(L, -2, "throttling");
+}
+
 static void push_table(lua_State *L, const struct run_table *t) {
-    lua_createtable(L, 0, 20);
+    lua_createtable(L, 0, 22);
     set_text(L, "name", t->name);
     set_text(L, "from", t->from);
     set_text(L, "to", t->to);
@@ -65,6 +85,7 @@ static void push_table(lua_State *L, const struct run_table *t) {
     set_integer(L, "chunks", t->chunks);
     set_integer(L, "chunks_done", t->chunks_done);
     set_integer(L, "snapshots", t->snapshots);
+    set_throttling(L, &t->throttling);
     if (!t->templated) return;
     lua_createtable(L, t->target_count, 0);
     for (int i = 0; i < t->target_count; i++) {
@@ -138,6 +159,7 @@ static void push_progress(lua_State *L, const struct run_progress *p) {
     lua_createtable(L, 0, 5);
     set_text(L, "state", p->state);
     set_text(L, "detail", p->detail && p->detail[0] ? p->detail : NULL);
+    if (p->write_units > 0) set_number(L, "write_units_asked", p->write_units);
     set_number(L, "elapsed_seconds", p->elapsed_seconds);
     set_number(L, "snapshot_age_seconds", p->snapshot_age_seconds);
     lua_createtable(L, p->table_count, 0);

@@ -1,0 +1,134 @@
+/* What came back for want of capacity: the governor and the view of hot keys are told, one item may be sent alone to learn the reason, and
+ * the rest is sent again in pieces that suit the pace, once its keys have cooled. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/writer_parts.h"
+
+/* --- parts of items --- */
+
+/* Where the items' writes go; an item that cannot be read has none. */
+static void read_parts(struct writer *w, const struct request *r, struct parts *out) {
+    struct job_table *t = r->target->table;
+    struct parts_reader **reader = &w->readers[t - w->job->tables];
+    if (*reader == NULL) *reader = parts_reader_new(&t->schema); /* without memory they have none either */
+    for (int i = 0; i < r->batch.count; i++) {
+        size_t len;
+        const char *json = batch_item_json(&r->batch, i, &len);
+        if (*reader == NULL || !parts_read(*reader, json, len, &out[i])) out[i].count = 0;
+    }
+}
+
+void writer_count_keys(struct writer *w, struct request *r, int64_t now) {
+    struct parts parts[DYNAMODB_BATCH_ITEMS_MAX];
+    uint64_t hot[DYNAMODB_BATCH_ITEMS_MAX];
+    if (!heat_active(w->job->pacing->heat)) return;
+    read_parts(w, r, parts);
+    heat_sent(w->job->pacing->heat, now, r->target->paced, parts, r->batch.count, hot);
+    for (int i = 0; i < r->batch.count; i++) {
+        if (hot[i]) w->caller.hot(w->caller.context, &r->batch, i, hot[i]);
+    }
+}
+
+/* --- the governor --- */
+
+int writer_fitting(const struct writer *w, const struct request *r) {
+    uint32_t most = governor_request_units(w->job->pacing->governor, r->target->paced), units = 0;
+    int count = 0;
+    if (r->batch.units <= most) return r->batch.count;
+    while (count < r->batch.count && (count == 0 || units < most)) units += r->batch.items[count++].units;
+    return count;
+}
+
+static void tell(struct writer *w, const struct request *r, uint32_t refused, uint32_t hot) {
+    governor_answered(w->job->pacing->governor, clock_now(),
+                      &(struct governor_answer){.table = r->target->paced,
+                                                .sent = r->sent,
+                                                .units = r->asked,
+                                                .refused = refused,
+                                                .hot = hot,
+                                                .consumed = -1});
+}
+
+void writer_taken(struct writer *w, const struct request *r) {
+    tell(w, r, 0, 0);
+}
+
+/* --- the reason --- */
+
+/* The table or index whose limit it was, as struct part numbers them; -1: not known. */
+static int resource_of(const struct request *r, const struct dynamodb_failure *f) {
+    const struct dynamodb_schema *s = &r->target->schema;
+    if (f->index[0] == '\0') return f->limits & DYNAMODB_LIMIT_INDEX ? -1 : PARTS_TABLE;
+    for (int i = 0; i < s->index_count; i++) {
+        if (strcmp(s->indexes[i].name, f->index) == 0) return i + 1;
+    }
+    return -1;
+}
+
+/* One item alone was refused: what the reason says of its keys. */
+static void learn(struct writer *w, const struct request *r, const struct parts *parts, const struct dynamodb_failure *f) {
+    struct heat *heat = w->job->pacing->heat;
+    struct part part;
+    int64_t now = clock_now();
+    if (r->batch.count != 1 || f == NULL || f->limits == 0) return;
+    if (!r->probe && !heat_wants_probe(heat, now)) return;
+    if (heat_probed(heat, now, r->target->paced, parts, f->limits, resource_of(r, f), &part) != HEAT_KEY) return;
+    size_t len;
+    const char *json = batch_item_json(&r->batch, 0, &len);
+    pacing_note_key(w->job, r->target, &part, json, len);
+}
+
+/* --- again --- */
+
+static void wait_again(struct writer *w, struct request *r, const struct parts *parts, int64_t rest, const char *text) {
+    int64_t now = clock_now(), wait = rest;
+    for (int i = 0; i < r->batch.count; i++) {
+        int64_t cold = heat_wait_item(w->job->pacing->heat, now, r->target->paced, &parts[i]);
+        if (cold > wait) wait = cold;
+    }
+    writer_push_waiting(w, r, wait, true, text);
+}
+
+/* Sends the first item alone, if that is due; the rest stays. NULL: nothing stays. */
+static struct request *probe(struct writer *w, struct request *r, const char *text) {
+    if (r->batch.count == 1 || !heat_wants_probe(w->job->pacing->heat, clock_now())) return r;
+    struct request *rest = writer_divide(w, r, 1);
+    if (rest == NULL) return r;
+    struct request *one = writer_alone(w, r);
+    if (one == NULL) one = r;
+    one->probe = one != r;
+    writer_push_waiting(w, one, 0, true, text);
+    return rest;
+}
+
+void writer_throttled(struct writer *w, struct request *r, const struct dynamodb_failure *f, int64_t retry_after_ms,
+                      const char *text) {
+    struct parts all[DYNAMODB_BATCH_ITEMS_MAX], *parts = all;
+    struct pacing *p = w->job->pacing;
+    read_parts(w, r, all);
+    uint32_t units = r->batch.units;
+    uint32_t hot = heat_refused(p->heat, clock_now(), r->target->paced, all, r->batch.count, f ? f->limits : 0);
+    if (hot > units) hot = units;
+    pacing_count(r->target, f, units, hot);
+    tell(w, r, units, hot);
+    learn(w, r, all, f);
+    if (atomic_load(&w->job->stop)) {
+        writer_settle_all(w, r, SETTLED_DROPPED, text);
+        return;
+    }
+    r->attempt++;
+    r->probe = false;
+    struct request *rest = probe(w, r, text);
+    if (rest != r) parts++;
+    int64_t least = retry_after_ms > 0 && retry_after_ms < 60000 ? retry_after_ms * CLOCK_MS : 0;
+    while (rest) {
+        int fitting = writer_fitting(w, rest);
+        struct request *more = fitting < rest->batch.count ? writer_divide(w, rest, fitting) : NULL;
+        int64_t wait = governor_rest(rest->attempt, clock_jitter());
+        int count = rest->batch.count;
+        wait_again(w, rest, parts, wait > least ? wait : least, text);
+        parts += count;
+        rest = more;
+    }
+}
