@@ -197,20 +197,28 @@ static bool take_rows(struct reading *k, int table, const struct pg_rowset *rows
 
 /* --- reading --- */
 
-/* Waits for the rows of the FETCH under way. False with the server's failure, or when the user wants to stop. */
-static bool wait_for_rows(struct reading *k, struct pg_rowset **rows, bool *end, struct error *err) {
+/* Takes the rows of the FETCH under way, and waits until the next may be asked for. False with the server's failure, or when the user wants
+ * to stop. */
+static bool take_fetch(struct reading *k, struct pg_rowset **rows, bool *end, struct error *err) {
+    struct pg_rowset *found = NULL;
+    bool last = false;
     int cursor;
-    for (;;) {
-        switch (pg_reader_step(k->reader, &cursor, rows, end, err)) {
-        case PG_READER_ROWS: return true;
+    while (!pg_reader_idle(k->reader)) {
+        switch (pg_reader_step(k->reader, &cursor, &found, &last, err)) {
+        case PG_READER_ROWS:
+            *rows = found;
+            *end = last;
+            continue;
         case PG_READER_FAILED: return false;
         case PG_READER_WAIT: break;
         }
+        if (pg_reader_idle(k->reader)) return true;
         struct pollfd p = {.fd = pg_reader_fd(k->reader),
                            .events = (short)(POLLIN | (pg_reader_wants_write(k->reader) ? POLLOUT : 0))};
         poll(&p, 1, 100);
         if (run_stopping) return error_set(err, ERROR_INTERRUPTED, "interrupted");
     }
+    return true;
 }
 
 /* The rows of a range, or its first ones; the next FETCH is under way while these are mapped. */
@@ -219,13 +227,14 @@ static bool read_range(struct reading *k, const struct cut *c, const struct pg_r
     struct arena *a = arena_new();
     char *sql = a ? pg_source_sql(c->table->source, range, limit, a) : NULL;
     bool ok = sql ? pg_reader_open(k->reader, 0, sql, fetch, err) : error_memory(err, "making a chunk's SQL"), end = false;
+    ok = ok && pg_reader_send(k->reader, err);
     while (ok && !end) {
         struct pg_rowset *rows = NULL;
-        ok = wait_for_rows(k, &rows, &end, err);
-        int count = ok ? pg_rowset_count(rows) : 0;
+        ok = take_fetch(k, &rows, &end, err);
+        int count = ok && rows ? pg_rowset_count(rows) : 0;
         if (count) fetch = (int)fmax(1, fmin(FETCH_ROWS, FETCH_BYTES / (double)(pg_rowset_bytes(rows) / count + 1)));
-        if (ok && !end) ok = pg_reader_fetch(k->reader, 0, fetch, err);
-        ok = ok && take_rows(k, table, rows, err);
+        if (ok && !end) ok = pg_reader_fetch(k->reader, 0, fetch, err) && pg_reader_send(k->reader, err);
+        if (ok && count) ok = take_rows(k, table, rows, err);
         pg_rowset_free(rows);
     }
     arena_free(a);

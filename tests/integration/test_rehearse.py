@@ -35,7 +35,7 @@ def predicted(place, *arguments):
     """Rehearses and runs; the prediction must be within 20 %."""
     found = rehearsed(place, *arguments)
     began = time.monotonic()
-    result = place.hlua("migrate", *arguments)
+    result = place.hlua("migrate", *arguments, timeout=60)
     took = result.table()["seconds"]
     print(f"# predicted {found['seconds']:.1f} s, took {took:.1f} s ({time.monotonic() - began:.1f} s with all); {found['limits']}")
     assert abs(found["seconds"] - took) <= 0.2 * took, (found["seconds"], took)
