@@ -36,7 +36,7 @@ local commands = {
   { name = "check", module = "check", options = { "offline", "rows", "where", "ledger", "json" },
     about = "connect, and show on real rows what the plan makes of them; write nothing" },
   { name = "rehearse", module = "rehearse", options = { "sample", "where", "jobs", "wcu", "json" },
-    about = "tell how long the migration will take, what limits it when, and what would help; write nothing" },
+    about = "tell how long the migration will take, and what limits it; write nothing" },
   { name = "create", module = "create", options = { "yes", "json" },
     about = "create the tables that are missing, and compare those that are there" },
   { name = "migrate", module = "migrate", options = migrate_options,

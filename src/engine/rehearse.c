@@ -31,8 +31,7 @@ bool rehearse(const struct plan *plan, const struct rehearse_options *options, c
     struct rehearsing r = {.options = options, .out = out, .run_options = {.where = options->where, .jobs = options->jobs}};
     r.session = (struct session){.options = &r.run_options, .listener = listener, .began = clock_now()};
     tape_init(&r.tape, TAPE_BYTES);
-    bool ok = prepare(&r, plan, err) && rehearse_targets(&r, err) && !session_stopped(err) && rehearse_read(&r, err) &&
-              rehearse_play(&r, err);
+    bool ok = prepare(&r, plan, err) && rehearse_targets(&r, err) && rehearse_read(&r, err) && rehearse_play(&r, err);
     out->took = (double)(clock_now() - r.session.began) / (double)CLOCK_SECOND;
     rehearse_targets_free(&r);
     tape_free(&r.tape);

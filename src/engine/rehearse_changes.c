@@ -115,7 +115,7 @@ static double busiest(const struct rehearsing *r, double seconds) {
     for (int i = 0; i < r->target_count; i++) {
         for (int k = 0; k < r->targets[i].resources; k++) most = fmax(most, r->targets[i].units[k]);
     }
-    return seconds > 0 ? most * r->weight / seconds : 0;
+    return seconds > 0 ? fmin(QUOTA, most * r->weight / seconds) : 0;
 }
 
 /* --- changes --- */

@@ -92,7 +92,7 @@ static bool cut_table(struct reading *k, struct cut *c, struct error *err) {
     struct session *s = &k->r->session;
     if (!session_ranges(s, c->table, &c->ranges, &c->count, err)) return false;
     k->r->rows_estimated += c->table->rows_estimated;
-    return !session_stopped(err);
+    return !run_stopping || error_set(err, ERROR_INTERRUPTED, "interrupted");
 }
 
 static bool cut_all(struct reading *k, struct error *err) {

@@ -1,7 +1,7 @@
 """rehearse: what it predicts is what a run against the model takes; what it says limits; and that it writes nothing."""
-import time
+from servers import Endpoint, ROOT
 
-from servers import Endpoint
+LOGS = ROOT / "migrations/integration-logs/plan.lua"
 
 INDEX = '''global_secondary_indexes = { hlua.index { "ByState", partition_key = { State = "{state}" }, projection = "KEYS_ONLY" } },'''
 TABLE = '    from = "logs", to = "Logs", partition_key = { PK = "{id}" }, attributes = { hlua.columns {} },'
@@ -27,17 +27,15 @@ def make(target, warm=None, **fields):
                                  "Projection": {"ProjectionType": "KEYS_ONLY"}, **both}])
 
 
-def rehearsed(place, *arguments):
-    return place.hlua("rehearse", *arguments).event("rehearsal")
+def rehearsed(place, *arguments, **start):
+    return place.hlua("rehearse", *arguments, **start).event("rehearsal")
 
 
-def predicted(place, *arguments):
+def predicted(place, *arguments, ledger="run.db", **start):
     """Rehearses and runs; the prediction must be within 20 %."""
-    found = rehearsed(place, *arguments)
-    began = time.monotonic()
-    result = place.hlua("migrate", *arguments, timeout=60)
-    took = result.table()["seconds"]
-    print(f"# predicted {found['seconds']:.1f} s, took {took:.1f} s ({time.monotonic() - began:.1f} s with all); {found['limits']}")
+    found = rehearsed(place, *arguments, **start)
+    took = place.hlua("migrate", "--ledger", ledger, *arguments, **start).table()["seconds"]
+    print(f"# predicted {found['seconds']:.1f} s, took {took:.1f} s")
     assert abs(found["seconds"] - took) <= 0.2 * took, (found["seconds"], took)
     return found
 
@@ -87,6 +85,18 @@ def test_provisioned_units(place):
         assert [limit["limit"] for limit in found["limits"]] == ["provisioned"], found
 
 
+def test_the_logs(place):
+    """The ready migration, with three indexes, into a new table."""
+    place.ready(rows=48000)
+    with Endpoint("--capacity", "documented", mode="sink") as endpoint:
+        place.target(endpoint.url)
+        found = predicted(place, plan=LOGS)
+        longest = max(found["limits"], key=lambda limit: limit["to"] - limit["from"])
+        assert longest["limit"] == "warm throughput", found
+        (table,) = found["tables"]
+        assert table["rows"] == table["items"] == 48000 and 2.5 < table["write_units"] / table["items"] < 4.5, table
+
+
 def test_a_sample_says_the_same(place):
     """Of 300,000 rows a part is read; what it says is what all of them say."""
     logs(place, 300000, failed=30000)
@@ -122,3 +132,35 @@ def test_without_a_target(place):
     for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         place.environment.pop(name)
     assert "region" in rehearsed(place)["target_unknown"]
+
+
+def test_sources_of_all_shapes(place):
+    """Several tables, a key without index, no key at all, names of tables in the rows, functions, several items a row, rows that are
+    rejected, filtered, or that the server cannot give; an empty table."""
+    place.sql("CREATE TABLE a (id int PRIMARY KEY, month int NOT NULL, kind text)")
+    place.sql("INSERT INTO a SELECT n, n % 3, CASE WHEN n % 10 > 0 THEN 'k' || n END FROM generate_series(1, 5000) n")
+    place.sql("CREATE TABLE b AS SELECT n AS id, n % 7 AS v FROM generate_series(1, 3000) n")
+    place.sql("CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE d (id int PRIMARY KEY, v int NOT NULL)")
+    place.sql("INSERT INTO d SELECT n, n - 500 FROM generate_series(1, 1000) n; ANALYZE")
+    place.plan('    from = "a", to = "A-{month}", partition_key = { PK = "{kind}" }, attributes = { hlua.columns {} },',
+               '''    from = "b", to = "BBB", partition_key = { PK = hlua.S },
+    map = function(row)
+      if row.v == 0 then return nil end
+      return { PK = "one-" .. row.id }, { PK = "two-" .. row.id }
+    end,''',
+               '    from = "c", to = "CCC", partition_key = { PK = "{id}" },',
+               '    query = "SELECT id, 1000 / v AS share FROM d", key = { "id" }, to = "DDD", partition_key = { PK = "{id}" },')
+    with Endpoint() as endpoint:
+        target = place.target(endpoint.url)
+        for arguments in ((), ("--rows", "2000")):
+            found = rehearsed(place, *arguments)
+            a, b, c, d = found["tables"]
+            part = bool(arguments)
+            assert found["sampled"] == part and found["seconds"] > 0, found
+            assert abs(a["items"] - 4500) <= (400 if part else 0) and abs(a["rows_rejected"] * 10 - a["rows_read"]) < 100, a
+            assert abs(b["items"] - 2 * 3000 * 6 / 7) <= (600 if part else 3), b
+            assert (c["rows"], c["items"]) == (0, 0), c
+            assert d["rows_read"] < 1000, d
+            assert len(found["targets"]) == 6, found["targets"]
+        assert rehearsed(place, "--where", "id <= 100")["tables"][0]["rows"] == 100
+        assert target.list_tables()["TableNames"] == []

@@ -93,9 +93,16 @@ local function target_text(found)
     warm and (", warm for %s write units a second"):format(format.count(warm)) or "", some)
 end
 
+-- "3.8 write units": at most one digit after the point.
+local function average(n, unit)
+  local text = ("%.1f"):format(n):gsub("%.0$", "")
+  return ("%s %s%s"):format(text, unit, text == "1" and "" or "s")
+end
+
 local function read_text(found, sum)
+  if sum.rows == 0 then return "0 rows, all of them read" end
   local text = ("%s of about %s and %s"):format(format.plural(sum.rows, "row"), format.bytes(rate(sum.bytes, sum.rows)),
-    format.plural(rate(sum.write_units, sum.rows), "write unit"))
+    average(rate(sum.write_units, sum.rows), "write unit"))
   if not found.sampled and not found.full then return text .. ", all of them read" end
   return ("%s, of which %s were read all over the source%s"):format(text, format.count(sum.rows_read),
     found.full and " (there is no room for more)" or "")
@@ -137,8 +144,8 @@ function rehearsed.write(screen, low, found, units)
   end
   screen:line(format.fold(target_text(found), screen.width, "  "))
   if together_differs(found) then
-    screen:line(format.fold(("%s if the account's quota holds for a table together with its indexes: AWS's guide can be read both ways"):format(
-      format.duration(found.together_seconds)), screen.width, "  "))
+    local text = "%s if the account's quota is that of a table together with its indexes: AWS's guide can be read both ways"
+    screen:line(format.fold(text:format(format.duration(found.together_seconds)), screen.width, "  "))
   end
   if #found.periods > 0 then period_lines(screen, found, units) end
   change_lines(screen, found)
