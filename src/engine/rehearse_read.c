@@ -25,7 +25,8 @@ struct cut {
     struct job_table *table;
     struct pg_range *ranges;
     int count, chunks;
-    double left; /* of the share of its rows that is read: what was rounded away so far */
+    double left;  /* of the share of its rows that is read: what was rounded away so far */
+    bool skipped; /* a place has a row that the server cannot give */
 };
 
 /* A chunk to be read. */
@@ -251,9 +252,10 @@ static int64_t limit_of(const struct reading *k, struct cut *c) {
 }
 
 /* A row that the server cannot give ends the transaction: the rest of its place is left out. */
-static bool skip(struct reading *k, struct error *err) {
+static bool skip(struct reading *k, struct cut *c, struct error *err) {
     if (err->kind != ERROR_SOURCE || err->code[0] != '2' || err->code[1] != '2') return false;
     k->unreadable++;
+    c->skipped = true;
     return pg_reader_restart(k->reader, err);
 }
 
@@ -262,7 +264,7 @@ static bool read_piece(struct reading *k, const struct piece *p, struct error *e
     for (int i = p->first; i < p->end && !k->r->out->full; i++) {
         int64_t limit = limit_of(k, p->cut);
         if (limit == 0) continue;
-        if (!read_range(k, p->cut, &p->cut->ranges[i], limit, err) && !skip(k, err)) return false;
+        if (!read_range(k, p->cut, &p->cut->ranges[i], limit, err) && !skip(k, p->cut, err)) return false;
     }
     return true;
 }
@@ -288,8 +290,8 @@ static bool read_all(struct reading *k, struct error *err) {
 /* What was read of each table, as if it were all of it. */
 static void scale(struct reading *k) {
     struct rehearsing *r = k->r;
-    bool part = r->out->sampled || r->out->full;
     for (int i = 0; i < r->out->table_count; i++) {
+        bool part = r->out->sampled || r->out->full || (k->cuts && k->cuts[i].skipped);
         struct rehearsed_table *t = &r->out->tables[i];
         t->rows = part ? fmax((double)t->rows_read, r->session.job.tables[i].rows_estimated) : (double)t->rows_read;
         double times = t->rows_read ? t->rows / (double)t->rows_read : 1;

@@ -67,7 +67,8 @@ describe("the screen of a rehearsal", function()
   it("of an empty source says so", function()
     local none = { name = "Logs", to = "Logs", chunks = 1, rows_read = 0, rows_rejected = 0, rows_filtered = 0, rows = 0.0, items = 0.0,
       bytes = 0.0, write_units = 0.0 }
-    local text = shown(a_rehearsal { tables = { none }, periods = {}, changes = {}, seconds = 0.0, together_seconds = 0.0, sampled = false })
+    local text = shown(a_rehearsal { tables = { none }, periods = {}, changes = {}, seconds = 0.0, together_seconds = 0.0,
+      sampled = false })
     has(text, "would take 0.0 s")
     has(text, "0 rows, all of them read")
   end)
