@@ -114,8 +114,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
     struct request *r = line->request;
     const struct http_response *a = http_response(line->http);
     line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
+    writer_on_its_way(w, r, -1);
     if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
         writer_taken(w, r);
         again(w, r, -1, "an answer whose checksum (x-amz-crc32) is wrong");
@@ -127,8 +126,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
 bool writer_failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
     struct request *r = line->request;
     line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
+    writer_on_its_way(w, r, -1);
     writer_taken(w, r);
     if (why->retryable) {
         again(w, r, -1, why->text);

@@ -111,6 +111,25 @@ static bool add_text(struct buffer *b, const char *name, const char *text) {
     return buffer_printf(b, "\"%s\":", name) && json_append_string(b, text, strlen(text));
 }
 
+/* The pace of a table, and what was refused: as hlua.core's runs give them to Lua. */
+static bool add_throttling(struct buffer *b, const struct run_throttling *t) {
+    int64_t all = 0;
+    for (int i = 0; i < RUN_REFUSALS; i++) all += t->refused[i];
+    if (t->pace > 0 && !buffer_printf(b, ",\"pace\":%.3f", t->pace)) return false;
+    if (all == 0) return true;
+    if (!buffer_printf(b, ",\"throttling\":{\"refused_units\":%lld,\"reasons\":{", (long long)all)) return false;
+    bool any = false;
+    for (int i = 0; i < RUN_REFUSALS; i++) {
+        if (t->refused[i] == 0) continue;
+        if (!buffer_printf(b, "%s\"%s\":%lld", any ? "," : "", run_refusal_name(i), (long long)t->refused[i])) return false;
+        any = true;
+    }
+    if (!buffer_append_text(b, "}")) return false;
+    if (t->key.known && (!buffer_append_text(b, ",") || !add_text(b, "key", t->key.value))) return false;
+    if (t->key.known && t->key.index[0] && (!buffer_append_text(b, ",") || !add_text(b, "index", t->key.index))) return false;
+    return buffer_append_text(b, "}");
+}
+
 static bool add_table(struct buffer *b, const struct run_table_progress *t) {
     const struct run_counts *c = &t->table.counts;
     return buffer_append_text(b, "{") && add_text(b, "name", t->table.name) &&
@@ -122,6 +141,7 @@ static bool add_table(struct buffer *b, const struct run_table_progress *t) {
                (long long)c->write_units) &&
            buffer_printf(b, "\"items_per_second\":%.3f,\"units_per_second\":%.3f,\"in_flight\":%lld,\"retries\":%lld",
                          t->items_per_second, t->units_per_second, (long long)t->in_flight, (long long)t->retries) &&
+           add_throttling(b, &t->table.throttling) &&
            (t->eta_seconds < 0 || buffer_printf(b, ",\"eta_seconds\":%.3f", t->eta_seconds)) && buffer_append_text(b, "}");
 }
 
@@ -129,6 +149,8 @@ static bool add_status(struct buffer *b, const struct job *j, const struct progr
     const struct run_progress *now = progress_last(p);
     if (!buffer_append_text(b, "{\"ok\":true,") || !add_text(b, "state", progress_state(j))) return false;
     if (!buffer_append_text(b, ",") || !add_text(b, "detail", now->detail ? now->detail : "")) return false;
+    double asked = (double)atomic_load(&j->write_units);
+    if (asked > 0 && !buffer_printf(b, ",\"write_units_asked\":%.0f", asked)) return false;
     if (!buffer_printf(b, ",\"elapsed_seconds\":%.3f,\"snapshot_age_seconds\":%.3f,\"tables\":[", now->elapsed_seconds,
                        now->snapshot_age_seconds))
         return false;

@@ -106,7 +106,7 @@ static void value_text(const char *json, size_t len, const char *name, char *out
     }
 }
 
-void pacing_note_key(struct job *j, struct job_target *target, const struct part *part, const char *json, size_t len) {
+void pacing_note_key(struct job *j, struct job_target *target, const struct part *part, bool told, const char *json, size_t len) {
     const struct dynamodb_schema *s = &target->schema;
     const struct dynamodb_index *index = part->resource == PARTS_TABLE ? NULL : &s->indexes[part->resource - 1];
     const struct dynamodb_key *keys = index ? index->partition : &s->partition;
@@ -121,9 +121,18 @@ void pacing_note_key(struct job *j, struct job_target *target, const struct part
     }
     while (used && !utf8_valid(found.value, used)) found.value[--used] = '\0';
     pthread_mutex_lock(&j->wait_lock);
-    found.times = target->table->limiting.times + 1;
-    target->table->limiting = found;
+    struct run_limiting_key *key = &target->table->limiting;
+    found.known = true;
+    found.told = told;
+    if (told || !key->told) *key = found;
     pthread_mutex_unlock(&j->wait_lock);
+}
+
+bool pacing_knows_key(struct job *j, const struct job_target *target) {
+    pthread_mutex_lock(&j->wait_lock);
+    bool known = target->table->limiting.known;
+    pthread_mutex_unlock(&j->wait_lock);
+    return known;
 }
 
 void pacing_read(struct job *j, const struct job_table *t, struct run_throttling *out) {

@@ -27,8 +27,11 @@ void pacing_follow(struct job *job);
 
 /* Counts units that were refused: with a reason (`f`), or as UnprocessedItems; `hot` of them a hot key explains. Any thread. */
 void pacing_count(struct job_target *target, const struct dynamodb_failure *f, uint32_t units, uint32_t hot);
-/* Notes the key that one refused item has named. `part` is of an item in DynamoDB JSON. Any thread. */
-void pacing_note_key(struct job *job, struct job_target *target, const struct part *part, const char *json, size_t len);
+/* Notes the key that limits, of an item in DynamoDB JSON: one that a reason has told, or one that is known by what was sent to it, which
+ * counts as long as no reason told any. Any thread. */
+void pacing_note_key(struct job *job, struct job_target *target, const struct part *part, bool told, const char *json,
+                     size_t len);
+bool pacing_knows_key(struct job *job, const struct job_target *target);
 
 /* What of a table was refused, and the pace at which it is written. */
 void pacing_read(struct job *job, const struct job_table *t, struct run_throttling *out);

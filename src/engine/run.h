@@ -38,9 +38,9 @@ enum run_refusal {
 /* UnprocessedItems, HotKey, Other, TableWriteKeyRangeThroughputExceeded, ... */
 const char *run_refusal_name(enum run_refusal kind);
 
-/* The partition key that limits, found by one item that was sent alone. */
+/* The partition key that limits: the last one that a reason has told, else one that was sent as much as its partition takes. */
 struct run_limiting_key {
-    int times; /* how often one was found; this is the last. 0: none */
+    bool known, told;
     char index[256]; /* empty: the table's own key */
     char value[256]; /* its beginning, if it is longer */
 };
@@ -60,7 +60,7 @@ struct run_table {
     double seconds;        /* of this process; 0 in a status */
     double rows_estimated; /* of the whole source, as the server guesses */
     int chunks, chunks_done;
-    int snapshots; /* how many snapshots its chunks were read in */
+    int snapshots;                    /* how many snapshots its chunks were read in */
     struct run_throttling throttling; /* of this process; none in a status */
 };
 

@@ -24,8 +24,7 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
 static void drop_boarded(struct writer *w, struct line *line) {
     struct request *r = line->request;
     line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
+    writer_on_its_way(w, r, -1);
     writer_taken(w, r);
     writer_settle_all(w, r, SETTLED_DROPPED, "");
 }
@@ -128,8 +127,7 @@ static struct line *board(struct writer *w, int64_t now) {
         line->request = r;
         line->woken = false;
         line->due = 0; /* what http_send does at once, or fails to do, its deadline tells at the next poll */
-        w->busy++;
-        w->bytes += r->batch.body.len;
+        writer_on_its_way(w, r, 1);
         return line;
     }
     return NULL;

@@ -41,13 +41,10 @@ int writer_fitting(const struct writer *w, const struct request *r) {
 }
 
 static void tell(struct writer *w, const struct request *r, uint32_t refused, uint32_t hot) {
-    governor_answered(w->job->pacing->governor, clock_now(),
-                      &(struct governor_answer){.table = r->target->paced,
-                                                .sent = r->sent,
-                                                .units = r->asked,
-                                                .refused = refused,
-                                                .hot = hot,
-                                                .consumed = -1});
+    governor_answered(
+        w->job->pacing->governor, clock_now(),
+        &(struct governor_answer){
+            .table = r->target->paced, .sent = r->sent, .units = r->asked, .refused = refused, .hot = hot, .consumed = -1});
 }
 
 void writer_taken(struct writer *w, const struct request *r) {
@@ -66,17 +63,40 @@ static int resource_of(const struct request *r, const struct dynamodb_failure *f
     return -1;
 }
 
-/* One item alone was refused: what the reason says of its keys. */
+static void note_key(struct writer *w, const struct request *r, int i, const struct part *part, bool told) {
+    size_t len;
+    const char *json = batch_item_json(&r->batch, i, &len);
+    pacing_note_key(w->job, r->target, part, told, json, len);
+}
+
+/* What the reason says of the keys of an item that was refused with it. Nothing came through: it is the same for all. */
 static void learn(struct writer *w, const struct request *r, const struct parts *parts, const struct dynamodb_failure *f) {
     struct heat *heat = w->job->pacing->heat;
-    struct part part;
     int64_t now = clock_now();
-    if (r->batch.count != 1 || f == NULL || f->limits == 0) return;
-    if (!r->probe && !heat_wants_probe(heat, now)) return;
-    if (heat_probed(heat, now, r->target->paced, parts, f->limits, resource_of(r, f), &part) != HEAT_KEY) return;
-    size_t len;
-    const char *json = batch_item_json(&r->batch, 0, &len);
-    pacing_note_key(w->job, r->target, &part, json, len);
+    if (f->limits == 0 || (!r->probe && !heat_wants_probe(heat, now))) return;
+    for (int i = 0; i < r->batch.count; i++) {
+        struct part part;
+        if (heat_probed(heat, now, r->target->paced, &parts[i], f->limits, resource_of(r, f), &part) != HEAT_KEY) continue;
+        note_key(w, r, i, &part, true);
+        return;
+    }
+}
+
+/* Without a reason: the key of an item that must wait longest. */
+static void guess(struct writer *w, const struct request *r, const struct parts *parts) {
+    int64_t now = clock_now(), longest = 0;
+    int item = -1;
+    struct part part = {0};
+    for (int i = 0; i < r->batch.count; i++) {
+        for (int k = 0; k < parts[i].count; k++) {
+            int64_t wait = heat_wait(w->job->pacing->heat, now, parts_bucket(r->target->paced, &parts[i].at[k]));
+            if (wait <= longest) continue;
+            longest = wait;
+            part = parts[i].at[k];
+            item = i;
+        }
+    }
+    if (item >= 0) note_key(w, r, item, &part, false);
 }
 
 /* --- again --- */
@@ -112,7 +132,8 @@ void writer_throttled(struct writer *w, struct request *r, const struct dynamodb
     if (hot > units) hot = units;
     pacing_count(r->target, f, units, hot);
     tell(w, r, units, hot);
-    learn(w, r, all, f);
+    if (f) learn(w, r, all, f);
+    if (hot && !pacing_knows_key(w->job, r->target)) guess(w, r, all);
     if (atomic_load(&w->job->stop)) {
         writer_settle_all(w, r, SETTLED_DROPPED, text);
         return;

@@ -158,7 +158,6 @@ struct request *writer_unlink_waiting(struct writer *w, struct request **link) {
 
 void writer_settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
     w->caller.settled(w->caller.context, r->target, &r->batch, i, how, message);
-    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, 1, memory_order_relaxed);
 }
 
 void writer_settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
@@ -245,7 +244,6 @@ static struct request *take_filling(struct writer *w, struct request **filling) 
 static bool send_on(struct writer *w, struct request **filling, struct error *err) {
     if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
     struct request *r = take_filling(w, filling);
-    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     writer_push_ready(w, r);
     return w->ready_count - w->held < SENT_TOGETHER || writer_send(w, err);
 }
@@ -296,7 +294,6 @@ void writer_drop(struct writer *w) {
     for (int i = 0; i < w->job->target_count; i++) {
         if (w->filling[i] == NULL) continue;
         struct request *r = take_filling(w, &w->filling[i]);
-        atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
         writer_settle_all(w, r, SETTLED_DROPPED, "");
     }
 }

@@ -75,6 +75,13 @@ static inline bool writer_paused(const struct writer *w) {
     return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
 }
 
+/* Notes that a request has gone out (sign 1), or is on its way no more (-1). */
+static inline void writer_on_its_way(struct writer *w, const struct request *r, int sign) {
+    w->busy += sign;
+    w->bytes = sign > 0 ? w->bytes + r->batch.body.len : w->bytes - r->batch.body.len;
+    atomic_fetch_add_explicit(&r->target->table->live.in_flight, sign * r->batch.count, memory_order_relaxed);
+}
+
 /* --- writer.c --- */
 
 void writer_push_ready(struct writer *w, struct request *r);

@@ -67,7 +67,7 @@ static void set_throttling(lua_State *L, const struct run_throttling *t) {
         if (t->refused[i]) set_integer(L, run_refusal_name(i), t->refused[i]);
     }
     lua_setfield(L, -2, "reasons");
-    if (t->key.times) {
+    if (t->key.known) {
         set_text(L, "key", t->key.value);
         if (t->key.index[0]) set_text(L, "index", t->key.index);
     }

@@ -63,7 +63,7 @@ struct pg_range {
 };
 
 /* Cuts the source into ranges of about `rows` rows or `bytes` bytes (whichever is smaller), in key order: evenly filled
- * integers by arithmetic, else by a sample; ctid by pages. A small source has smaller ones, down to 5,000 rows, so that there are enough
+ * integers by arithmetic, else by a sample; ctid by pages. A smaller source has smaller ones, down to 2,500 rows, so that there are enough
  * to share. One of 0 rows has one range. Runs in c's transaction. */
 bool pg_source_ranges(struct pg_connection *c, struct pg_source *s, int64_t rows, int64_t bytes, struct arena *a,
                       struct pg_range **out, int *count, struct error *err);

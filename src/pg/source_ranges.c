@@ -6,9 +6,10 @@
 
 #include "pg/source_parts.h"
 
-/* A small table has this many ranges, unless they would hold too few rows: with twenty, workers ended up to a tenth of the run apart. */
-#define RANGES_LEAST 64
-#define ROWS_FEW 5000
+/* A table has this many ranges, unless they would hold too few or too many rows. Many of them are open at once when partitions of DynamoDB
+ * throttle, and rows that lie together share a partition; with twenty, workers ended up to a tenth of the run apart. */
+#define RANGES_LEAST 800
+#define ROWS_FEW 2500
 #define EVEN_MAX 1.3 /* integers are evenly filled when their span is at most this many times the rows */
 
 struct cutter {

@@ -2,6 +2,7 @@
 local encode   = require "hlua.encode"
 local format   = require "hlua.report.format"
 local progress = require "hlua.report.progress"
+local throttling = require "hlua.report.throttling"
 
 local closing = {}
 
@@ -57,6 +58,7 @@ local function table_lines(screen, t, summary, written)
   table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
   lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
   if written then lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ") end
+  table.move(throttling.lines(t, screen.width), 1, 3, #lines + 1, lines)
   if t.snapshots > 1 then
     lines[#lines + 1] = format.fold(
       ("read in %d snapshots: what changed in the source between them may be there in either form"):format(t.snapshots),
@@ -124,6 +126,7 @@ function closing.table_event(t)
   fields[#fields + 1] = { "chunks", t.chunks }
   fields[#fields + 1] = { "chunks_done", t.chunks_done }
   fields[#fields + 1] = { "snapshots", t.snapshots }
+  fields[#fields + 1] = { "throttling", throttling.event(t) }
   if t.targets then fields[#fields + 1] = { "targets", encode.array(t.targets) } end
   return encode.object(fields)
 end

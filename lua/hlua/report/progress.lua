@@ -2,6 +2,7 @@
 -- line as well. `progress.listener` makes what hlua.core's runs call.
 local encode = require "hlua.encode"
 local format = require "hlua.report.format"
+local throttling = require "hlua.report.throttling"
 
 local progress = {}
 
@@ -34,6 +35,10 @@ function progress.state(p)
   if p.snapshot_age_seconds and p.snapshot_age_seconds >= 60 then
     parts[#parts + 1] = "snapshot " .. format.duration(p.snapshot_age_seconds) .. " old"
   end
+  if p.write_units_asked then
+    parts[#parts + 1] = ("at most %s write units/s"):format(format.count(p.write_units_asked))
+  end
+  parts[#parts + 1] = throttling.state(p)
   if p.detail then parts[#parts + 1] = format.printable(p.detail) end
   return table.concat(parts, ", ")
 end
@@ -89,12 +94,15 @@ function progress.event(p)
       fields[#fields + 1] = { name, t[name] }
     end
     fields[#fields + 1] = { "eta_seconds", t.eta_seconds or encode.null }
+    fields[#fields + 1] = { "pace", t.pace or encode.null }
+    fields[#fields + 1] = { "throttling", throttling.event(t) }
     tables[i] = encode.object(fields)
   end
   return encode.object {
     { "event", "progress" },
     { "state", p.state },
     { "detail", p.detail or encode.null },
+    { "write_units_asked", p.write_units_asked or encode.null },
     { "elapsed_seconds", p.elapsed_seconds },
     { "snapshot_age_seconds", p.snapshot_age_seconds },
     { "tables", encode.array(tables) },

@@ -1,0 +1,229 @@
+"""The rate asked for, the limits that the service has, and what is told of them: against the endpoint's model of DynamoDB's capacity."""
+import time
+
+from place import wait_until
+from servers import SANITIZER, Endpoint
+
+UNLIMITED = "warm=10000000,quota=100000000,partition=100000000,latency=2-4"
+PLAN = 'from = "{0}", to = "{0}", partition_key = {{ PK = "{{id}}" }}, attributes = {{ hlua.columns {{}} }},'
+INDEXED = ('from = "{0}", to = "{0}", partition_key = {{ PK = "{{id}}" }}, attributes = {{ hlua.columns {{}} }},'
+           'global_secondary_indexes = {{ hlua.index {{ "ByV", partition_key = {{ VPK = "{{v}}" }} }} }},')
+BY_DAY = 'global_secondary_indexes = { hlua.index { "ByDay", partition_key = "day" } },'
+
+
+def rows(place, count, name="logs"):
+    place.sql(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)")
+    place.sql(f"INSERT INTO {name} SELECT i, md5(i::text) FROM generate_series(1, {count}) i")
+    place.sql(f"ANALYZE {name}")
+
+
+def dated(place, count, a_day):
+    place.sql("CREATE TABLE logs (id int PRIMARY KEY, day text, v text)")
+    place.sql(f"INSERT INTO logs SELECT i, 'day-' || i / {a_day}, md5(i::text) FROM generate_series(0, {count - 1}) i")
+    place.sql("ANALYZE logs")
+
+
+def written(target, name, count):
+    assert target.describe_table(TableName=name)["Table"]["ItemCount"] == count
+
+
+def capacity(endpoint):
+    return endpoint.counts()["capacity"]
+
+
+def windows(seconds, length):
+    """What each `length` seconds took, of those that were full from the first to the last but one."""
+    full = seconds[:-1]
+    return [sum(full[i:i + length]) / length for i in range(len(full) - length + 1)]
+
+
+def keeps(seconds, rate, length=10, within=0.05):
+    found = windows(seconds, length)
+    assert found, f"too short: {seconds}"
+    least, most = min(found), max(found)
+    print(f"# asked {rate}: over {length} s {least:.0f} to {most:.0f}")
+    most_slow = 0.5 if SANITIZER else within
+    assert (1 - most_slow) * rate <= least and most <= (1 + within) * rate, (seconds, least, most)
+
+
+def test_rate_is_kept(place):
+    """`--wcu`, indexes included, by two workers, over any ten seconds."""
+    rows(place, 15000)
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(INDEXED.format("logs"))
+        result = place.hlua("migrate", "--wcu", "2000", "--jobs", "2")
+        assert result.counts() == (15000, 15000, 0, 0, 0), result
+        written(target, "logs", 15000)
+        found = capacity(endpoint)
+        assert found["accepted"] == 30000 == result.table()["write_units"] and not found["refused"], found
+        keeps(found["seconds"], 2000)
+
+
+class Watch:
+    """What the endpoint has accepted and refused, at moments since the first write: polled while hlua runs."""
+
+    def __init__(self, endpoint, running):
+        self.moments = []  # (seconds, accepted, refused)
+        wait_until(lambda: capacity(endpoint)["accepted"], "a write")
+        began = time.monotonic()
+        while running.alive():
+            found = capacity(endpoint)
+            self.moments.append((time.monotonic() - began, found["accepted"], sum(found["refused"].values())))
+            time.sleep(0.1)
+        self.result = running.end()
+
+    def after(self, begin, end):
+        """(units accepted a second, share of the sent that was refused) between two moments."""
+        inside = [m for m in self.moments if begin <= m[0] <= end]
+        (t0, a0, r0), (t1, a1, r1) = inside[0], inside[-1]
+        return (a1 - a0) / (t1 - t0), (r1 - r0) / max(a1 - a0 + r1 - r0, 1)
+
+    @property
+    def seconds(self):
+        return self.moments[-1][0]
+
+
+def test_limit_is_found(place):
+    """Without a number the run finds what a table takes, and holds there, with few refusals."""
+    rows(place, 54000)
+    with Endpoint("--capacity", "warm=3000") as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(PLAN.format("logs"))
+        watch = Watch(endpoint, place.start("migrate", "--jobs", "2"))
+        assert watch.result.counts() == (54000, 54000, 0, 0, 0), watch.result
+        written(target, "logs", 54000)
+        rate, refused = watch.after(10, watch.seconds - 0.5)
+        early = watch.after(0, 10)
+        print(f"# of 3000: {rate / 3000:.3f}, {100 * refused:.2f} % refused; in the first ten seconds "
+              f"{early[0] / 3000:.3f}, {100 * early[1]:.2f} %")
+        assert rate >= (0.5 if SANITIZER else 0.90) * 3000 and refused <= 0.02
+
+
+def test_hot_keys(place):
+    """Rows that lie together go to one partition of an index: chunks are read beside each other, and put aside."""
+    days, a_day = 24, 2500
+    dated(place, days * a_day, a_day)
+    with Endpoint("--capacity", "warm=4000") as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(PLAN.format("logs") + BY_DAY)
+        watch = Watch(endpoint, place.start("migrate", "--jobs", "2"))
+        result = watch.result
+        assert result.counts() == (days * a_day, days * a_day, 0, 0, 0), result
+        written(target, "logs", days * a_day)
+        bound = max(days * a_day / 4000, a_day / 1000)
+        share = bound / watch.seconds
+        print(f"# of what the keys allow: {share:.3f} ({watch.seconds:.1f} s, at the least {bound:.1f})")
+        assert share >= 0.75
+
+
+def test_key_that_limits_is_named(place):
+    """One date's key takes 1,000 units a second, whatever the table takes: it is found, told, and what would help."""
+    dated(place, 9000, 9000)
+    with Endpoint("--capacity", "documented") as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(PLAN.format("logs") + BY_DAY)
+        watch = Watch(endpoint, place.start("migrate"))
+        written(target, "logs", 9000)
+        found = watch.result.table()["throttling"]
+        assert (found["key"], found["index"]) == ("day-0", "ByDay"), found
+        assert "shard" in found["advice"] and sum(found["reasons"].values()) == found["refused_units"] > 0, found
+        watch.result.says("limited by partition key day-0 of index ByDay", "what would help")
+        progress = [line["tables"][0] for line in watch.result.lines if line["event"] == "progress"]
+        assert progress[-1]["throttling"]["key"] == "day-0", progress[-1]
+        rate, refused = watch.after(1, watch.seconds - 0.5)
+        print(f"# {rate / 2000:.3f} of what the key allows, {100 * refused:.2f} % refused")
+        assert rate / 2000 >= 0.75
+
+
+def test_rate_of_several_tables(place):
+    """One rate for all tables of the plan; here two plan tables share a table of DynamoDB, and one has a policy."""
+    for name in ("one", "two", "three"):
+        rows(place, 5000, name)
+    shared = 'from = "{0}", to = "shared", partition_key = {{ PK = "{0}#{{id}}" }}, attributes = {{ hlua.columns {{}} }},'
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(shared.format("one"), shared.format("two") + ' name = "two",', PLAN.format("three") + ' existing = "keep",', more="write_units = 1500,")
+        result = place.hlua("migrate", "--jobs", "2")
+        assert [result.counts(name) for name in ("one", "two", "three")] == 3 * [(5000, 5000, 0, 0, 0)], result
+        written(target, "shared", 10000)
+        written(target, "three", 5000)
+        keeps(capacity(endpoint)["seconds"], 1500, length=5)
+
+
+def test_table_that_is_full_leaves_the_others_alone(place):
+    """A table with little capacity is written at its own pace, the other one as fast as it takes."""
+    rows(place, 6000, "slow")
+    rows(place, 24000, "fast")
+    with Endpoint("--capacity", "documented") as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(PLAN.format("slow") + 'billing_mode = "PROVISIONED", provisioned = { read = 1, write = 500 },',
+                   PLAN.format("fast"))
+        result = place.hlua("migrate")
+        written(target, "slow", 6000)
+        written(target, "fast", 24000)
+        slow, fast = result.table("slow"), result.table("fast")
+        assert "provisioned" in slow["throttling"]["advice"] and "warm" in fast["throttling"]["advice"], (slow, fast)
+        seconds = capacity(endpoint)["seconds"]
+        print(f"# both at first: {[round(n) for n in seconds]}")
+        assert sum(seconds[1:5]) >= (0.5 if SANITIZER else 0.8) * 4 * 4500, seconds
+
+
+def test_control_changes_the_rate(place):
+    """`control wcu` in the middle; a pause, after which nothing is made up for."""
+    rows(place, 14000)
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(PLAN.format("logs"), more="write_units = function(clock) return 2000 end,")
+        running = place.start("migrate", "--jobs", "2")
+        wait_until(lambda: len(capacity(endpoint)["seconds"]) > 4, "four seconds")
+        keeps(capacity(endpoint)["seconds"], 2000, length=3, within=0.1)
+        said = place.hlua("control", "wcu", "500").event("control")
+        assert said["write_units_asked"] == 500, said
+        before = len(capacity(endpoint)["seconds"])
+        wait_until(lambda: len(capacity(endpoint)["seconds"]) > before + 4, "four seconds")
+        keeps(capacity(endpoint)["seconds"][before:], 500, length=3, within=0.1)
+        place.hlua("control", "pause")
+        wait_until(lambda: place.hlua("control", "status").event("control")["tables"][0]["in_flight"] == 0, "an empty flight")
+        paused = capacity(endpoint)["accepted"]
+        time.sleep(1.5)
+        assert capacity(endpoint)["accepted"] == paused
+        place.hlua("control", "wcu", "1000")
+        place.hlua("control", "resume")
+        resumed = len(capacity(endpoint)["seconds"])
+        wait_until(lambda: len(capacity(endpoint)["seconds"]) > resumed + 3, "three seconds")
+        most = max(capacity(endpoint)["seconds"][resumed - 1:])
+        print(f"# after the pause at most {most} in a second, of 1000")
+        assert most <= 1150
+        place.hlua("control", "wcu", "100000")
+        result = running.end()
+        assert result.counts() == (14000, 14000, 0, 0, 0), result
+        written(target, "logs", 14000)
+
+
+def test_function_that_fails(place):
+    """At the beginning nothing is written; in the middle what is written stays: exit code 1, and the mended plan goes on."""
+    rows(place, 6000)
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        for broken, wrote in (("return 0", False), ("return clock.elapsed < 2 and 1000 or nil", True)):
+            place.plan(PLAN.format("logs"), more=f"write_units = function(clock) {broken} end,")
+            place.hlua("migrate", code=1).says("write_units: the function gave", "hint: mend")
+            assert (capacity(endpoint)["accepted"] > 0) == wrote
+        place.plan(PLAN.format("logs"), more="write_units = function(clock) return 3000 end,")
+        result = place.hlua("migrate")
+        assert result.counts() == (6000, 6000, 0, 0, 0), result
+        written(target, "logs", 6000)
+
+
+def test_templated_targets_obey(place):
+    """Tables that the rows name, each found to be full; all of them within one rate."""
+    rows(place, 8000)
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        place.plan('from = "logs", to = "t-{kind}", partition_key = { PK = "{id}" }, columns = { kind = "(id % 4)::text" },'
+                   'attributes = { hlua.columns { only = { "v" } } },')
+        result = place.hlua("migrate", "--wcu", "1000", "--jobs", "2")
+        assert result.counts() == (8000, 8000, 0, 0, 0), result
+        assert sum(target.describe_table(TableName=f"t-{i}")["Table"]["ItemCount"] for i in range(4)) == 8000
+        keeps(capacity(endpoint)["seconds"], 1000, length=5)
