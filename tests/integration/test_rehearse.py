@@ -1,5 +1,5 @@
 """rehearse: what it predicts is what a run against the model takes; what it says limits; and that it writes nothing."""
-from servers import Endpoint, ROOT
+from servers import Endpoint, ROOT, SANITIZER
 
 LOGS = ROOT / "migrations/integration-logs/plan.lua"
 
@@ -32,11 +32,11 @@ def rehearsed(place, *arguments, **start):
 
 
 def predicted(place, *arguments, ledger="run.db", **start):
-    """Rehearses and runs; the prediction must be within 20 %."""
+    """Rehearses and runs; the prediction must be within 20 % (a sanitizer build is itself what limits)."""
     found = rehearsed(place, *arguments, **start)
     took = place.hlua("migrate", "--ledger", ledger, *arguments, **start).table()["seconds"]
     print(f"# predicted {found['seconds']:.1f} s, took {took:.1f} s")
-    assert abs(found["seconds"] - took) <= 0.2 * took, (found["seconds"], took)
+    assert abs(found["seconds"] - took) <= (0.2 if not SANITIZER else 1) * took, (found["seconds"], took)
     return found
 
 
