@@ -15,7 +15,6 @@
 #include "engine/watch.h"
 
 #define PLAY_WEIGHT_MOST 200 /* units: a partition takes five such items a second, which is fine enough to steer by */
-
 #define PLAY_STRETCH_MOST 25 /* of the clock, so that what is half an hour on demand stays longer than a minute */
 #define PLAY_PERIODS 8
 #define PLAY_WORKERS_MAX 64
