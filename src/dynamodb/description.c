@@ -20,11 +20,16 @@ struct raw_throughput {
     int64_t read, write;
 };
 
+struct raw_write {
+    int64_t write;
+};
+
 struct raw_index {
     const char *name, *status;
     struct dynamodb_list keys;
     struct raw_projection projection;
     struct raw_throughput throughput;
+    struct raw_write warm, most;
 };
 
 struct raw_billing {
@@ -44,6 +49,7 @@ struct raw_table {
     const char *name, *status, *id, *arn, *stream_arn;
     struct dynamodb_list attributes, keys, global, local;
     struct raw_throughput throughput;
+    struct raw_write warm, most;
     struct raw_billing billing;
     struct raw_stream stream;
     struct raw_class class;
@@ -79,12 +85,24 @@ static const struct dynamodb_field throughput_fields[] = {
     FIELDS_END,
 };
 
+static const struct dynamodb_field warm_fields[] = {
+    FIELD_INTEGER("WriteUnitsPerSecond", raw_write, write),
+    FIELDS_END,
+};
+
+static const struct dynamodb_field most_fields[] = {
+    FIELD_INTEGER("MaxWriteRequestUnits", raw_write, write), /* -1: no such limit */
+    FIELDS_END,
+};
+
 static const struct dynamodb_field index_fields[] = {
     FIELD_TEXT("IndexName", raw_index, name),
     FIELD_TEXT("IndexStatus", raw_index, status),
     FIELD_OBJECTS("KeySchema", raw_index, keys, raw_key, key_fields),
     FIELD_OBJECT("Projection", raw_index, projection, projection_fields),
     FIELD_OBJECT("ProvisionedThroughput", raw_index, throughput, throughput_fields),
+    FIELD_OBJECT("WarmThroughput", raw_index, warm, warm_fields),
+    FIELD_OBJECT("OnDemandThroughput", raw_index, most, most_fields),
     FIELDS_END,
 };
 
@@ -115,6 +133,8 @@ static const struct dynamodb_field table_fields[] = {
     FIELD_OBJECTS("GlobalSecondaryIndexes", raw_table, global, raw_index, index_fields),
     FIELD_OBJECTS("LocalSecondaryIndexes", raw_table, local, raw_index, index_fields),
     FIELD_OBJECT("ProvisionedThroughput", raw_table, throughput, throughput_fields),
+    FIELD_OBJECT("WarmThroughput", raw_table, warm, warm_fields),
+    FIELD_OBJECT("OnDemandThroughput", raw_table, most, most_fields),
     FIELD_OBJECT("BillingModeSummary", raw_table, billing, billing_fields),
     FIELD_OBJECT("StreamSpecification", raw_table, stream, stream_fields),
     FIELD_OBJECT("TableClassSummary", raw_table, class, class_fields),
@@ -199,13 +219,18 @@ static bool has_index(const struct dynamodb_index *indexes, int count, const cha
     return false;
 }
 
+static struct dynamodb_writes writes_of(const struct raw_write *warm, const struct raw_write *most) {
+    return (struct dynamodb_writes){.warm = warm->write, .most = most->write > 0 ? most->write : 0};
+}
+
 static bool build_indexes(struct building *b, struct dynamodb_description *out) {
     const struct raw_table *raw = b->raw;
     size_t count = (size_t)raw->global.count + (size_t)raw->local.count;
     if (count == 0) return true;
     struct dynamodb_index *indexes = arena_array(b->arena, count, sizeof *indexes);
     out->index_status = arena_array(b->arena, count, sizeof *out->index_status);
-    if (indexes == NULL || out->index_status == NULL) {
+    out->index_writes = arena_array(b->arena, count, sizeof *out->index_writes);
+    if (indexes == NULL || out->index_status == NULL || out->index_writes == NULL) {
         b->out_of_memory = true;
         return false;
     }
@@ -215,6 +240,7 @@ static bool build_indexes(struct building *b, struct dynamodb_description *out) 
         const struct raw_index *from = is_local ? &local[i - raw->global.count] : &global[i];
         if (!build_index(b, from, is_local, &indexes[i]) || has_index(indexes, i, from->name)) return false;
         out->index_status[i] = from->status ? from->status : out->status;
+        out->index_writes[i] = writes_of(&from->warm, &from->most);
     }
     b->schema->indexes = indexes;
     b->schema->index_count = (int)count;
@@ -232,6 +258,7 @@ static bool build(struct building *b, struct dynamodb_description *out) {
     out->stream_arn = raw->stream_arn;
     out->item_count = raw->item_count;
     out->bytes = raw->bytes;
+    out->writes = writes_of(&raw->warm, &raw->most);
     s->name = raw->name;
     /* A table that has never been on demand has no billing summary. */
     s->provisioned = raw->billing.mode == NULL || strcmp(raw->billing.mode, "PAY_PER_REQUEST") != 0;

@@ -27,14 +27,22 @@ bool dynamodb_notice(struct dynamodb_notices *notices, const char *format, ...) 
 
 /* --- describe.c --- */
 
+/* Write units a second on demand, where the service tells them. */
+struct dynamodb_writes {
+    int64_t warm; /* that are there at once (WarmThroughput); 0: not told */
+    int64_t most; /* that its owner allows (OnDemandThroughput); 0: no such limit */
+};
+
 /* A table as it stands. Texts live in the arena given. */
 struct dynamodb_description {
-    bool exists;                       /* false: nothing else is set */
-    struct dynamodb_schema schema;     /* key types known; the settings below may be unknown */
-    const char *status;                /* CREATING, UPDATING, DELETING, ACTIVE, ... */
-    const char **index_status;         /* for each of schema.indexes; a local index has the table's */
-    const char *id, *arn, *stream_arn; /* may be NULL: not every local engine says them */
-    int64_t item_count, bytes;         /* as of up to six hours ago */
+    bool exists;                   /* false: nothing else is set */
+    struct dynamodb_schema schema; /* key types known; the settings below may be unknown */
+    const char *status;            /* CREATING, UPDATING, DELETING, ACTIVE, ... */
+    const char **index_status;     /* for each of schema.indexes; a local index has the table's */
+    struct dynamodb_writes writes;
+    struct dynamodb_writes *index_writes; /* for each of schema.indexes */
+    const char *id, *arn, *stream_arn;    /* may be NULL: not every local engine says them */
+    int64_t item_count, bytes;            /* as of up to six hours ago */
     /* Settings that have operations of their own; NULL: known. Otherwise why not, e.g. an engine's
      * UnknownOperationException, or a user who may not read them. */
     const char *time_to_live_unknown, *point_in_time_unknown, *tags_unknown;

@@ -127,7 +127,7 @@ static bool find_run(struct session *s, struct error *err) {
 
 /* --- chunks --- */
 
-static bool ranges_of(struct session *s, struct job_table *t, struct pg_range **ranges, int *count, struct error *err) {
+bool session_ranges(struct session *s, struct job_table *t, struct pg_range **ranges, int *count, struct error *err) {
     if (s->options->limit <= 0) {
         if (!pg_source_ranges(s->source, t->source, CHUNK_ROWS, CHUNK_BYTES, s->job.arena, ranges, count, err)) return false;
         t->rows_estimated = pg_source_estimate(t->source);
@@ -143,7 +143,7 @@ static bool ranges_of(struct session *s, struct job_table *t, struct pg_range **
 
 static bool chunks_without_ledger(struct session *s, struct job_table *t, struct error *err) {
     struct pg_range *ranges;
-    if (!ranges_of(s, t, &ranges, &t->chunk_count, err)) return false;
+    if (!session_ranges(s, t, &ranges, &t->chunk_count, err)) return false;
     t->chunks = arena_array(s->job.arena, (size_t)t->chunk_count + 1, sizeof *t->chunks);
     if (t->chunks == NULL) return error_memory(err, "planning chunks");
     for (int i = 0; i < t->chunk_count; i++) t->chunks[i] = (struct ledger_chunk){.number = i, .range = ranges[i]};
@@ -154,7 +154,7 @@ static bool plan_chunks(struct session *s, int number, struct error *err) {
     struct job_table *t = &s->job.tables[number];
     struct pg_range *ranges;
     int count;
-    if (!ranges_of(s, t, &ranges, &count, err)) return false;
+    if (!session_ranges(s, t, &ranges, &count, err)) return false;
     struct ledger_table row = {.number = number,
                                .name = t->plan->name,
                                .from = t->spec.from,

@@ -1,4 +1,4 @@
-/* The inside of a command that works on rows, for run.c (migrate, create) and retry.c alone. */
+/* The inside of a command that works on rows, for run.c (migrate, create), retry.c and the rehearsal alone. */
 #ifndef ENGINE_RUN_PARTS_H
 #define ENGINE_RUN_PARTS_H
 
@@ -33,6 +33,8 @@ bool session_stopped(struct error *err);
 bool session_open_job(struct session *s, const struct plan *plan, struct arena *arena, struct error *err);
 /* Connects, exports the snapshot and ties the plan to its source. */
 bool session_open_source(struct session *s, struct error *err);
+/* Cuts a table's source into the ranges that are its chunks, and estimates its rows. */
+bool session_ranges(struct session *s, struct job_table *t, struct pg_range **ranges, int *count, struct error *err);
 /* When the run began, as the ledger has it: what hlua.started is, also after a resume. Microseconds since 1970. */
 int64_t session_started(const struct ledger_run *run);
 

@@ -1,5 +1,5 @@
 /* hlua.core: what the program's own Lua files need of C. Plans and templates, errors, terminal and clock here; runs in
- * run_module.c, previews in preview_module.c. */
+ * run_module.c, previews in preview_module.c, rehearsals in rehearse_module.c. */
 #include <lauxlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -210,6 +210,7 @@ int module_open_core(lua_State *L) {
     luaL_newlib(L, functions);
     module_add_run(L);
     module_add_preview(L);
+    module_add_rehearsal(L);
     lua_pushliteral(L, HLUA_VERSION);
     lua_setfield(L, -2, "version");
     return 1;

@@ -24,6 +24,11 @@ static bool print_throughput(struct buffer *out, struct slice owner) {
                          (long long)read, (long long)write);
 }
 
+/* What a table or an index that is billed by request was given. */
+static bool print_on_demand(struct buffer *out, struct slice owner) {
+    return print_member(out, owner, "WarmThroughput") && print_member(out, owner, "OnDemandThroughput");
+}
+
 static bool print_indexes(struct buffer *out, const struct catalog_table *t, bool local) {
     bool any = false, ok = true;
     for (int i = 0; i < t->index_count && ok; i++) {
@@ -35,7 +40,7 @@ static bool print_indexes(struct buffer *out, const struct catalog_table *t, boo
                            index->name) &&
              (local || buffer_append_text(out, ",\"IndexStatus\":\"ACTIVE\"")) &&
              print_member(out, index->definition, "KeySchema") && print_member(out, index->definition, "Projection") &&
-             (local || print_throughput(out, index->definition)) &&
+             (local || (print_throughput(out, index->definition) && print_on_demand(out, index->definition))) &&
              buffer_append_text(out, ",\"IndexSizeBytes\":0,\"ItemCount\":0}");
         any = true;
     }
@@ -73,8 +78,8 @@ bool describe_table(const struct catalog_table *t, const char *member, const cha
                             member, t->name, status, t->name, (unsigned long long)t->created, (long long)t->created,
                             t->items.count, (unsigned long long)t->items.bytes) &&
               print_member(out, definition, "AttributeDefinitions") && print_member(out, definition, "KeySchema") &&
-              print_throughput(out, definition) && print_indexes(out, t, false) && print_indexes(out, t, true) &&
-              print_settings(out, definition, t->name) && buffer_append_text(out, "}}");
+              print_throughput(out, definition) && print_on_demand(out, definition) && print_indexes(out, t, false) &&
+              print_indexes(out, t, true) && print_settings(out, definition, t->name) && buffer_append_text(out, "}}");
     return ok || error_memory(err, "describing a table");
 }
 

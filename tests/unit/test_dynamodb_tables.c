@@ -165,7 +165,9 @@ static void body_refused(void **state) {
     "\"IndexStatus\":\"CREATING\",\"Backfilling\":true,\"ProvisionedThroughput\":{}},"                                           \
     "{\"IndexName\":\"GSI1\",\"KeySchema\":[{\"AttributeName\":\"GSI1PK\",\"KeyType\":\"HASH\"},"                                \
     "{\"AttributeName\":\"GSI1SK\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"},"                         \
-    "\"IndexStatus\":\"ACTIVE\",\"ItemCount\":3}],"                                                                              \
+    "\"WarmThroughput\":{\"ReadUnitsPerSecond\":12000,\"WriteUnitsPerSecond\":8000,\"Status\":\"ACTIVE\"},"                      \
+    "\"OnDemandThroughput\":{\"MaxReadRequestUnits\":-1,\"MaxWriteRequestUnits\":500},"                                          \
+    "\"IndexStatus\":\"ACTIVE\",\"ItemCount\":3}],\"WarmThroughput\":{\"WriteUnitsPerSecond\":40000},"                           \
     "\"StreamSpecification\":{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},"                                \
     "\"LatestStreamArn\":\"arn:stream\",\"DeletionProtectionEnabled\":true,"                                                     \
     "\"TableClassSummary\":{\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\"},\"OnDemandThroughput\":null,"                         \
@@ -221,6 +223,11 @@ static void description_of_logs(void **state) {
     assert_string_equal(d.schema.indexes[0].sort[0].name, "SK");
     assert_string_equal(d.index_status[0], "CREATING");
     assert_string_equal(d.index_status[1], "ACTIVE");
+    assert_int_equal(d.writes.warm, 40000);
+    assert_int_equal(d.writes.most, 0);
+    assert_int_equal(d.index_writes[0].warm, 0);
+    assert_int_equal(d.index_writes[1].warm, 8000);
+    assert_int_equal(d.index_writes[1].most, 500);
 }
 
 static void description_of_payments(void **state) {
