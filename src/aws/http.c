@@ -33,6 +33,7 @@ struct http_connection {
     bool open;
     bool direct; /* plain bytes straight on the socket; otherwise through libcurl */
     int socket;
+    unsigned serial; /* of the socket, or of what is waited for on it */
 
     enum http_state state;
     enum stage stage; /* while HTTP_BUSY */
@@ -207,6 +208,7 @@ static void watch_connecting(struct http_connection *c) {
     c->events = 0;
     if (curl_multi_fdset(c->multi, &in, &out, &bad, &last) != CURLM_OK || last < 0) return;
     c->socket = last;
+    c->serial++;
     if (FD_ISSET(last, &in)) c->events |= POLLIN;
     if (FD_ISSET(last, &out)) c->events |= POLLOUT;
 }
@@ -218,6 +220,7 @@ static bool connected(struct http_connection *c) {
         return false;
     }
     c->socket = fd;
+    c->serial++;
     c->open = true;
     start_sending(c);
     return true;
@@ -419,6 +422,10 @@ enum http_state http_step(struct http_connection *c, struct error *err) {
 
 int http_fd(const struct http_connection *c) {
     return c->socket;
+}
+
+unsigned http_serial(const struct http_connection *c) {
+    return c->serial;
 }
 
 short http_events(const struct http_connection *c) {

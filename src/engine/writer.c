@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "dynamodb/failure.h"
 #include "engine/conditional.h"
+#include "engine/lines.h"
 
 /* The bytes of all the workers' requests together: one budget for the process, so that more workers do not mean more memory. */
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
@@ -19,9 +20,6 @@
 #define TARGETS_FEW 64
 /* Of the budget, what bodies that are being filled may take: with many targets some are sent before they are full. */
 #define FILLING_BYTES (IN_FLIGHT_BYTES / 2)
-/* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
-#define CONNECTIONS_FIRST 4
-#define GROW_AFTER CLOCK_MS
 /* Requests are sent together while there is more to map: two bodies are hashed in the time of one, and the other side is woken once. */
 #define SENT_TOGETHER 4
 
@@ -35,15 +33,6 @@ struct request {
     int64_t failed; /* when it first failed; 0: it has not */
     bool throttled;
     bool clock_tried; /* the clock was set by an answer's date once */
-};
-
-struct line {
-    struct http_connection *http;
-    struct request *request; /* NULL: idle */
-    struct buffer head;
-    int polled;  /* its place among the polled fds; -1: not polled */
-    int64_t due; /* when it must be stepped though nothing happens; 0: to be asked. Kept until it is: other lines wake us often */
-    bool woken;
 };
 
 struct writer {
@@ -61,9 +50,7 @@ struct writer {
     struct request *spare;
     int ready_count, waiting_count, spare_count, busy;
     size_t bytes; /* of ready, waiting and busy requests */
-    struct line lines[WRITER_CONNECTIONS_MAX];
-    int line_count;
-    int64_t stalled; /* since when a ready request has found no line; 0: it has not */
+    struct lines lines;
 };
 
 /* --- making and freeing --- */
@@ -80,9 +67,10 @@ struct writer *writer_new(struct job *job, writer_settled *settled, void *contex
         w->sha = hash_sha256_new();
         w->conditional = conditional_new();
     }
-    if (w && w->filling && w->signer && w->sha && w->conditional) return w;
+    bool made = w && w->filling && w->signer && w->sha && w->conditional;
+    if (!made) error_memory(err, "starting a worker");
+    if (made && lines_open(&w->lines, err)) return w;
     writer_free(w);
-    error_memory(err, "starting a worker");
     return NULL;
 }
 
@@ -97,11 +85,8 @@ static void free_requests(struct request *r) {
 
 void writer_free(struct writer *w) {
     if (w == NULL) return;
-    for (int i = 0; i < w->line_count; i++) {
-        http_connection_free(w->lines[i].http);
-        buffer_free(&w->lines[i].head);
-        free_requests(w->lines[i].request);
-    }
+    for (int i = 0; i < w->lines.count; i++) free_requests(w->lines.all[i].request);
+    lines_close(&w->lines);
     for (int i = 0; w->filling && i < w->job->target_count; i++) free_requests(w->filling[i]);
     free_requests(w->ready);
     free_requests(w->waiting);
@@ -143,7 +128,7 @@ static struct request *take_request(struct writer *w, struct job_target *target)
 
 static void give_request(struct writer *w, struct request *r) {
     r->next = NULL;
-    if (w->spare_count >= WRITER_CONNECTIONS_MAX) return free_requests(r);
+    if (w->spare_count >= LINES_MAX) return free_requests(r);
     if (r->batch.body.cap > BODY_KEPT) buffer_free(&r->batch.body);
     r->next = w->spare;
     w->spare = r;
@@ -216,7 +201,7 @@ static bool paused(const struct writer *w) {
 bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
-    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    return w->ready_count < SENT_TOGETHER && !paused(w) && sent < LINES_MAX && w->bytes < budget;
 }
 
 struct batch *writer_batch(struct writer *w, struct job_target *target) {
@@ -420,20 +405,23 @@ static bool failed(struct writer *w, struct line *line, struct error *why, struc
 /* Moves a busy line on; false with the failure that ends the run. */
 static bool step_line(struct writer *w, struct line *line, struct error *err) {
     struct error why;
-    line->woken = false;
-    line->due = 0;
+    bool ok = true;
     switch (http_step(line->http, &why)) {
-    case HTTP_DONE: return answered(w, line, err);
-    case HTTP_FAILED: return failed(w, line, &why, err);
-    default: return true;
+    case HTTP_DONE: ok = answered(w, line, err); break;
+    case HTTP_FAILED: ok = failed(w, line, &why, err); break;
+    default: break;
     }
+    if (line->request) {
+        lines_watch(&w->lines, line);
+    } else {
+        lines_release(&w->lines, line);
+    }
+    return ok;
 }
 
 /* Puts the request that is next on an idle line, to be sent on it. */
 static void board(struct writer *w, struct line *line) {
     line->request = pop_ready(w);
-    line->woken = false;
-    line->due = 0; /* what http_send does at once, or fails to do, its deadline tells at the next poll */
     w->busy++;
     w->bytes += line->request->batch.body.len;
 }
@@ -444,6 +432,7 @@ static void drop_boarded(struct writer *w, struct line *line) {
     line->request = NULL;
     w->busy--;
     w->bytes -= r->batch.body.len;
+    lines_release(&w->lines, line);
     settle_all(w, r, SETTLED_DROPPED, "");
 }
 
@@ -455,6 +444,7 @@ static bool start(struct writer *w, struct line *line, const unsigned char diges
                            batch_operation(&line->request->batch), digest, body->len, now, &line->head, err))
         return false;
     http_send(line->http, line->head.data, line->head.len, body->data, body->len);
+    lines_watch(&w->lines, line);
     return true;
 }
 
@@ -476,34 +466,6 @@ static bool start_all(struct writer *w, struct line *const lines[2], int count, 
     return ok;
 }
 
-static struct line *add_line(struct writer *w) {
-    static const struct http_timeouts timeouts = {.connect_ns = 10 * CLOCK_SECOND, .response_ns = 30 * CLOCK_SECOND};
-    struct line *line = &w->lines[w->line_count];
-    *line = (struct line){.polled = -1};
-    buffer_init(&line->head, 64 * 1024);
-    line->http = http_connection_new(&w->job->endpoint, timeouts);
-    if (line->http == NULL) return NULL;
-    w->line_count++;
-    return line;
-}
-
-/* An idle line; a new one when all have been busy for a while. NULL: none now. */
-static struct line *find_line(struct writer *w) {
-    for (int i = 0; i < w->line_count; i++) {
-        if (w->lines[i].request) continue;
-        w->stalled = 0;
-        return &w->lines[i];
-    }
-    if (w->line_count == WRITER_CONNECTIONS_MAX) return NULL;
-    if (w->line_count >= CONNECTIONS_FIRST) {
-        int64_t now = clock_now();
-        if (w->stalled == 0) w->stalled = now;
-        if (now - w->stalled < GROW_AFTER) return NULL;
-        w->stalled = now;
-    }
-    return add_line(w);
-}
-
 static void wake_waiting(struct writer *w) {
     if (w->waiting == NULL) return;
     int64_t now = clock_now();
@@ -522,7 +484,7 @@ bool writer_send(struct writer *w, struct error *err) {
     while (w->ready && !paused(w)) {
         struct line *lines[2];
         int count = 0;
-        while (count < 2 && w->ready && (lines[count] = find_line(w)) != NULL) board(w, lines[count++]);
+        while (count < 2 && w->ready && (lines[count] = lines_take(&w->lines, &w->job->endpoint)) != NULL) board(w, lines[count++]);
         if (count == 0) return true;
         if (!start_all(w, lines, count, err)) return false;
     }
@@ -530,44 +492,27 @@ bool writer_send(struct writer *w, struct error *err) {
 }
 
 bool writer_step(struct writer *w, struct error *err) {
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        if (line->request && line->woken && !step_line(w, line, err)) return false;
+    for (int i = 0; i < w->lines.woken_count; i++) {
+        struct line *line = w->lines.woken[i];
+        if (line->request && !step_line(w, line, err)) return false;
     }
     wake_waiting(w);
     return w->ready_count < SENT_TOGETHER || writer_send(w, err);
 }
 
-int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
-    int n = 0;
-    int64_t now = clock_now();
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        line->polled = -1;
-        if (line->request == NULL) continue;
-        int fd = http_fd(line->http);
-        int64_t deadline = fd < 0 ? now + 5 * CLOCK_MS : http_deadline(line->http);
-        if (line->due == 0 || deadline < line->due) line->due = deadline;
-        if (line->due < *until) *until = line->due;
-        if (fd < 0) continue;
-        line->polled = n;
-        fds[n++] = (struct pollfd){.fd = fd, .events = http_events(line->http)};
-    }
+int writer_fd(const struct writer *w) {
+    return w->lines.epoll;
+}
+
+void writer_until(const struct writer *w, int64_t *until) {
+    lines_until(&w->lines, w->ready && !paused(w), until);
     for (const struct request *r = w->waiting; r; r = r->next) {
         if (r->due < *until) *until = r->due;
     }
-    bool stuck = w->ready && !paused(w) && w->line_count < WRITER_CONNECTIONS_MAX;
-    if (stuck && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
-    return n;
 }
 
-void writer_polled(struct writer *w, const struct pollfd *fds) {
-    int64_t now = clock_now();
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        if (line->request == NULL) continue;
-        line->woken = line->polled < 0 || fds[line->polled].revents != 0 || now >= line->due;
-    }
+void writer_wake(struct writer *w) {
+    lines_wake(&w->lines);
 }
 
 /* --- ending --- */
