@@ -14,7 +14,7 @@
 /* No worker sends so many requests in a millisecond, so more lines than this for each that the quickest answer takes do not help. A sink that
  * answers at once, and has not come to it for want of a processor, gets few: each costs a handshake. */
 #define LINES_A_MS 16
-#define ANSWERS 64           /* that the quickest is taken of */
+#define ANSWERS 64          /* that the quickest is taken of */
 #define LOOK (5 * CLOCK_MS) /* what cannot be watched is looked at so often */
 
 _Static_assert(POLLIN == (int)EPOLLIN && POLLOUT == (int)EPOLLOUT, "http_events are epoll's");

@@ -484,7 +484,8 @@ bool writer_send(struct writer *w, struct error *err) {
     while (w->ready && !paused(w)) {
         struct line *lines[2];
         int count = 0;
-        while (count < 2 && w->ready && (lines[count] = lines_take(&w->lines, &w->job->endpoint)) != NULL) board(w, lines[count++]);
+        while (count < 2 && w->ready && (lines[count] = lines_take(&w->lines, &w->job->endpoint)) != NULL)
+            board(w, lines[count++]);
         if (count == 0) return true;
         if (!start_all(w, lines, count, err)) return false;
     }
