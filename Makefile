@@ -168,7 +168,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/hlua $(DESTDIR)$(PREFIX)/bin/hlua
 	install -d $(DESTDIR)$(PREFIX)/share/hlua
-	cp -R migrations $(DESTDIR)$(PREFIX)/share/hlua/
+	find migrations -name .hlua -prune -o -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/hlua/{} \;
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/hlua

@@ -294,6 +294,9 @@ end
 -- A word of an enum, or a node.
 function types.existing(at, value, field, problems)
   if node.is(value) then return types.node(at, value, field, problems) end
+  if value == field.kind then
+    return problems:add(at, ('"%s" needs the attribute that is compared'):format(value), "such as " .. field.example)
+  end
   types.enum(at, value, field, problems)
 end
 

@@ -90,9 +90,11 @@ struct control *control_listen(const char *ledger, struct error *err) {
     return NULL;
 }
 
+/* Forgets the caller, and what it has not taken of its answer: the next one is waited for. */
 static void hang_up(struct control *c) {
     if (c->caller >= 0) close(c->caller);
     c->caller = -1;
+    c->len = c->sent = c->answer.len = 0;
 }
 
 void control_close(struct control *c) {
@@ -162,7 +164,6 @@ static bool obey(struct control *c, struct job *j, const struct progress *p) {
 
 static void take_call(struct control *c) {
     c->caller = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    c->len = c->sent = c->answer.len = 0;
     c->deadline = clock_now() + CALLER_PATIENCE;
 }
 

@@ -156,6 +156,7 @@ bool ledger_targets(struct ledger *l, int64_t run, int table, struct arena *a, c
     enum ledger_step step;
     *out = NULL;
     *count = 0;
+    if (l->version < 2) return true; /* read only, and older than templates */
     struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_INT(run), L_INT(table)), err);
     if (s == NULL) return false;
     while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {

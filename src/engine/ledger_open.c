@@ -101,7 +101,7 @@ static void fail_busy(const struct ledger *l, struct error *err) {
     else
         error_set(err, ERROR_LOCAL, "the ledger %s is in use by another process", l->path);
     error_code(err, "busy");
-    error_hint(err, "wait until it ends, or look at it with `hlua PLAN status`");
+    error_hint(err, "wait until it ends, or look at it with `status`");
     ledger_close(reader);
 }
 

@@ -7,161 +7,25 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "engine/bind.h"
+#include "engine/capture.h"
 #include "engine/ledger_path.h"
 #include "engine/listing.h"
 #include "pg/field_text.h"
 #include "pg/sample.h"
 
-#define KEY_MAX 600                     /* as rejects have it */
-#define CAPTURE_MAX ((size_t)256 << 20) /* the items of one row */
+#define KEY_MAX 600 /* as rejects have it */
 
 struct preview {
     struct job job;
     const struct run_options *options;
     struct pg_connection *source;
     struct dynamodb_client *client;
+    struct ledger_run run; /* what the ledger has begun, if it has */
+    bool begun;            /* its chunks are planned */
+    bool listed;           /* it has listed the targets of these templates: its rows go to no others */
 };
 
-/* --- one row's items, caught --- */
-
-struct capture {
-    struct item_sink sink;
-    struct buffer body;
-    struct buffer partial;      /* the item that was cancelled, as far as it got */
-    struct preview_item *items; /* json is an offset into body until the row is done */
-    int count, room;
-    size_t start; /* of the item that is open */
-    int table;
-    bool cancelled, memory;
-};
-
-static struct buffer *capture_open(struct item_sink *self, int table) {
-    struct capture *c = (struct capture *)self;
-    c->start = c->body.len;
-    c->table = table;
-    c->cancelled = false;
-    return buffer_reserve(&c->body, 1) ? &c->body : NULL;
-}
-
-static bool capture_close(struct item_sink *self, const struct mapped_item *item) {
-    struct capture *c = (struct capture *)self;
-    if (c->count == c->room) {
-        int room = c->room ? 2 * c->room : 8;
-        struct preview_item *more = realloc(c->items, (size_t)room * sizeof *more);
-        if (more == NULL) {
-            c->memory = true;
-            return false;
-        }
-        c->items = more;
-        c->room = room;
-    }
-    c->items[c->count++] =
-        (struct preview_item){.table = c->table, .len = c->body.len - c->start, .size = item->size, .units = item->units};
-    return true;
-}
-
-static void capture_cancel(struct item_sink *self) {
-    ((struct capture *)self)->cancelled = true;
-}
-
-static void capture_init(struct capture *c) {
-    *c = (struct capture){.sink = {.open = capture_open, .close = capture_close, .cancel = capture_cancel}};
-    buffer_init(&c->body, CAPTURE_MAX);
-    buffer_init(&c->partial, CAPTURE_MAX);
-}
-
-static void capture_free(struct capture *c) {
-    buffer_free(&c->body);
-    buffer_free(&c->partial);
-    free(c->items);
-}
-
-/* A state of the mapping, as a worker has it. */
-struct state {
-    const struct job_table *table;
-    int number;                  /* of the table in the plan */
-    struct functions *functions; /* NULL: the plan's table calls none */
-    struct row_mapper *mapper;
-    struct capture capture;
-};
-
-static bool open_state(const struct job *j, const struct job_table *t, struct state *s, struct error *err) {
-    bool calls = program_calls_functions(t->program);
-    *s = (struct state){.table = t, .number = (int)(t - j->tables)};
-    capture_init(&s->capture);
-    if (calls || t->plan->on_reject >= 0) {
-        s->functions = bind_functions(j, err);
-        if (s->functions == NULL) return false;
-    }
-    s->mapper = program_mapper(t->program, calls ? s->functions : NULL);
-    return s->mapper != NULL || error_memory(err, "mapping rows");
-}
-
-static void close_state(struct state *s) {
-    if (s->mapper) s->mapper->free(s->mapper);
-    if (s->functions) s->functions->free(s->functions);
-    capture_free(&s->capture);
-}
-
-/* Takes the item that was cancelled out of the body. */
-static bool take_partial(struct capture *c) {
-    c->partial.len = 0;
-    if (!c->cancelled) return true;
-    bool ok = c->body.len == c->start ||
-              (buffer_append(&c->partial, c->body.data + c->start, c->body.len - c->start) && buffer_append(&c->partial, "}", 1));
-    c->body.len = c->start;
-    c->cancelled = false;
-    return ok;
-}
-
-/* What on_reject makes of a row, as in a run (engine/reject.c): *result and *reject change to that. */
-static bool mend(struct state *s, const struct pg_row *row, enum map_result *result, struct map_reject *reject) {
-    struct capture *c = &s->capture;
-    const struct job_table *t = s->table;
-    char key[KEY_MAX], first[sizeof reject->message];
-    struct map_reject again = {.reason = NULL};
-    pg_source_key_text(t->source, row, key, sizeof key);
-    snprintf(first, sizeof first, "%s", reject->message);
-    struct function_reject told = {.table = t->plan->name,
-                                   .key = key,
-                                   .reason = reject->reason,
-                                   .message = first,
-                                   .item = c->partial.data,
-                                   .item_len = c->partial.len};
-    enum map_result mended = s->functions->mend(s->functions, s->number, t->plan->on_reject, row, &told, &c->sink, &again);
-    if (c->cancelled) c->body.len = c->start;
-    if (mended == MAP_MEMORY || (mended == MAP_STOP && !told.stop)) return false;
-    if (mended == MAP_ITEM) *result = MAP_ITEM;
-    if (mended == MAP_REJECT)
-        snprintf(reject->message, sizeof reject->message, "%.280s; on_reject: %.280s", first, again.message);
-    if (mended == MAP_STOP) {
-        snprintf(reject->message, sizeof reject->message, "%.280s; on_reject would stop the run: %.280s", first, again.message);
-    }
-    return true;
-}
-
-/* Maps a row. *out points into the capture and *reject, until the next row. */
-static bool capture_row(struct state *s, const struct pg_row *row, struct map_reject *reject, struct preview_outcome *out,
-                        struct error *err) {
-    struct capture *c = &s->capture;
-    c->body.len = c->partial.len = 0;
-    c->count = 0;
-    c->cancelled = false;
-    enum map_result result = s->mapper->map(s->mapper, row, &c->sink, reject);
-    bool rejected = result == MAP_REJECT;
-    if (result == MAP_MEMORY || result == MAP_STOP || c->memory || !take_partial(c)) return error_memory(err, "mapping a row");
-    if (rejected && s->table->plan->on_reject >= 0 && !mend(s, row, &result, reject)) return error_memory(err, "mapping a row");
-    *out = (struct preview_outcome){.result = result, .items = c->items, .item_count = c->count, .partial = ""};
-    if (rejected) {
-        out->reason = reject->reason;
-        out->message = reject->message;
-        if (c->partial.len) out->partial = c->partial.data;
-        out->partial_len = c->partial.len;
-    }
-    const char *at = c->body.data;
-    for (int i = 0; i < c->count; at += c->items[i++].len) c->items[i].json = at;
-    return true;
-}
+/* --- what became of a row --- */
 
 static bool keep(const struct preview_outcome *from, struct arena *a, struct preview_outcome *to) {
     *to = *from;
@@ -175,7 +39,8 @@ static bool keep(const struct preview_outcome *from, struct arena *a, struct pre
     for (int i = 0; ok && to->items && i < from->item_count; i++) {
         to->items[i] = from->items[i];
         to->items[i].json = arena_copy(a, from->items[i].json, from->items[i].len);
-        ok = to->items[i].json != NULL;
+        if (from->items[i].target) to->items[i].target = arena_text(a, from->items[i].target);
+        ok = to->items[i].json && (to->items[i].target || from->items[i].target == NULL);
     }
     return ok && to->items;
 }
@@ -248,8 +113,7 @@ static bool interrupted(struct error *err) {
     return run_stopping && !error_set(err, ERROR_INTERRUPTED, "interrupted");
 }
 
-static bool map_all(struct look *k, struct state *s) {
-    struct map_reject reject;
+static bool map_all(struct look *k, struct capture *c) {
     for (int i = 0; i < k->sample.count; i++) {
         struct preview_row *out = &k->out->rows[i];
         if (interrupted(k->err)) return false;
@@ -260,7 +124,7 @@ static bool map_all(struct look *k, struct state *s) {
         struct pg_row row = row_of(k, i);
         struct preview_outcome outcome;
         if (!show_row(k, &row, out)) return error_memory(k->err, "mapping rows");
-        if (!capture_row(s, &row, &reject, &outcome, k->err)) return false;
+        if (!capture_row(c, &row, &outcome, k->err)) return false;
         if (!keep(&outcome, k->out->arena, &out->outcome)) return error_memory(k->err, "mapping rows");
     }
     return true;
@@ -268,8 +132,7 @@ static bool map_all(struct look *k, struct state *s) {
 
 /* Once more in the other state, from the last row to the first. The 1st, 2nd, 4th, 8th, ... come twice there, as a row does after a crash:
  * so what one row leaves for the next shows in a table of one row too, and a counter that goes round shows whatever the number of rows. */
-static bool map_again(struct look *k, struct state *s) {
-    struct map_reject reject;
+static bool map_again(struct look *k, struct capture *c) {
     int seen = 0;
     for (int i = k->sample.count - 1; i >= 0; i--) {
         struct preview_row *out = &k->out->rows[i];
@@ -277,10 +140,10 @@ static bool map_again(struct look *k, struct state *s) {
         if (out->fields == NULL) continue;
         struct pg_row row = row_of(k, i);
         struct preview_outcome outcome, *kept;
-        if (!capture_row(s, &row, &reject, &outcome, k->err)) return false;
+        if (!capture_row(c, &row, &outcome, k->err)) return false;
         bool again = (seen & (seen + 1)) == 0; /* seen + 1 is a power of two */
         seen++;
-        if (again && !capture_row(s, &row, &reject, &outcome, k->err)) return false;
+        if (again && !capture_row(c, &row, &outcome, k->err)) return false;
         if (same(&out->outcome, &outcome)) continue;
         kept = arena_alloc(k->out->arena, sizeof *kept);
         if (kept == NULL || !keep(&outcome, k->out->arena, kept)) return error_memory(k->err, "mapping rows");
@@ -292,20 +155,17 @@ static bool map_again(struct look *k, struct state *s) {
 /* Maps what was read. Both states are open at once: what lies at other addresses must make no difference either. */
 static bool map_sample(struct look *k, bool twice) {
     struct preview_rows *out = k->out;
-    struct state one, other;
+    const struct job *j = &k->p->job;
+    int table = (int)(k->table - j->tables);
     out->rows = arena_array(out->arena, (size_t)k->sample.count + 1, sizeof *out->rows);
     k->fields = arena_array(out->arena, (size_t)out->column_count + 1, sizeof *k->fields);
     if (out->rows == NULL || k->fields == NULL) return error_memory(k->err, "mapping rows");
     out->count = k->sample.count;
-    out->twice = twice && (program_calls_functions(k->table->program) || k->table->plan->on_reject >= 0);
-    bool ok = open_state(&k->p->job, k->table, &one, k->err);
-    if (ok && out->twice) {
-        ok = open_state(&k->p->job, k->table, &other, k->err) && map_all(k, &one) && map_again(k, &other);
-        close_state(&other);
-    } else if (ok) {
-        ok = map_all(k, &one);
-    }
-    close_state(&one);
+    out->twice = twice && capture_calls_functions(k->table);
+    struct capture *one = capture_new(j, table, k->err), *other = one && out->twice ? capture_new(j, table, k->err) : NULL;
+    bool ok = one && (other || !out->twice) && map_all(k, one) && (other == NULL || map_again(k, other));
+    capture_free(other);
+    capture_free(one);
     return ok;
 }
 
@@ -343,48 +203,71 @@ void preview_rows_free(struct preview_rows *rows) {
 /* --- the target --- */
 
 /* A run that the ledger has begun with another mapping, source or target would be refused: worth a line. */
-static bool tell_change(const struct preview *p, const struct ledger_run *run, const struct run_listener *listener,
-                        struct error *err) {
+static bool tell_change(const struct preview *p, const struct run_listener *listener, struct error *err) {
     const struct job *j = &p->job;
     char text[1500];
     const char *identity = bind_identity(j, pg_server(p->source));
     if (identity == NULL) return error_memory(err, "reading the ledger");
-    if (strcmp(run->identity, identity) == 0 || listener->notice == NULL) return true;
+    if (strcmp(p->run.identity, identity) == 0 || listener->notice == NULL) return true;
     snprintf(text, sizeof text, "this is not the run that the ledger began, which needs --restart:%.1200s",
-             bind_difference(run->identity, identity, j->arena));
+             bind_difference(p->run.identity, identity, j->arena));
     listener->notice(listener->context, text);
     return true;
 }
 
-/* The ledger of an earlier run, if there is one, and whether that run has begun to write. */
-static bool open_ledger(const struct preview *p, const struct run_listener *listener, struct ledger **l, bool *fresh,
-                        struct error *err) {
+/* Whether a run's tables have the names of the plan's, template by template. */
+static bool same_names(const struct job *j, const struct ledger_table *tables, int count) {
+    int same = 0, templated = 0;
+    for (int i = 0; i < j->table_count; i++) templated += j->tables[i].to != NULL;
+    for (int i = 0; i < count; i++) {
+        const struct job_table *t = tables[i].number < j->table_count ? &j->tables[tables[i].number] : NULL;
+        same += t && t->to && strcmp(tables[i].to, t->schema.name) == 0;
+    }
+    return same == templated;
+}
+
+/* The ledger of an earlier run, if there is one, and that run. */
+static bool open_ledger(struct preview *p, struct ledger **l, struct error *err) {
     const struct job *j = &p->job;
-    struct ledger_run run;
     struct ledger_table *tables;
     char path[4096];
     bool found;
     int count = 0;
-    *fresh = true;
+    p->begun = p->listed = false;
     *l = NULL;
     if (!ledger_path(j->plan, p->options->ledger, path, sizeof path, err)) return false;
     const char *key = bind_run_key(p->options, j->arena);
     if (key == NULL) return error_memory(err, "reading the ledger");
     *l = ledger_open(path, LEDGER_READ, err);
     if (*l == NULL) return strcmp(err->code, "absent") == 0;
-    if (!ledger_run_find(*l, key, &run, &found, j->arena, err)) return false;
-    if (found && !ledger_tables(*l, run.id, j->arena, &tables, &count, err)) return false;
-    *fresh = !found || count == 0;
-    return *fresh || tell_change(p, &run, listener, err);
+    if (!ledger_run_find(*l, key, &p->run, &found, j->arena, err)) return false;
+    if (found && !ledger_tables(*l, p->run.id, j->arena, &tables, &count, err)) return false;
+    p->begun = count > 0;
+    p->listed = p->begun && same_names(j, tables, count);
+    return true;
 }
 
-/* The tables of a `to` that is a template, as a run that begins now would list them: in a transaction, over a connection of its own. */
+static bool any_templated(const struct job *j) {
+    for (int i = 0; i < j->table_count; i++) {
+        if (j->tables[i].to) return true;
+    }
+    return false;
+}
+
+/* The target tables of a `to` that is a template, as the run that the ledger has begun goes on with them. */
+static bool recall_targets(struct preview *p, struct error *err) {
+    struct ledger *l = NULL;
+    if (!any_templated(&p->job)) return true;
+    bool ok = open_ledger(p, &l, err) && (!p->listed || listing_make(&p->job, NULL, l, p->run.id, false, NULL, err));
+    ledger_close(l);
+    return ok;
+}
+
+/* As a run that begins now would list them: in a transaction, over a connection of its own. */
 static bool list_targets(struct preview *p, const struct run_listener *listener, struct error *err) {
     struct job *j = &p->job;
     struct pg_snapshot snapshot;
-    bool templated = false;
-    for (int i = 0; i < j->table_count; i++) templated = templated || j->tables[i].to;
-    if (!templated) return true;
+    if (p->listed || !any_templated(j)) return true;
     struct pg_connection *c = pg_connect(j->plan->source_uri, err);
     bool ok = c && pg_snapshot_export(c, &snapshot, err) && listing_make(j, c, NULL, 0, true, listener, err);
     pg_close(c);
@@ -394,7 +277,6 @@ static bool list_targets(struct preview *p, const struct run_listener *listener,
 bool preview_examine(struct preview *p, const struct run_listener *listener, struct preview_target *out, struct error *err) {
     struct job *j = &p->job;
     struct ledger *ledger = NULL;
-    bool fresh;
     *out = (struct preview_target){.table_count = j->table_count};
     dynamodb_client_free(p->client);
     p->client = targets_connect(j, listener, err);
@@ -407,8 +289,8 @@ bool preview_examine(struct preview *p, const struct run_listener *listener, str
     struct target_found *found = arena_array(j->arena, (size_t)j->table_count, sizeof *found);
     if (found == NULL) return error_memory(err, "looking at the target");
     out->tables = found;
-    bool ok = open_ledger(p, listener, &ledger, &fresh, err) && list_targets(p, listener, err) &&
-              targets_examine(j, p->client, ledger, fresh, listener, found, err);
+    bool ok = open_ledger(p, &ledger, err) && (!p->begun || tell_change(p, listener, err)) && list_targets(p, listener, err) &&
+              targets_examine(j, p->client, ledger, !p->begun, listener, found, err);
     ledger_close(ledger);
     return ok;
 }
@@ -427,7 +309,7 @@ struct preview *preview_open(const struct plan *plan, const struct run_options *
     p->job.started = clock_unix() * 1000000;
     p->source = p->job.arena ? pg_connect(plan->source_uri, err) : NULL;
     if (p->job.arena == NULL) error_memory(err, "reading rows");
-    if (p->source && bind_tables(&p->job, p->source, options, err)) return p;
+    if (p->source && bind_tables(&p->job, p->source, options, err) && recall_targets(p, err)) return p;
     preview_close(p);
     return NULL;
 }

@@ -24,6 +24,7 @@ struct preview_item {
     int table;        /* of the plan, from 0: whose target it goes to */
     const char *json; /* DynamoDB JSON */
     size_t len;
+    const char *target;   /* the DynamoDB table, when it is one of those that a `to` names by a template; else NULL */
     uint32_t size, units; /* bytes by DynamoDB's rule; write units, indexes included */
 };
 

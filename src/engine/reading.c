@@ -289,8 +289,9 @@ bool reading_map(struct worker *w, struct error *err) {
 
 void reading_publish(struct worker *w) {
     for (int i = 0; i < w->job->table_count; i++) {
-        if (w->delta[i].rows_read == 0 && w->delta[i].items_written == 0 && w->delta[i].rows_rejected == 0) continue;
-        job_live_add(&w->job->tables[i].live, &w->delta[i], 1);
+        const struct run_counts *d = &w->delta[i];
+        if ((d->rows_read | d->items_written | d->rows_rejected | d->rows_superseded) == 0) continue;
+        job_live_add(&w->job->tables[i].live, d, 1);
         w->delta[i] = (struct run_counts){0};
     }
 }

@@ -61,13 +61,27 @@ static bool refuse_any(struct dynamodb_client *client, const struct job_target *
     return error_set(err, ERROR_TARGET, "table %s holds items that this ledger did not write", t->schema.name);
 }
 
-static bool refuse_strangers(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
+/* Whether a plan's table lets a target hold what this ledger did not write. */
+static bool refuse_by(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
     if (t->table->plan->existing != PLAN_EXISTING_REFUSE) return true;
     if (t->schema.owns_count ? refuse_owned(client, t, err) : refuse_any(client, t, err)) return true;
     if (*err->hint || err->kind != ERROR_TARGET) return false;
     return error_hint(err,
                       "use another table, or say what becomes of items with the same key: existing = \"replace\" writes over "
                       "them, \"keep\" leaves them, hlua.newer(attribute) lets the newer one stay");
+}
+
+/* All tables of the plan that share a target are asked before it is claimed: each has its own policy, and owns its own keys. */
+static bool refuse_strangers(const struct job *job, struct dynamodb_client *client, const struct job_target *t,
+                             struct error *err) {
+    for (int i = 0; i < job->table_count; i++) {
+        const struct job_table *table = &job->tables[i];
+        for (int k = 0; k < table->target_count; k++) {
+            const struct job_target *sharer = &table->targets[k];
+            if (strcmp(sharer->schema.name, t->schema.name) == 0 && !refuse_by(client, sharer, err)) return false;
+        }
+    }
+    return true;
 }
 
 /* What targets_prepare works on. Tables in the making are asked for before the first of them is ready: each takes DynamoDB seconds. */
@@ -140,7 +154,7 @@ static bool may_write(const struct preparing *p, const struct job_target *t, con
     *ours = false;
     if (target == NULL) return error_memory(err, "looking at the target");
     if (p->ledger && !check_ours(p->job, t, p->ledger, d->exists ? id : NULL, p->fresh, ours, target, err)) return false;
-    return !d->exists || *ours || refuse_strangers(p->client, t, err);
+    return !d->exists || *ours || refuse_strangers(p->job, p->client, t, err);
 }
 
 /* A table that is there: d says how. */

@@ -27,8 +27,8 @@ static bool turn(struct worker *w, struct error *err) {
     if (!has_work(w) && !writer_send(w->writer, err)) return false;
     reading_publish(w);
     reading_end_chunks(w);
-    return reading_take(w,
-                        err); /* a chunk has ended, or its rows have: the next one is asked for before anything is waited for */
+    /* A chunk has ended, or its rows have: the next one is asked for before anything is waited for, and one that is there is begun. */
+    return reading_take(w, err) && reading_step(w, err);
 }
 
 /* Until when there is nothing to do, as far as one knows. */

@@ -184,7 +184,6 @@ static void unlink_waiting(struct writer *w, struct request **link) {
 
 static void settle(struct writer *w, struct request *r, int i, enum settled how, const char *message) {
     w->settled(w->context, r->target, &r->batch, i, how, message);
-    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, 1, memory_order_relaxed);
 }
 
 static void settle_all(struct writer *w, struct request *r, enum settled how, const char *message) {
@@ -194,8 +193,9 @@ static void settle_all(struct writer *w, struct request *r, enum settled how, co
 
 /* --- filling --- */
 
+/* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */
 static bool paused(const struct writer *w) {
-    return atomic_load_explicit(&w->job->paused, memory_order_relaxed);
+    return atomic_load_explicit(&w->job->paused, memory_order_relaxed) && !atomic_load(&w->job->stop);
 }
 
 bool writer_ready(const struct writer *w) {
@@ -225,7 +225,6 @@ static struct request *take_filling(struct writer *w, struct request **filling) 
 static bool send_on(struct writer *w, struct request **filling, struct error *err) {
     if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
     struct request *r = take_filling(w, filling);
-    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
     push_ready(w, r);
     return w->ready_count < SENT_TOGETHER || writer_send(w, err);
 }
@@ -255,6 +254,26 @@ bool writer_flush(struct writer *w, struct error *err) {
         if (r && r->batch.count && !send_on(w, &w->filling[i], err)) return false;
     }
     return true;
+}
+
+/* --- on a line --- */
+
+/* Puts the request that is next on an idle line, to be sent on it. */
+static void board(struct writer *w, struct line *line) {
+    struct request *r = line->request = pop_ready(w);
+    w->busy++;
+    w->bytes += r->batch.body.len;
+    atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
+}
+
+/* Takes a request off its line. */
+static struct request *alight(struct writer *w, struct line *line) {
+    struct request *r = line->request;
+    line->request = NULL;
+    w->busy--;
+    w->bytes -= r->batch.body.len;
+    atomic_fetch_sub_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
+    return r;
 }
 
 /* --- answers --- */
@@ -374,11 +393,8 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
 }
 
 static bool answered(struct writer *w, struct line *line, struct error *err) {
-    struct request *r = line->request;
+    struct request *r = alight(w, line);
     const struct http_response *a = http_response(line->http);
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
     if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
         again(w, r, RETRY_TRANSIENT, -1, "an answer whose checksum (x-amz-crc32) is wrong");
         return true;
@@ -387,10 +403,7 @@ static bool answered(struct writer *w, struct line *line, struct error *err) {
 }
 
 static bool failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
-    struct request *r = line->request;
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
+    struct request *r = alight(w, line);
     if (why->retryable) {
         again(w, r, RETRY_TRANSIENT, -1, why->text);
         return true;
@@ -419,23 +432,6 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     return ok;
 }
 
-/* Puts the request that is next on an idle line, to be sent on it. */
-static void board(struct writer *w, struct line *line) {
-    line->request = pop_ready(w);
-    w->busy++;
-    w->bytes += line->request->batch.body.len;
-}
-
-/* Takes it off again: the line is not the request's, it may still hold an older one's answer. */
-static void drop_boarded(struct writer *w, struct line *line) {
-    struct request *r = line->request;
-    line->request = NULL;
-    w->busy--;
-    w->bytes -= r->batch.body.len;
-    lines_release(&w->lines, line);
-    settle_all(w, r, SETTLED_DROPPED, "");
-}
-
 static bool start(struct writer *w, struct line *line, const unsigned char digest[HASH_SHA256_BYTES], struct error *err) {
     const struct buffer *body = &line->request->batch.body;
     int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
@@ -461,7 +457,10 @@ static bool start_all(struct writer *w, struct line *const lines[2], int count, 
     if (!ok) error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
     for (int i = 0; i < count; i++) {
         ok = ok && start(w, lines[i], digests[i], err);
-        if (!ok) drop_boarded(w, lines[i]);
+        if (ok) continue;
+        /* not sent: the line is not the request's, it may still hold an older one's answer */
+        settle_all(w, alight(w, lines[i]), SETTLED_DROPPED, "");
+        lines_release(&w->lines, lines[i]);
     }
     return ok;
 }
@@ -535,8 +534,6 @@ void writer_drop(struct writer *w) {
     }
     for (int i = 0; i < w->job->target_count; i++) {
         if (w->filling[i] == NULL) continue;
-        struct request *r = take_filling(w, &w->filling[i]);
-        atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
-        settle_all(w, r, SETTLED_DROPPED, "");
+        settle_all(w, take_filling(w, &w->filling[i]), SETTLED_DROPPED, "");
     }
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +106,12 @@ static int run(const struct start *s) {
     return code;
 }
 
+/* Whether nobody reads standard output any more: errno is long lost when an earlier write failed of it. */
+static bool reader_gone(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 int host_main(int argc, char **argv) {
     /* A closed pipe and a file at its size limit are errors of a write, not the end of the process. */
     struct error err;
@@ -117,7 +124,7 @@ int host_main(int argc, char **argv) {
     int code = run(&s);
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (errno != EPIPE) /* a reader that has seen enough is no failure to tell of */
+        if (errno != EPIPE && !reader_gone()) /* a reader that has seen enough is no failure to tell of */
             fprintf(stderr, "hlua: cannot write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
         if (code == 0) code = error_exit_code(ERROR_LOCAL);
     }

@@ -90,8 +90,9 @@ static void set_integer(lua_State *L, const char *name, int64_t value) {
 }
 
 static void push_item(lua_State *L, const struct preview_item *item) {
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     set_integer(L, "table", item->table + 1);
+    set_text(L, "target", item->target);
     lua_pushlstring(L, item->json, item->len);
     lua_setfield(L, -2, "json");
     push_attributes(L, item->json, item->len);

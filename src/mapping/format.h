@@ -1,7 +1,7 @@
 /* How one column's value becomes text: in a template ({column:format}), or as it is ({column}, hlua.S(hlua.column ...)).
  *
  * Formats: strftime parts for times; %d %012d %x %X for whole numbers, %.2f for numbers with a fraction; lower, upper (A-Z only),
- * hex, shard(n). Without a format: the value's natural text, as README.md's table of types has it. */
+ * hex, shard(n). Without a format: the value's natural text, as lua/REFERENCE.md's table of types has it. */
 #ifndef MAPPING_FORMAT_H
 #define MAPPING_FORMAT_H
 

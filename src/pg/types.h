@@ -45,7 +45,7 @@ enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *o
 /* Seconds since 1970 (floor), of PG_DATE, PG_TIMESTAMP, PG_TIMESTAMPTZ. */
 enum pg_moment pg_epoch(enum pg_type type, struct pg_field f, int64_t *out);
 
-/* ISO text of fixed width, as the types' table in README.md: date YYYY-MM-DD, time HH:MM:SS.ffffff, timestamp
+/* ISO text of fixed width, as the types' table in lua/REFERENCE.md: date YYYY-MM-DD, time HH:MM:SS.ffffff, timestamp
  * YYYY-MM-DDTHH:MM:SS.ffffff, timestamptz the same with Z. out holds 32. Returns the length. */
 size_t pg_time_iso(enum pg_type type, const struct pg_time *t, char *out);
 

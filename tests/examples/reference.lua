@@ -1,4 +1,4 @@
--- README.md's reference against the schema: hlua reference.lua README.md. Each field of the language is told, with its default,
+-- The reference against the schema: hlua reference.lua lua/REFERENCE.md. Each field of the language is told, with its default,
 -- and none that does not exist. Prints what is wrong; exit code 1 if something is.
 local schema = require "hlua.schema"
 
@@ -29,7 +29,7 @@ local function default_text(value)
   return tostring(value)
 end
 
-for _, kind in ipairs { "plan", "table", "index" } do
+for _, kind in ipairs { "plan", "table", "index", "item" } do
   local rows, known = rows_after("hlua." .. kind), {}
   for _, field in ipairs(schema.constructors[kind].fields) do
     known[field.name] = true

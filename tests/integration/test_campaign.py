@@ -1,5 +1,5 @@
 """Random plans over random tables, each from a seed: what arrives, what is rejected and why, and the sums, compared with what
-Python makes of the same rows by README.md alone (campaign/). A failure prints the seed, the plan and the first difference.
+Python makes of the same rows by lua/REFERENCE.md alone (campaign/). A failure prints the seed, the plan and the first difference.
 
 SEEDS says which: SEEDS=17, SEEDS=1-50. `make campaign` runs fifty. The seed alone repeats all."""
 import os

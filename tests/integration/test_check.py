@@ -129,6 +129,61 @@ def test_map_and_items(place):
         assert "no item: the row is filtered" in text and "Two: " in text and "One: " in text
 
 
+def test_on_reject(place):
+    """Rows that cannot be mapped are shown to on_reject, as in a run: what check says becomes of each row is what a run makes of it."""
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, CASE WHEN i < 7 THEN '{bad' ELSE '{}' END FROM generate_series(1, 9) i")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan("""from = "t", to = "Target", partition_key = { PK = "{id}" }, attributes = { A = "a", v = hlua.json "v" },
+            on_reject = function(row, reject)
+              if row.id == 1 then return { PK = "BAD", why = reject.reason, key = reject.key, so_far = reject.item } end
+              if row.id == 2 then return { PK = "BAD2" }, { PK = "BAD3" } end
+              if row.id == 3 then error "no" end
+              if row.id == 4 then return { PK = "" } end
+              if row.id == 5 then return hlua.stop "look first" end
+            end,""")
+        event = check(place, "--rows", "9", code=5).event("check")
+        (table,) = event["tables"]
+        assert table["sampled"] == {**table["sampled"], "rows": 9, "items": 6, "rejected": 4} and table["deterministic"] is True
+        shown = {int(r["key"][3:]): r for r in table["rows"]}
+        item = json.loads(shown[1]["items"][0]["item"])
+        assert item["PK"] == {"S": "BAD"} and item["why"] == {"S": "json"} and item["key"] == {"S": "id=1"}
+        assert json.loads(item["so_far"]["S"])["PK"] == {"S": "1"}
+        assert [json.loads(i["item"])["PK"]["S"] for i in shown[2]["items"]] == ["BAD2", "BAD3"]
+        said = {int(r["key"][3:]): r["message"] for r in table["rejects"]}
+        says = {3: "; on_reject: plan.lua:", 4: "; on_reject: ", 5: "; on_reject would stop the run: look first", 6: ""}
+        assert set(said) == set(says) and all(words in said[i] for i, words in says.items()), said
+        assert "on_reject" not in said[6]
+        place.sql("DELETE FROM t WHERE id = 5")
+        place.hlua("migrate", code=5)
+        assert {r["key"]: r["message"] for r in place.rejects()} == {f"id={i}": said[i] for i in (3, 4, 6)}
+
+
+def test_on_reject_is_a_function(place):
+    """A mapping without functions is looked at in two states as well, if its table has an on_reject."""
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, '{bad' FROM generate_series(1, 9) i")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan("""from = "t", to = "Target", partition_key = { PK = "{id}" }, attributes = { v = hlua.json "v" },
+            on_reject = (function()
+              local seen = 0
+              return function(row) seen = seen + 1; return { PK = "BAD", n = seen } end
+            end)(),""")
+        check(place, code=1).says("n", "hlua.started")
+
+
+def test_templated_targets(place):
+    """A row whose table has no name is rejected as a run rejects it, though its keys would be fine."""
+    place.sql("CREATE TABLE t (id int PRIMARY KEY, kind text); INSERT INTO t VALUES (1, 'one'), (2, NULL), (3, 'two')")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan('from = "t", to = "Kind-{kind}", partition_key = { PK = "{id}" },')
+        (table,) = check(place, code=5).event("check")["tables"]
+        assert [(r["key"], r["reason"]) for r in table["rejects"]] == [("id=2", "table-missing")]
+        assert [i["to"] for r in table["rows"] for i in r["items"]] == ["Kind-one", "Kind-two"]
+        assert "Kind-two: " in screen(place, code=5)
+
+
 def nondeterministic(place, lua, *says, head="", count=100):
     rows(place, count)
     with Endpoint(log=place.folder / "log") as endpoint:

@@ -63,6 +63,40 @@ def test_stop(place):
             expect.check(place.hlua("migrate"), target, "Target", wanted(place), MAPPING)
 
 
+def cpu_seconds(process):
+    """Of a process and its threads, so far."""
+    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_pause_costs_nothing(place):
+    """Requests that would be sent again wait without being asked for again and again; they are not in flight."""
+    with Endpoint("--latency-ms", "4", "--fault", "op=BatchWriteItem,from=6,what=throttle") as endpoint:
+        _, running = begun(place, endpoint)
+        wait_until(lambda: control(place, "status").event("control")["tables"][0]["retries"] > 25, "throttled requests")
+        control(place, "pause")
+        wait_until(lambda: control(place, "status").event("control")["tables"][0]["in_flight"] == 0, "an empty flight")
+        time.sleep(1)  # longer than the first waits: all are ready again
+        before = cpu_seconds(running.process)
+        time.sleep(1)
+        assert cpu_seconds(running.process) - before < 0.4
+        control(place, "stop")
+        assert running.end().code == 130
+
+
+def test_stop_of_a_paused_run_whose_batch_is_refused(place):
+    """Its halves find no resume to wait for: the run ends."""
+    with Endpoint("--latency-ms", "500", "--fault", "op=BatchWriteItem,what=refuse,match=Target") as endpoint:
+        leaves(place, leaves=2)
+        place.plan(PLAN)
+        place.target(endpoint.url)
+        running = place.start("migrate")
+        wait_until(lambda: endpoint.writes() > 0, "a request")
+        control(place, "pause")
+        control(place, "stop")
+        assert running.end(timeout=30).code == 130
+
+
 def test_nobody_listens(place):
     leaves(place, leaves=2)
     place.plan(PLAN)
@@ -118,6 +152,10 @@ def test_callers_that_misbehave(place):
         control(place, "pause")
         with call() as gone:
             gone.send(b"sta")
+        for _ in range(5):  # some are gone when the answer comes
+            with call() as hasty:
+                hasty.send(b"status\n")
+        assert control(place, "status").event("control")["state"] == "paused"
         with call() as mute, call() as rude:
             rude.send(b"make me a sandwich\n")  # answered once the silent one was cut off
             answer = json.loads(rude.makefile().readline())

@@ -102,6 +102,35 @@ def test_functions_and_the_source_and_the_target(place):
     assert explain(place, "2").lines[0]["mended"]
 
 
+def test_a_templated_target(place):
+    """The row's table is told before its mapping, as in a run; that a table is not the run's is not called mended."""
+    place.sql("""CREATE TABLE t (id int PRIMARY KEY, day date);
+        INSERT INTO t VALUES (1, '2026-01-05'), (2, NULL), (3, 'infinity')""")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan('from = "t", to = "Days-{day:%Y}", partition_key = { PK = "{day}#{id}" },')
+        place.hlua("migrate", code=5)
+        for key, reason in (("2", "table-missing"), ("3", "value")):
+            (told,) = explain(place, key).lines
+            assert told["reason"] == told["now"]["reason"] == reason and told["message"] == told["now"]["message"], told
+        place.sql("UPDATE t SET day = '2031-01-01' WHERE id = 2; UPDATE t SET day = '2026-02-01' WHERE id = 3")
+        assert explain(place, "3").lines[0]["mended"]
+        (told,) = explain(place, "2").lines  # before the retry that says the same
+        assert not told["mended"] and told["now"]["reason"] == "table-unlisted" and "Days-2031" in told["now"]["message"], told
+        place.hlua("rejects", "--retry", code=5)
+        (told,) = explain(place, "2").lines
+        assert told["reason"] == "table-unlisted" and not told["mended"] and "began" in told["rule"], told
+        assert "--restart" in explain(place, "2", json=False).output
+        place.sql("UPDATE t SET day = '2026-03-01' WHERE id = 2")
+        assert explain(place, "2").lines[0]["mended"] and place.hlua("rejects", "--retry").event("retry")["left"] == 0
+        assert place.hlua("check").event("check")["exit"] == 0
+        place.sql("INSERT INTO t VALUES (4, '2033-01-01')")
+        (rejected,) = place.hlua("check", code=5).event("check")["tables"][0]["rejects"]
+        assert rejected["reason"] == "table-unlisted"  # as a resume would have it
+        place.plan('from = "t", to = "Months-{day:%Y-%m}", partition_key = { PK = "{day}#{id}" },')
+        assert place.hlua("check").event("check")["tables"][0]["rejects"] == []  # a run from the beginning lists anew
+
+
 def test_a_table_without_a_key(place):
     moved(place, setup="CREATE TABLE t (k text, v int); INSERT INTO t VALUES ('a', 1), (NULL, 2), ('c', 3)")
     (listed,) = place.rejects()

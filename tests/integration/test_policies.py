@@ -510,6 +510,25 @@ def test_owns_of_map(place):
     rejects(place, MINE % "hlua.S" + "map = function(row) return { PK = row.k } end,", (3, 4, 9))
 
 
+def test_tables_that_share_a_target_own_their_keys(place):
+    """What one of them owns is asked for before the target is claimed, each time; others' items stay as they are."""
+    source(place, 20)
+    one = 'from = "t", to = "Target", name = "%s", partition_key = { PK = "%s#{id}" }, attributes = { v = hlua.column "v" }, %s'
+    owns = lambda letter: 'owns = { "%s#" },' % letter
+    with engine(place) as (target, table):
+        plant(target, table, {"PK": {"S": "L#3"}, "mine": {"BOOL": False}})
+        place.plan(one % ("a", "K", owns("K")), one % ("b", "L", owns("L")))
+        for _ in range(2):
+            place.hlua("migrate", code=4).says("keys that the plan owns")
+        place.hlua("check", code=4).says("keys that the plan owns")
+        assert len(found(target, table)) == 1
+        place.plan(one % ("a", "K", 'existing = "replace",'), one % ("b", "L", owns("L")))
+        place.hlua("migrate", code=4).says("keys that the plan owns")
+        place.plan(one % ("a", "K", owns("K")), one % ("b", "M", owns("M")))
+        assert place.hlua("migrate").counts("b") == (20, 20, 0, 0, 0)
+        assert len(found(target, table)) == 41
+
+
 def test_owns_of_a_number(place):
     source(place, 3)
     with engine(place):

@@ -2,11 +2,12 @@
 import contextlib
 import json
 import os
+import re
 import sqlite3
 
 import expect
 from place import wait_until
-from servers import Endpoint
+from servers import ROOT, Endpoint
 
 FIRST = 'from = "t", to = "Target", partition_key = { PK = "{k}" }, attributes = { hlua.columns {} },'
 MENDED = '''from = "t", to = "Target", partition_key = { PK = hlua.S(function(row) return row.k or "none-" .. row.id end) },
@@ -347,6 +348,35 @@ def test_a_ledger_of_version_1(place):
             assert ledger.execute("PRAGMA user_version").fetchone() == (2,)
         place.hlua("migrate", "--restart", code=5)
         assert retry(place, code=5)["tables"][0]["rows_read"] == 10
+
+
+def schema_of(path):
+    """Every object of an SQLite file, without comments and blanks; ALTER TABLE leaves the same text as CREATE TABLE."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master")
+        plain = {row[:3]: re.sub(r"\s+|--[^\n]*", "", row[3]) for row in rows}
+        return plain, db.execute("PRAGMA user_version").fetchone(), db.execute("PRAGMA application_id").fetchone()
+
+
+def test_an_upgrade_makes_todays_schema(place):
+    """From the schema that version 1 had, object by object; such a ledger can be read before, by a plan of today."""
+    texts(place, 10, 100)
+    new = place.folder / "new.db"
+    place.ledger.parent.mkdir(exist_ok=True)
+    with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
+        ledger.executescript((ROOT / "tests/data/ledger-1.sql").read_text())
+        ledger.executescript("""INSERT INTO run (key, plan, identity, seed, started, updated) VALUES
+            ('', 'plan', 'x', 1, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z');
+            INSERT INTO run_table VALUES (1, 0, 'Target', 't', 'Target', 100, 1)""")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan(FIRST.replace('to = "Target"', 'to = "Logs-{id}", name = "Target"'))
+        assert status(place)["tables"][0]["targets"] == []  # read as it is: there is no table of targets
+        place.plan(FIRST)
+        place.hlua("migrate", "--restart", code=5)
+        place.hlua("migrate", "--ledger", str(new), "--restart", code=4)  # the target is another ledger's
+    old, fresh = schema_of(place.ledger), schema_of(new)
+    assert old == fresh, {k: (old[0].get(k), fresh[0].get(k)) for k in old[0].keys() | fresh[0].keys() if old[0].get(k) != fresh[0].get(k)}
 
 
 def test_export(place):

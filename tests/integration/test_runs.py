@@ -168,6 +168,7 @@ def test_status_and_a_second_run_while_one_works(place):
         assert status["state"] == "running" and status["owner_pid"] == running.process.pid, status
         text = place.hlua("status", json=False)
         assert str(running.process.pid) in text.output + text.error
+        assert text.output.endswith("to see what it is doing:  hlua plan.lua control status\n"), text.output
         place.hlua("migrate", code=8).says(str(running.process.pid))
         place.hlua("migrate", "--restart", code=8)
         assert running.alive()

@@ -307,6 +307,8 @@ describe("fields", function()
     wrong("max_rejects = 0.5", "expected a whole number of at least 0, got 0.5")
     wrong('stream = "NEW"', 'expected one of "KEYS_ONLY"')
     wrong('existing = "replce"', 'expected one of "replace", "keep", got "replce"', 'did you mean "replace"?')
+    wrong('existing = "newer"', 'tables[1].existing: "newer" needs the attribute that is compared',
+      'such as existing = hlua.newer "UpdatedAt"')
     wrong("tags = { a = 1 }", "tables[1].tags.a: expected a text, got 1")
     wrong('tags = { ["aws:x"] = "1" }', '"aws:x" is not a tag\'s name')
     wrong('where = ""', "tables[1].where: is empty")

@@ -57,8 +57,8 @@ end
 local function is_mended(reject, now) return now and now.outcome.result ~= "rejected" and reject.reason ~= "target" end
 
 -- How to write what was mended: the commands that there are.
-local function next_command(context)
-  if usage.has_option("rejects", "retry") then
+local function next_command(context, restart)
+  if usage.has_option("rejects", "retry") and not restart then
     return closing.next_command(context.command, "rejects", context.options) .. " --retry"
   end
   return closing.next_command(context.command, nil, context.options) .. " --restart"
@@ -100,7 +100,7 @@ local function show_advice(context, reject, now)
   say(screen, "rule", told.rule)
   for i, way in ipairs(told.mend) do say(screen, i == 1 and "mend" or "or", way) end
   if reject.key:find "^ctid=" then say(screen, "note", "the table has no key: another row may have taken that place") end
-  say(screen, "then", next_command(context))
+  say(screen, "then", next_command(context, told.restart))
 end
 
 local function event(context, reject, now)

@@ -64,6 +64,9 @@ local function next_steps(s, command, options)
     steps[#steps + 1] = "to start it:  " .. closing.next_command(command, nil, options)
   elseif state == "stopped" then
     steps[#steps + 1] = "to go on from here:  " .. closing.next_command(command, nil, options)
+  elseif state == "running" then
+    steps[#steps + 1] = "these are the chunks that are done; to see what it is doing:  " ..
+      closing.next_command(command, "control status", { ledger = options.ledger })
   end
   return steps
 end

@@ -1,7 +1,7 @@
 -- For each reason of a reject (REJECT_ in src/mapping/mapper.h): the rule that the row breaks, and what would mend it.
 local advice = {}
 
--- reason -> { rule =, mend = { one way or more } }
+-- reason -> { rule =, mend = { one way or more }, restart = whether a retry cannot mend it }
 advice.reasons = {
   ["key-missing"] = {
     rule = "every item needs the table's keys, and a NULL gives none",
@@ -96,7 +96,8 @@ advice.reasons = {
   },
   ["table-unlisted"] = {
     rule = "the target tables are those that the source's rows named when the run began; this row came later, and names another",
-    mend = { "begin again, which lists the tables anew: --restart", "or leave such rows to a run of their own: --where" },
+    mend = { "begin again, which lists the tables anew", "leave such rows to a run of their own, by --where" },
+    restart = true,
   },
   ["gone"] = {
     rule = "the row was rejected, and when it was to be read again the source had it no more",

@@ -140,7 +140,7 @@ end
 
 local function item_event(item, tables)
   return encode.object {
-    { "to", tables[item.table].target.name },
+    { "to", row.target(item, tables) },
     { "item", item.json },
     { "bytes", item.size },
     { "write_units", item.write_units },

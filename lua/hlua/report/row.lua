@@ -34,9 +34,12 @@ local function attribute_lines(attributes, width, lines)
   end
 end
 
+-- The DynamoDB table that an item goes to.
+function row.target(item, tables) return item.target or tables[item.table].target.name end
+
 -- "Orders: 139 bytes, 2 write units"
 function row.item_text(item, tables)
-  return ("%s: %s, %s"):format(format.printable(tables[item.table].target.name), format.plural(item.size, "byte"),
+  return ("%s: %s, %s"):format(format.printable(row.target(item, tables)), format.plural(item.size, "byte"),
     format.plural(item.write_units, "write unit"))
 end
 

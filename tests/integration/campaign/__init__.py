@@ -1,1 +1,1 @@
-"""Random tables and random plans, each from a seed, and what must become of them by README.md alone. See test_campaign.py."""
+"""Random tables and random plans, each from a seed, and what must become of them by lua/REFERENCE.md alone. See test_campaign.py."""

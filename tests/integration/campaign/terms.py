@@ -1,7 +1,7 @@
-"""What a plan's attribute can be, as a small tree: `lua` is how a plan says it, `value` what README.md says it gives.
+"""What a plan's attribute can be, as a small tree: `lua` is how a plan says it, `value` what lua/REFERENCE.md says it gives.
 
 A value is DynamoDB's JSON or None (absent). A Reject's text is a reason; several faults of one value are all told, since
-README.md does not say which one a row is rejected for."""
+lua/REFERENCE.md does not say which one a row is rejected for."""
 import re
 import time
 from dataclasses import dataclass, field
