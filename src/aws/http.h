@@ -50,7 +50,9 @@ enum http_state {
 };
 enum http_state http_step(struct http_connection *c, struct error *err);
 
-int http_fd(const struct http_connection *c);           /* -1: none yet (resolving): call http_step again within 5 ms */
+int http_fd(const struct http_connection *c); /* -1: none yet (resolving): call http_step again within 5 ms */
+unsigned
+http_serial(const struct http_connection *c); /* another one when http_fd may be another socket, though its number is the same */
 short http_events(const struct http_connection *c);     /* POLLIN, POLLOUT */
 int64_t http_deadline(const struct http_connection *c); /* clock_now() at which http_step must be called */
 

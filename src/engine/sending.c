@@ -4,20 +4,21 @@
 #include "base/clock.h"
 #include "engine/writer_parts.h"
 
-/* Connections that are opened without asking; more are added one by one while all are busy for GROW_AFTER. */
-#define CONNECTIONS_FIRST 4
-#define GROW_AFTER CLOCK_MS
-
 /* Moves a busy line on; false with the failure that ends the run. */
 static bool step_line(struct writer *w, struct line *line, struct error *err) {
     struct error why;
-    line->woken = false;
-    line->due = 0;
+    bool ok = true;
     switch (http_step(line->http, &why)) {
-    case HTTP_DONE: return writer_answered(w, line, err);
-    case HTTP_FAILED: return writer_failed(w, line, &why, err);
-    default: return true;
+    case HTTP_DONE: ok = writer_answered(w, line, err); break;
+    case HTTP_FAILED: ok = writer_failed(w, line, &why, err); break;
+    default: break;
     }
+    if (line->request) {
+        lines_watch(&w->lines, line);
+    } else {
+        lines_release(&w->lines, line);
+    }
+    return ok;
 }
 
 static bool start(struct writer *w, struct line *line, const unsigned char digest[HASH_SHA256_BYTES], struct error *err) {
@@ -28,6 +29,7 @@ static bool start(struct writer *w, struct line *line, const unsigned char diges
                            batch_operation(&line->request->batch), digest, body->len, now, &line->head, err))
         return false;
     http_send(line->http, line->head.data, line->head.len, body->data, body->len);
+    lines_watch(&w->lines, line);
     return true;
 }
 
@@ -45,40 +47,13 @@ static bool start_all(struct writer *w, struct line *const lines[2], int count, 
     for (int i = 0; i < count; i++) {
         ok = ok && start(w, lines[i], digests[i], err);
         if (ok) continue;
-        struct request *r =
-            writer_alight(w, lines[i]); /* not sent: the line is not the request's, it may still hold an older one's answer */
+        /* not sent: the line is not the request's, it may still hold an older one's answer */
+        struct request *r = writer_alight(w, lines[i]);
+        lines_return(&w->lines, lines[i]);
         writer_taken(w, r);
         writer_settle_all(w, r, SETTLED_DROPPED, "");
     }
     return ok;
-}
-
-static struct line *add_line(struct writer *w) {
-    static const struct http_timeouts timeouts = {.connect_ns = 10 * CLOCK_SECOND, .response_ns = 30 * CLOCK_SECOND};
-    struct line *line = &w->lines[w->line_count];
-    *line = (struct line){.polled = -1};
-    buffer_init(&line->head, 64 * 1024);
-    line->http = http_connection_new(&w->job->endpoint, timeouts);
-    if (line->http == NULL) return NULL;
-    w->line_count++;
-    return line;
-}
-
-/* An idle line; a new one when all have been busy for a while. NULL: none now. */
-static struct line *find_line(struct writer *w) {
-    for (int i = 0; i < w->line_count; i++) {
-        if (w->lines[i].request) continue;
-        w->stalled = 0;
-        return &w->lines[i];
-    }
-    if (w->line_count == WRITER_CONNECTIONS_MAX) return NULL;
-    if (w->line_count >= CONNECTIONS_FIRST) {
-        int64_t now = clock_now();
-        if (w->stalled == 0) w->stalled = now;
-        if (now - w->stalled < GROW_AFTER) return NULL;
-        w->stalled = now;
-    }
-    return add_line(w);
 }
 
 static void wake_waiting(struct writer *w) {
@@ -111,7 +86,7 @@ static struct line *board(struct writer *w, int64_t now) {
         struct request *r = *link;
         struct lane *lane = writer_lane(w, r);
         if (lane->closed_until > now) continue;
-        if (line == NULL && (line = find_line(w)) == NULL) return NULL;
+        if (line == NULL && (line = lines_take(&w->lines, &w->job->endpoint)) == NULL) return NULL;
         cut(w, r);
         lane->closed_until = governor_ask(w->job->pacing->governor, now, r->target->paced, r->batch.units);
         if (lane->closed_until) continue;
@@ -120,13 +95,12 @@ static struct line *board(struct writer *w, int64_t now) {
         r->asked = r->batch.units;
         writer_count_keys(w, r, now);
         line->request = r;
-        line->woken = false;
-        line->due = 0; /* what http_send does at once, or fails to do, its deadline tells at the next poll */
         w->busy++;
         w->bytes += r->batch.body.len;
         atomic_fetch_add_explicit(&r->target->table->live.in_flight, r->batch.count, memory_order_relaxed);
         return line;
     }
+    if (line) lines_return(&w->lines, line);
     return NULL;
 }
 
@@ -150,48 +124,32 @@ bool writer_send(struct writer *w, struct error *err) {
 }
 
 bool writer_step(struct writer *w, struct error *err) {
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        if (line->request && line->woken && !step_line(w, line, err)) return false;
+    for (int i = 0; i < w->lines.woken_count; i++) {
+        struct line *line = w->lines.woken[i];
+        if (line->request && !step_line(w, line, err)) return false;
     }
     wake_waiting(w);
     return w->ready_count - w->held < SENT_TOGETHER || writer_send(w, err);
 }
 
-int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until) {
-    int n = 0;
+int writer_fd(const struct writer *w) {
+    return w->lines.epoll;
+}
+
+void writer_until(const struct writer *w, int64_t *until) {
+    bool stuck = false;
     int64_t now = clock_now();
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        line->polled = -1;
-        if (line->request == NULL) continue;
-        int fd = http_fd(line->http);
-        int64_t deadline = fd < 0 ? now + 5 * CLOCK_MS : http_deadline(line->http);
-        if (line->due == 0 || deadline < line->due) line->due = deadline;
-        if (line->due < *until) *until = line->due;
-        if (fd < 0) continue;
-        line->polled = n;
-        fds[n++] = (struct pollfd){.fd = fd, .events = http_events(line->http)};
-    }
     for (const struct request *r = w->waiting; r; r = r->next) {
         if (r->due < *until) *until = r->due;
     }
-    if (writer_paused(w)) return n;
-    bool stuck = false;
-    for (const struct request *r = w->ready; r; r = r->next) {
+    for (const struct request *r = writer_paused(w) ? NULL : w->ready; r; r = r->next) {
         int64_t open = writer_lane(w, r)->closed_until;
         if (open > now && open < *until) *until = open;
         stuck = stuck || open <= now;
     }
-    if (stuck && w->line_count < WRITER_CONNECTIONS_MAX && w->stalled + GROW_AFTER < *until) *until = w->stalled + GROW_AFTER;
-    return n;
+    lines_until(&w->lines, stuck, until);
 }
 
-void writer_polled(struct writer *w, const struct pollfd *fds) {
-    int64_t now = clock_now();
-    for (int i = 0; i < w->line_count; i++) {
-        struct line *line = &w->lines[i];
-        if (line->request == NULL) continue;
-        line->woken = line->polled < 0 || fds[line->polled].revents != 0 || now >= line->due;
-    }
+void writer_wake(struct writer *w) {
+    lines_wake(&w->lines);
 }

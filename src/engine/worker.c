@@ -31,21 +31,29 @@ static bool turn(struct worker *w, struct error *err) {
     return reading_take(w, err) && reading_step(w, err);
 }
 
+/* Until when there is nothing to do, as far as one knows. */
+static int64_t quiet_until(const struct worker *w, int64_t now) {
+    int64_t until = now + 100 * CLOCK_MS;
+    bool fetching = w->next || !pg_reader_idle(w->reader);
+    writer_until(w->writer, &until);
+    if (w->deferred && until > now + 2 * CLOCK_MS) until = now + 2 * CLOCK_MS; /* another worker may hold the key: nobody calls */
+    if (w->fetch_after > now && w->fetch_after < until && !fetching) until = w->fetch_after;
+    return until;
+}
+
 static void wait_for_something(struct worker *w) {
-    struct pollfd fds[WRITER_CONNECTIONS_MAX + 2];
-    int64_t now = clock_now(), until = now + 100 * CLOCK_MS;
-    int n = writer_poll(w->writer, fds, &until);
+    struct pollfd fds[3] = {{.fd = writer_fd(w->writer), .events = POLLIN}};
+    nfds_t n = 1;
+    int64_t now = clock_now(), until = quiet_until(w, now);
     if (w->wanted) fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
     if (!pg_reader_idle(w->reader) && w->next == NULL) {
         fds[n++] = (struct pollfd){.fd = pg_reader_fd(w->reader),
                                    .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
     }
-    if (w->deferred && until > now + 2 * CLOCK_MS) until = now + 2 * CLOCK_MS; /* another worker may hold the key: nobody calls */
-    if (w->fetch_after > now && w->fetch_after < until && w->next == NULL && pg_reader_idle(w->reader)) until = w->fetch_after;
     if (w->aside_until > now && w->aside_until < until && w->next == NULL && pg_reader_idle(w->reader)) until = w->aside_until;
-    int64_t ms = has_work(w) || until <= now ? 0 : (until - now + CLOCK_MS - 1) / CLOCK_MS;
-    if (poll(fds, (nfds_t)n, (int)ms) < 0) return; /* interrupted: look again */
-    writer_polled(w->writer, fds);
+    /* Interrupted, or with work at hand: whatever has come is found all the same. */
+    if (!has_work(w) && until > now) poll(fds, n, (int)((until - now + CLOCK_MS - 1) / CLOCK_MS));
+    writer_wake(w->writer);
 }
 
 /* Everything that was given is done, and nothing more will come. */

@@ -16,7 +16,7 @@
 /* Of the budget, what bodies that are being filled may take: with many targets some are sent before they are full. */
 #define FILLING_BYTES (IN_FLIGHT_BYTES / 2)
 /* With several tables, so many requests may wait for the pace of some while others are written; their rows were fetched by then. */
-#define HELD_MOST (WRITER_CONNECTIONS_MAX / 2)
+#define HELD_MOST (LINES_MAX / 2)
 
 /* --- making and freeing --- */
 
@@ -33,9 +33,10 @@ struct writer *writer_new(struct job *job, struct writer_caller caller, struct e
         w->sha = hash_sha256_new();
         w->conditional = conditional_new();
     }
-    if (w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional) return w;
+    bool made = w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional;
+    if (!made) error_memory(err, "starting a worker");
+    if (made && lines_open(&w->lines, err)) return w;
     writer_free(w);
-    error_memory(err, "starting a worker");
     return NULL;
 }
 
@@ -50,11 +51,8 @@ static void free_requests(struct request *r) {
 
 void writer_free(struct writer *w) {
     if (w == NULL) return;
-    for (int i = 0; i < w->line_count; i++) {
-        http_connection_free(w->lines[i].http);
-        buffer_free(&w->lines[i].head);
-        free_requests(w->lines[i].request);
-    }
+    for (int i = 0; i < w->lines.count; i++) free_requests(w->lines.all[i].request);
+    lines_close(&w->lines);
     for (int i = 0; w->filling && i < w->job->target_count; i++) free_requests(w->filling[i]);
     free_requests(w->ready);
     free_requests(w->waiting);
@@ -99,7 +97,7 @@ static struct request *take_request(struct writer *w, struct job_target *target)
 
 static void give_request(struct writer *w, struct request *r) {
     r->next = NULL;
-    if (w->spare_count >= WRITER_CONNECTIONS_MAX) return free_requests(r);
+    if (w->spare_count >= LINES_MAX) return free_requests(r);
     if (r->batch.body.cap > BODY_KEPT) buffer_free(&r->batch.body);
     r->next = w->spare;
     w->spare = r;
@@ -214,7 +212,7 @@ bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
     if (w->held > (w->job->pacing->table_count > 1 ? HELD_MOST : 0)) return false;
-    return w->ready_count - w->held < SENT_TOGETHER && !writer_paused(w) && sent < WRITER_CONNECTIONS_MAX &&
+    return w->ready_count - w->held < SENT_TOGETHER && !writer_paused(w) && sent < LINES_MAX &&
            w->bytes + w->filling_bytes < budget;
 }
 

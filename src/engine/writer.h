@@ -6,8 +6,6 @@
 #ifndef ENGINE_WRITER_H
 #define ENGINE_WRITER_H
 
-#include <poll.h>
-
 #include "dynamodb/batch.h"
 #include "engine/job.h"
 
@@ -33,7 +31,7 @@ struct writer_caller {
     void *context;
 };
 
-/* NULL with ERROR_LOCAL when memory is out. */
+/* NULL with ERROR_LOCAL when memory or file descriptors are out. */
 struct writer *writer_new(struct job *job, struct writer_caller caller, struct error *err);
 void writer_free(struct writer *w);
 
@@ -50,13 +48,14 @@ bool writer_flush(struct writer *w, struct error *err);
 /* Sends everything that is ready and finds a connection: to be called before anything is waited for. */
 bool writer_send(struct writer *w, struct error *err);
 
-/* Takes answers, and sends when several requests are ready; `fds` are those that writer_poll filled in. False with the failure that ends
- * the run. */
+/* Takes the answers that writer_wake has found, and sends when several requests are ready. False with the failure that ends the run. */
 bool writer_step(struct writer *w, struct error *err);
-/* Adds what to poll (at most WRITER_CONNECTIONS_MAX) and lowers *until (clock_now) to when writer_step must be called. */
-#define WRITER_CONNECTIONS_MAX 64
-int writer_poll(struct writer *w, struct pollfd *fds, int64_t *until);
-void writer_polled(struct writer *w, const struct pollfd *fds);
+/* Readable when an answer comes: to be polled, before writer_wake. */
+int writer_fd(const struct writer *w);
+/* Lowers *until (clock_now) to when writer_wake and writer_step must be called in any case. */
+void writer_until(const struct writer *w, int64_t *until);
+/* Finds out what has come. */
+void writer_wake(struct writer *w);
 
 /* Nothing is being filled, sent or waited for. */
 bool writer_idle(const struct writer *w);

@@ -8,6 +8,7 @@
 #include "dynamodb/failure.h"
 #include "dynamodb/parts.h"
 #include "engine/conditional.h"
+#include "engine/lines.h"
 #include "engine/pacing.h"
 #include "engine/writer.h"
 
@@ -28,15 +29,6 @@ struct request {
     bool throttled;
     bool probe;       /* sent alone, to be told the reason */
     bool clock_tried; /* the clock was set by an answer's date once */
-};
-
-struct line {
-    struct http_connection *http;
-    struct request *request; /* NULL: idle */
-    struct buffer head;
-    int polled;  /* its place among the polled fds; -1: not polled */
-    int64_t due; /* when it must be stepped though nothing happens; 0: to be asked. Kept until it is: other lines wake us often */
-    bool woken;
 };
 
 /* A table in DynamoDB, as the writer's queue sees it. */
@@ -62,9 +54,7 @@ struct writer {
     int ready_count, waiting_count, spare_count, busy;
     int held;     /* of the ready ones: those whose lane is closed */
     size_t bytes; /* of ready, waiting and busy requests */
-    struct line lines[WRITER_CONNECTIONS_MAX];
-    int line_count;
-    int64_t stalled; /* since when a ready request has found no line; 0: it has not */
+    struct lines lines;
 };
 
 static inline struct lane *writer_lane(const struct writer *w, const struct request *r) {

@@ -69,14 +69,9 @@ bool mapper_source(lua_State *L, struct plan *plan, struct error *err) {
 static void *allocate(void *context, void *block, size_t old, size_t wanted) {
     struct memory *memory = context;
     if (block == NULL) old = 0; /* then it says what is made */
-    if (wanted == 0) {
-        free(block);
-        memory->used -= old;
-        return NULL;
-    }
     if (wanted > old && memory->used - old + wanted > memory->limit) return NULL;
-    void *given = realloc(block, wanted);
-    if (given != NULL) memory->used += wanted - old;
+    void *given = pool_change(&memory->pool, block, old, wanted);
+    if (given != NULL || wanted == 0) memory->used += wanted - old;
     return given;
 }
 
@@ -184,6 +179,7 @@ static void free_functions(struct functions *self) {
     struct mapper *m = (struct mapper *)self;
     m->now.serial = 0; /* rows that a finalizer touches are gone */
     if (m->L) lua_close(m->L);
+    pool_free(&m->memory.pool);
     if (m->watching) watch_close(&m->watch);
     for (int i = 0; m->tables && i < m->plan->table_count; i++) mapper_table_free(m, &m->tables[i]);
     for (int i = 0; m->list && i < m->plan->functions.count; i++) {

@@ -4,6 +4,7 @@
 
 #include "lua/attribute_value.h"
 #include "lua/mapper.h"
+#include "lua/pool.h"
 #include "lua/row.h"
 #include "lua/watch.h"
 #include "mapping/free_item.h"
@@ -11,6 +12,7 @@
 /* What the Lua state may hold. */
 struct memory {
     size_t used, limit;
+    struct pool pool;
 };
 
 /* One of the plan's functions. */

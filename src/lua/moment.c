@@ -69,16 +69,54 @@ int moment_open_started(lua_State *L) {
 
 /* --- methods and fields --- */
 
+/* The moment at index 1. Upvalue 1 of each function that asks: the metatable, by which it is found faster than by its name. */
+static const struct moment *self(lua_State *L) {
+    const struct moment *m = lua_touserdata(L, 1);
+    if (m && lua_getmetatable(L, 1)) {
+        bool ours = lua_rawequal(L, -1, lua_upvalueindex(1));
+        lua_pop(L, 1);
+        if (ours) return m;
+    }
+    return luaL_checkudata(L, 1, MOMENT_TYPE); /* which says what is wrong */
+}
+
+/* The formats that were parsed last: a plan has a few. */
+#define KNOWN_FORMATS 4
+#define KNOWN_TEXT 48
+
+struct known_formats {
+    struct known_format {
+        char text[KNOWN_TEXT];
+        struct format format; /* its text is the caller's */
+    } all[KNOWN_FORMATS];
+    unsigned next;
+};
+
+static void parse(lua_State *L, enum pg_type type, const char *text, size_t len, struct format *out) {
+    struct known_formats *known = lua_touserdata(L, lua_upvalueindex(2));
+    for (int i = 0; i < KNOWN_FORMATS; i++) {
+        const struct known_format *k = &known->all[i];
+        if (k->format.len != len || k->format.type != type || len > KNOWN_TEXT || memcmp(k->text, text, len) != 0) continue;
+        *out = k->format;
+        out->text = text;
+        return;
+    }
+    struct format_problem problem = {0};
+    if (!format_parse(text, len, &type, out, &problem))
+        luaL_error(L, "%s%s%s", problem.message, problem.hint ? "; " : "", problem.hint ? problem.hint : "");
+    if (len > KNOWN_TEXT || out->len != len || out->text != text || out->type != type) return;
+    struct known_format *k = &known->all[known->next++ % KNOWN_FORMATS];
+    k->format = *out;
+    memcpy(k->text, text, len);
+}
+
 /* t:format(text) */
 static int moment_format(lua_State *L) {
-    const struct moment *m = luaL_checkudata(L, 1, MOMENT_TYPE);
+    const struct moment *m = self(L);
     size_t len;
     const char *text = luaL_checklstring(L, 2, &len);
     struct format format;
-    struct format_problem problem = {0};
-    if (!format_parse(text, len, &m->type, &format, &problem)) {
-        return luaL_error(L, "%s%s%s", problem.message, problem.hint ? "; " : "", problem.hint ? problem.hint : "");
-    }
+    parse(L, m->type, text, len, &format);
     luaL_Buffer out;
     char *room = luaL_buffinitsize(L, &out, FORMAT_BOUNDED + format_room(&format, m->len));
     const char *why = "";
@@ -102,12 +140,12 @@ static int push_epoch(lua_State *L, const struct moment *m) {
     return 1;
 }
 
-/* t.name. Upvalue 1: the method `format`. */
+/* t.name. Upvalue 2: the method `format`. */
 static int moment_index(lua_State *L) {
-    const struct moment *m = luaL_checkudata(L, 1, MOMENT_TYPE);
+    const struct moment *m = self(L);
     const char *name = luaL_checkstring(L, 2);
     if (strcmp(name, "format") == 0) {
-        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_pushvalue(L, lua_upvalueindex(2));
         return 1;
     }
     const struct {
@@ -186,8 +224,11 @@ void moment_open(lua_State *L) {
     };
     if (luaL_newmetatable(L, MOMENT_TYPE)) {
         luaL_setfuncs(L, meta, 0);
-        lua_pushcfunction(L, moment_format);
-        lua_pushcclosure(L, moment_index, 1);
+        lua_pushvalue(L, -1);
+        lua_pushvalue(L, -1);
+        memset(lua_newuserdatauv(L, sizeof(struct known_formats), 0), 0, sizeof(struct known_formats));
+        lua_pushcclosure(L, moment_format, 2);
+        lua_pushcclosure(L, moment_index, 2);
         lua_setfield(L, -2, "__index");
         lua_pushboolean(L, 0);
         lua_setfield(L, -2, "__metatable");

@@ -39,9 +39,10 @@ struct connection {
     struct request request;
     struct answer answer;
     char head[HEAD_BYTES];
-    size_t head_len, sent, total; /* of head and body: sent so far, to be sent */
-    bool close;                   /* after the answer */
-    int64_t due;                  /* WAITING: the time to send, by clock_now */
+    size_t head_len, sent, total;       /* of head and body: sent so far, to be sent */
+    bool close;                         /* after the answer */
+    int64_t due;                        /* WAITING: the time to send, by clock_now */
+    struct connection *earlier, *later; /* WAITING: those that are due before and after it */
 };
 
 struct server {
@@ -49,14 +50,34 @@ struct server {
     struct tls *tls;
     const struct server_handler *handler;
     struct connection *connections;
+    struct connection *due_first, *due_last; /* the WAITING ones */
     uint64_t answers;
     time_t date_at;
     char date[40];
 };
 
+/* --- answers that are held back --- */
+
+/* Most are held back for the same time, so that the place is at the end or near it. */
+static void wait_until_due(struct server *s, struct connection *c) {
+    c->state = WAITING;
+    c->earlier = s->due_last;
+    while (c->earlier && c->earlier->due > c->due) c->earlier = c->earlier->earlier;
+    c->later = c->earlier ? c->earlier->later : s->due_first;
+    *(c->earlier ? &c->earlier->later : &s->due_first) = c;
+    *(c->later ? &c->later->earlier : &s->due_last) = c;
+}
+
+static void wait_no_more(struct server *s, struct connection *c) {
+    *(c->earlier ? &c->earlier->later : &s->due_first) = c->later;
+    *(c->later ? &c->later->earlier : &s->due_last) = c->earlier;
+    c->state = WRITING;
+}
+
 /* --- connections --- */
 
 static void connection_close(struct server *s, struct connection *c) {
+    if (c->state == WAITING) wait_no_more(s, c);
     if (c->previous)
         c->previous->next = c->next;
     else
@@ -158,7 +179,8 @@ static void begin_answer(struct server *s, struct connection *c) {
     c->total = c->head_len + (a->cut ? a->body.len / 2 : a->body.len);
     if (a->cut) c->close = true;
     c->due = a->delay_ms > 0 ? clock_now() + a->delay_ms * CLOCK_MS : 0;
-    c->state = c->due ? WAITING : WRITING;
+    c->state = WRITING;
+    if (c->due) wait_until_due(s, c);
 }
 
 static void reset_answer(struct answer *a) {
@@ -289,7 +311,7 @@ static bool connection_run(struct server *s, struct connection *c) {
             break;
         case WAITING:
             if (clock_now() < c->due) return true;
-            c->state = WRITING;
+            wait_no_more(s, c);
             break;
         case WRITING:
             if (!send_answer(c, &over)) return !over;
@@ -304,19 +326,13 @@ static bool connection_run(struct server *s, struct connection *c) {
 
 /* Sends the answers that are due; returns the milliseconds until the next one, or -1. */
 static int run_due(struct server *s) {
-    int64_t now = 0, nearest = 0;
-    for (struct connection *c = s->connections, *next; c; c = next) {
-        next = c->next;
-        if (c->state != WAITING) continue;
-        if (now == 0) now = clock_now();
-        if (c->due <= now && !connection_run(s, c)) {
-            connection_close(s, c);
-            continue;
-        }
-        if (c->state == WAITING && (nearest == 0 || c->due < nearest)) nearest = c->due;
+    if (s->due_first == NULL) return -1;
+    int64_t now = clock_now();
+    for (struct connection *c; (c = s->due_first) != NULL && c->due <= now;) {
+        if (!connection_run(s, c)) connection_close(s, c);
     }
-    if (nearest == 0) return -1;
-    int64_t wait = (nearest - now + CLOCK_MS - 1) / CLOCK_MS;
+    if (s->due_first == NULL) return -1;
+    int64_t wait = (s->due_first->due - now + CLOCK_MS - 1) / CLOCK_MS;
     return wait > 60000 ? 60000 : (int)wait;
 }
 

@@ -6,6 +6,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
+#define READ_AHEAD 65536 /* bytes: more than a request of 25 small items */
+
 struct tls {
     SSL_CTX *context;
 };
@@ -26,6 +28,9 @@ struct tls *tls_new(const char *certificate, const char *key, struct error *err)
     if (ok) {
         SSL_CTX_set_mode(t->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_options(t->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+        /* One system call for a request's records instead of two for each. */
+        SSL_CTX_set_read_ahead(t->context, 1);
+        SSL_CTX_set_default_read_buffer_len(t->context, READ_AHEAD);
         return t;
     }
     char reason[200];

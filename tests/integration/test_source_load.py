@@ -36,7 +36,7 @@ def test_slow_answers(place):
     """While the server answers late, the run leaves it alone, and says so; when it answers in time, the run goes on."""
     leaves(place)
     place.plan(PLAN, more="max_source_load = { latency_ms = 60 },")
-    with Endpoint("--latency-ms", "100") as endpoint:
+    with Endpoint("--latency-ms", "300") as endpoint:
         target = place.target(endpoint.url)
         running = place.start("migrate")
         watcher = wait_until(lambda: [pid for pid, query in sessions(place) if query == "SELECT 1"], "the watch")[0]

@@ -1,0 +1,58 @@
+/* A writer's connections: which are idle, which are to be looked at, and when there should be more.
+ *
+ * One epoll for all: what a turn costs does not grow with their number. Not for: what is sent (sending.c) and answered (answers.c). */
+#ifndef ENGINE_LINES_H
+#define ENGINE_LINES_H
+
+#include "aws/http.h"
+
+#define LINES_MAX 128
+
+struct request; /* the writer's */
+
+struct line {
+    struct http_connection *http;
+    struct request *request; /* NULL: idle */
+    struct buffer head;
+    struct line *next_idle;
+    int64_t taken; /* clock_now() when it was */
+    int64_t due;   /* when it must be stepped though nothing happens */
+    /* as epoll knows it; serial 0: it does not */
+    unsigned serial;
+    short events;
+    bool woken;
+};
+
+struct lines {
+    int epoll;
+    struct line all[LINES_MAX];
+    int count;
+    struct line *idle;
+    struct line *woken[LINES_MAX]; /* by the last lines_wake */
+    int woken_count;
+    int64_t due;     /* no line is due before */
+    int64_t stalled; /* since when a line has been wanted and none was idle; 0: it has not */
+    int granted;     /* lines that may be opened since that took long enough */
+    /* The quickest of the answers since `answers` was 0, and of those before. */
+    int64_t quickest, quickest_before;
+    int answers;
+};
+
+bool lines_open(struct lines *l, struct error *err);
+void lines_close(struct lines *l); /* also one that is all zero */
+
+/* An idle line; a new one when all have been busy for a while and it would help. NULL: none now. */
+struct line *lines_take(struct lines *l, const struct http_endpoint *endpoint);
+/* To be called after http_send and each http_step that leaves the line busy. */
+void lines_watch(struct lines *l, struct line *line);
+/* To be called once the line's request was answered, or has failed. */
+void lines_release(struct lines *l, struct line *line);
+/* The same for a line on which nothing was sent. */
+void lines_return(struct lines *l, struct line *line);
+
+/* Lowers *until to when lines_wake must be called though l->epoll has nothing; `wanted`: a request has found no line. */
+void lines_until(const struct lines *l, bool wanted, int64_t *until);
+/* Finds out which busy lines are to be stepped: l->woken. Does not wait. */
+void lines_wake(struct lines *l);
+
+#endif
