@@ -214,7 +214,8 @@ bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
     if (w->held > (w->job->pacing->table_count > 1 ? HELD_MOST : 0)) return false;
-    return w->ready_count - w->held < SENT_TOGETHER && !writer_paused(w) && sent < WRITER_CONNECTIONS_MAX && w->bytes < budget;
+    return w->ready_count - w->held < SENT_TOGETHER && !writer_paused(w) && sent < WRITER_CONNECTIONS_MAX &&
+           w->bytes + w->filling_bytes < budget;
 }
 
 bool writer_held(const struct writer *w, const struct job_target *target) {

@@ -142,7 +142,7 @@ def test_hostile_settings_of_the_role(place):
 
 def test_dynamodb_killed_and_started_again(place):
     """The run waits, says so, and goes on by itself."""
-    source(place, 1500)
+    source(place, 6000)
     place.plan(PLAN)
     with OwnEngine(place.folder) as engine:
         target = place.target(engine.url)
