@@ -442,7 +442,7 @@ static int core_retry(lua_State *L) {
     struct retry_box *box = lua_newuserdatauv(L, sizeof *box, 0);
     memset(box, 0, sizeof *box);
     luaL_setmetatable(L, RETRY_TYPE);
-    struct run_listener listener = {.context = &l, .notice = on_notice, .progress = on_progress};
+    struct run_listener listener = {.context = &l, .notice = on_notice, .write_units = on_write_units, .progress = on_progress};
     struct error err = {0};
     interrupt_engine(true);
     bool ok = run_retry(plan, &options, &listener, &box->retry, &err);

@@ -172,7 +172,7 @@ def test_table_that_is_full_leaves_the_others_alone(place):
 
 def test_control_changes_the_rate(place):
     """`control wcu` in the middle; a pause, after which nothing is made up for."""
-    rows(place, 14000)
+    rows(place, 20000)
     with Endpoint("--capacity", UNLIMITED) as endpoint:
         target = place.target(endpoint.url)
         place.plan(PLAN.format("logs"), more="write_units = function(clock) return 2000 end,")
@@ -198,8 +198,8 @@ def test_control_changes_the_rate(place):
         assert most <= 1150
         place.hlua("control", "wcu", "100000")
         result = running.end()
-        assert result.counts() == (14000, 14000, 0, 0, 0), result
-        written(target, "logs", 14000)
+        assert result.counts() == (20000, 20000, 0, 0, 0), result
+        written(target, "logs", 20000)
 
 
 def test_function_that_fails(place):
@@ -228,3 +228,19 @@ def test_templated_targets_obey(place):
         assert result.counts() == (8000, 8000, 0, 0, 0), result
         assert sum(target.describe_table(TableName=f"t-{i}")["Table"]["ItemCount"] for i in range(4)) == 8000
         keeps(capacity(endpoint)["seconds"], 1000, length=5)
+
+
+def test_retry_obeys(place):
+    """Rejected rows that are read again keep the plan's rate, too."""
+    rows(place, 900)
+    place.sql("UPDATE logs SET v = NULL")
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        keyed = 'from = "logs", to = "logs", partition_key = { PK = "{v}" }, attributes = { hlua.columns {} },'
+        place.plan(keyed)
+        place.hlua("migrate", code=5)
+        place.sql("UPDATE logs SET v = md5(id::text)")
+        place.plan(keyed, more="write_units = 200,")
+        place.hlua("rejects", "--retry")
+        written(target, "logs", 900)
+        keeps(capacity(endpoint)["seconds"], 200, length=2)

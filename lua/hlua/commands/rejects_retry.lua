@@ -3,6 +3,7 @@ local closing  = require "hlua.report.closing"
 local encode   = require "hlua.encode"
 local failure  = require "hlua.report.failure"
 local format   = require "hlua.report.format"
+local pace     = require "hlua.pace"
 local progress = require "hlua.report.progress"
 
 local retry = {}
@@ -73,6 +74,7 @@ end
 function retry.run(context)
   local core, screen, emit = context.core, context.screen, context.emit
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
+  listener.write_units = pace.of(context.low, context.options)
   local r, err = core.retry(context.plan, context.options, listener)
   listener.finish()
   local any = false
