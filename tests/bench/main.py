@@ -15,6 +15,7 @@ import peers
 import readme
 import results
 import scale
+import service
 import source
 import stages
 import table
@@ -22,8 +23,8 @@ from cases import CASES
 from place import Place, say
 
 # Cases with a shape of their own: measure(place) -> a section of the result, table(section), failures(section).
-OTHERS = {"neighbour": neighbour, "scale": scale, "stages": stages}
-ON_REQUEST = {"scale", "stages"}
+OTHERS = {"neighbour": neighbour, "scale": scale, "service": service, "stages": stages}
+ON_REQUEST = {"scale", "service", "stages"}
 
 
 def choose(wanted, with_peers):
@@ -55,7 +56,7 @@ def versions(place, with_peers):
 
 
 def describe(place, with_peers):
-    said = {name: os.environ[name] for name in ("ROWS", "RUNS", "CASES", "PEERS", "SCALE") if os.environ.get(name)}
+    said = {name: os.environ[name] for name in ("ROWS", "RUNS", "CASES", "PEERS", "SCALE", "SERVICE") if os.environ.get(name)}
     return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "rows": place.rows,
             "rounds": place.runs, "command": " ".join(["make bench", *(f"{k}='{v}'" if " " in v else f"{k}={v}"
                                                                        for k, v in said.items())]),

@@ -30,13 +30,14 @@ class Dataset:
 KINDS = {
     "logs": (LOGS, '"LogId"', [f"{MIGRATION}/source.sql", GENERATOR], 1),
     "scale": (LOGS, '"LogId"', [f"{MIGRATION}/source.sql", "tests/bench/data/scale.sql", GENERATOR], 1),
+    "service": (LOGS, '"LogId"', [f"{MIGRATION}/source.sql", GENERATOR], 1),
     "stages": (LOGS, '"LogId"', [f"{MIGRATION}/source.sql", GENERATOR], 1),
     "wide": ("bench.wide", "id", ["tests/bench/data/wide.sql"], 10),
     "small": ("bench.small", "id", ["tests/bench/data/small.sql"], 1),
     "big": ("bench.big", "id", ["tests/bench/data/big.sql"], 50),
 }
 
-GROWING = {"scale", "stages"}
+GROWING = {"scale", "service", "stages"}
 
 
 def psql(place, uri, *arguments):
