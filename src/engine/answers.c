@@ -65,6 +65,16 @@ static bool held_off(struct writer *w, struct request *r, const struct http_resp
     return true;
 }
 
+/* An item that was sent alone, to be told a reason, goes into a batch again, which is judged by its own answer: the right to PutItem may not be
+ * given. No item is sent alone any more. */
+static bool probe_failed(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
+    atomic_store(&w->job->pacing->no_probes, true);
+    struct request *batch = writer_not_alone(w, r);
+    if (batch == NULL) return stop_for(w, r, f, err);
+    writer_push_ready(w, batch);
+    return true;
+}
+
 static bool refused(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
     struct dynamodb_failure f;
     char text[300];
@@ -82,7 +92,7 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
         snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
         writer_settle_all(w, r, SETTLED_REFUSED, text);
         return true;
-    default: return stop_for(w, r, &f, err);
+    default: return r->probe ? probe_failed(w, r, &f, err) : stop_for(w, r, &f, err);
     }
 }
 

@@ -16,6 +16,7 @@ struct pacing {
     int table_count;
     double rate; /* as the governor was told; of the main thread */
     bool paused;
+    _Atomic bool no_probes; /* a probe has failed otherwise than for want of capacity: PutItem may not be allowed */
 };
 
 /* Makes job->pacing and numbers the targets, which must be all there. ERROR_LOCAL when memory is out. */

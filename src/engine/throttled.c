@@ -112,7 +112,8 @@ static void wait_again(struct writer *w, struct request *r, const struct parts *
 
 /* Sends the first item alone, if that is due; the rest stays. NULL: nothing stays. */
 static struct request *probe(struct writer *w, struct request *r, const char *text) {
-    if (r->batch.count == 1 || !heat_wants_probe(w->job->pacing->heat, clock_now())) return r;
+    if (r->batch.count == 1 || atomic_load(&w->job->pacing->no_probes)) return r;
+    if (!heat_wants_probe(w->job->pacing->heat, clock_now())) return r;
     struct request *rest = writer_divide(w, r, 1);
     if (rest == NULL) return r;
     struct request *one = writer_alone(w, r);

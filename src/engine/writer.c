@@ -189,21 +189,29 @@ struct request *writer_divide(struct writer *w, struct request *r, int keep) {
     return NULL;
 }
 
-struct request *writer_alone(struct writer *w, struct request *r) {
-    static const struct put_condition none = {.rule = PUT_ALWAYS};
+/* The one item of a request in another one, which is begun already; NULL when memory is out, or it could not begin. */
+static struct request *moved(struct writer *w, struct request *r, struct request *one, bool begun) {
     size_t len;
     const char *json = batch_item_json(&r->batch, 0, &len);
-    struct request *one = take_request(w, r->target);
-    if (one == NULL) return NULL;
     one->attempt = r->attempt;
     one->failed = r->failed;
-    if (batch_begin_put(&one->batch, &r->target->schema, &none) && batch_add(&one->batch, &r->batch.items[0], json, len) &&
-        batch_finish(&one->batch)) {
+    if (begun && batch_add(&one->batch, &r->batch.items[0], json, len) && batch_finish(&one->batch)) {
         give_request(w, r);
         return one;
     }
     free_requests(one);
     return NULL;
+}
+
+struct request *writer_alone(struct writer *w, struct request *r) {
+    static const struct put_condition none = {.rule = PUT_ALWAYS};
+    struct request *one = take_request(w, r->target);
+    return one ? moved(w, r, one, batch_begin_put(&one->batch, &r->target->schema, &none)) : NULL;
+}
+
+struct request *writer_not_alone(struct writer *w, struct request *r) {
+    struct request *one = take_request(w, r->target);
+    return one ? moved(w, r, one, true) : NULL;
 }
 
 /* --- filling --- */

@@ -93,6 +93,8 @@ void writer_settle(struct writer *w, struct request *r, int i, enum settled how,
 struct request *writer_divide(struct writer *w, struct request *r, int keep);
 /* A PutItem without a condition for the one item of r, which is given back. NULL when memory is out: then r is as it was. */
 struct request *writer_alone(struct writer *w, struct request *r);
+/* The reverse: a batch of the one item. */
+struct request *writer_not_alone(struct writer *w, struct request *r);
 
 /* --- answers.c --- */
 

@@ -136,6 +136,21 @@ def test_key_that_limits_is_named(place):
         assert rate / 2000 >= (0.3 if SANITIZER else 0.6)
 
 
+def test_without_the_right_to_put_one_item(place):
+    """What is sent alone to be told a reason goes into a batch again; the run goes on, and sends none alone any more."""
+    dated(place, 12000, 40)
+    with Endpoint("--capacity", "warm=1500", "--fault", "op=PutItem,what=error,type=AccessDeniedException",
+                  log=place.folder / "log") as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(PLAN.format("logs") + BY_DAY)
+        result = place.hlua("migrate")
+        assert result.counts() == (12000, 12000, 0, 0, 0), result
+        written(target, "logs", 12000)
+        alone = sum(line["op"] == "PutItem" for line in endpoint.logged())
+        print(f"# {alone} sent alone")  # whether one is, chance decides: refusals of whole batches have reasons
+        assert alone <= 4
+
+
 def test_rate_of_several_tables(place):
     """One rate for all tables of the plan; here two plan tables share a table of DynamoDB, and one has a policy."""
     for name in ("one", "two", "three"):
