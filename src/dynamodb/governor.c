@@ -25,6 +25,9 @@
 #define GROWTH_MORE 0.003
 #define GROWTH_MOST 0.2
 #define PACE_LEAST 1.0
+/* What was accepted before the refusals began is likely to be accepted again once they end: up to this share of it the pace doubles with
+ * every span, so that a minute of refusals costs little more than the minute. */
+#define KNOWN_SHARE 0.75
 
 #define REST_FIRST (100 * CLOCK_MS)
 #define REST_LONGEST (5 * CLOCK_SECOND)
@@ -42,6 +45,8 @@ struct table {
     int answers;
     bool held_back; /* the pace made someone wait in this span */
     int64_t set_back;
+    bool refusing; /* the last span was refused */
+    double known;  /* the pace at which refusals began; INFINITY: nothing has been accepted yet */
 };
 
 struct governor {
@@ -163,11 +168,14 @@ uint32_t governor_request_units(struct governor *g, int table) {
 static void set_back(struct table *t, int64_t now) {
     double pace = t->pacer.rate;
     if (pace > 0) {
+        if (!t->refusing) t->known = pace;
         double sure = t->answers < SPAN_ANSWERS ? (double)t->answers / SPAN_ANSWERS : 1;
         pace *= fmax(1 - sure * t->refused / (t->accepted + t->refused), BACK_MOST);
     } else {
         pace = t->accepted / ((double)(now - t->span_began) / (double)CLOCK_SECOND);
+        t->known = t->accepted > 0 ? pace : INFINITY;
     }
+    t->refusing = true;
     pacer_set(&t->pacer, now, fmax(pace * BACK, PACE_LEAST));
     t->set_back = now;
 }
@@ -185,7 +193,9 @@ static void end_span(struct table *t, int64_t now) {
     } else if (t->pacer.rate > 0 && t->held_back) {
         double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND;
         double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
-        pacer_set(&t->pacer, now, t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds));
+        double pace = t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds);
+        pacer_set(&t->pacer, now, fmax(pace, fmin(2 * t->pacer.rate, KNOWN_SHARE * t->known)));
+        t->refusing = false;
     }
     begin_span(t, now);
 }

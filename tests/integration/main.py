@@ -1,9 +1,13 @@
-"""Runs the tests of this folder one after another and prints TAP: see run, which calls it."""
+"""Runs the tests of this folder and prints TAP: see run, which calls it. One after another; of the whole suite those files whose tests
+mostly wait run beside the others, in a process of their own with servers of their own."""
 import importlib
 import inspect
+import json
 import pathlib
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -11,6 +15,10 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 
 from place import Place, Skip  # noqa: E402
 from servers import Stage  # noqa: E402
+
+
+WAITING = ("control", "faults", "outages", "pace", "rehearse", "source_load")
+BESIDE = "--beside"  # first argument of the other process; then the number of its first test
 
 
 def tests_of(name):
@@ -61,14 +69,58 @@ def run(stage, number, label, test):
     return not problem
 
 
+def run_all(tests, first, seen=None):
+    """Runs tests in a stage of their own, numbered from `first`; returns whether all passed, and what was seen."""
+    with Stage() as stage:
+        if seen is not None:
+            stage.seen = seen
+        results = [run(stage, first + i, label, test) for i, (label, test) in enumerate(tests)]
+    return all(results), stage.seen
+
+
+def beside(first):
+    """The other process: what its tests have seen is its last line."""
+    passed, seen = run_all([t for name in WAITING for t in tests_of(name)], first)
+    print(json.dumps({"plans": sorted(seen.plans), "reasons": sorted(seen.reasons)}), flush=True)
+    return passed
+
+
+def whole_suite():
+    tests = wanted([])
+    waiting = [t for t in tests if t[0].partition(".")[0] in WAITING]
+    last = [t for t in tests if t[0].startswith("coverage.")]
+    here = [t for t in tests if t not in waiting and t not in last]
+    print(f"1..{len(tests)}", flush=True)
+    with tempfile.TemporaryFile("w+") as out:
+        other = subprocess.Popen([sys.executable, __file__, BESIDE, str(len(here) + 1)], stdout=out)
+        try:
+            passed, seen = run_all(here, 1)
+            passed = other.wait() == 0 and passed
+        finally:
+            other.terminate()
+            other.wait()
+        out.seek(0)
+        lines = out.read().splitlines()
+    print("\n".join(lines[:-1]), flush=True)
+    theirs = json.loads(lines[-1])
+    seen.plans |= set(theirs["plans"])
+    seen.reasons |= set(theirs["reasons"])
+    seen.whole = True
+    return run_all(last, len(here) + len(waiting) + 1, seen)[0] and passed
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
-    tests = wanted(sys.argv[1:])
-    print(f"1..{len(tests)}", flush=True)
-    with Stage() as stage:
-        stage.seen.whole = not sys.argv[1:]
-        results = [run(stage, i + 1, label, test) for i, (label, test) in enumerate(tests)]
-    sys.exit(0 if all(results) else 1)
+    names = sys.argv[1:]
+    if names[:1] == [BESIDE]:
+        passed = beside(int(names[1]))
+    elif names:
+        tests = wanted(names)
+        print(f"1..{len(tests)}", flush=True)
+        passed = run_all(tests, 1)[0]
+    else:
+        passed = whole_suite()
+    sys.exit(0 if passed else 1)
 
 
 main()

@@ -1,7 +1,7 @@
 """The rate asked for, the limits that the service has, and what is told of them: against the endpoint's model of DynamoDB's capacity."""
 import time
 
-from place import wait_until
+from place import Skip, wait_until
 from servers import SANITIZER, Endpoint
 
 UNLIMITED = "warm=10000000,quota=100000000,partition=100000000,latency=2-4"
@@ -9,6 +9,13 @@ PLAN = 'from = "{0}", to = "{0}", partition_key = {{ PK = "{{id}}" }}, attribute
 INDEXED = ('from = "{0}", to = "{0}", partition_key = {{ PK = "{{id}}" }}, attributes = {{ hlua.columns {{}} }},'
            'global_secondary_indexes = {{ hlua.index {{ "ByV", partition_key = {{ VPK = "{{v}}" }} }} }},')
 BY_DAY = 'global_secondary_indexes = { hlua.index { "ByDay", partition_key = "day" } },'
+
+
+
+def not_slowed_down():
+    """A sanitizer build is itself what limits: then there is nothing to see."""
+    if SANITIZER:
+        raise Skip("a matter of speed")
 
 
 def rows(place, count, name="logs"):
@@ -86,6 +93,7 @@ class Watch:
 
 def test_limit_is_found(place):
     """Without a number the run finds what a table takes, and holds there, with few refusals."""
+    not_slowed_down()
     rows(place, 54000)
     with Endpoint("--capacity", "warm=3000") as endpoint:
         target = place.target(endpoint.url)
@@ -102,6 +110,7 @@ def test_limit_is_found(place):
 
 def test_hot_keys(place):
     """Rows that lie together go to one partition of an index: chunks are read beside each other, and put aside."""
+    not_slowed_down()
     days, a_day = 24, 2500
     dated(place, days * a_day, a_day)
     with Endpoint("--capacity", "warm=4000") as endpoint:
@@ -153,6 +162,7 @@ def test_without_the_right_to_put_one_item(place):
 
 def test_rate_of_several_tables(place):
     """One rate for all tables of the plan; here two plan tables share a table of DynamoDB, and one has a policy."""
+    not_slowed_down()
     for name in ("one", "two", "three"):
         rows(place, 5000, name)
     shared = 'from = "{0}", to = "shared", partition_key = {{ PK = "{0}#{{id}}" }}, attributes = {{ hlua.columns {{}} }},'
@@ -168,6 +178,7 @@ def test_rate_of_several_tables(place):
 
 def test_table_that_is_full_leaves_the_others_alone(place):
     """A table with little capacity is written at its own pace, the other one as fast as it takes."""
+    not_slowed_down()
     rows(place, 6000, "slow")
     rows(place, 24000, "fast")
     with Endpoint("--capacity", "documented") as endpoint:
@@ -187,6 +198,7 @@ def test_table_that_is_full_leaves_the_others_alone(place):
 
 def test_control_changes_the_rate(place):
     """`control wcu` in the middle; a pause, after which nothing is made up for."""
+    not_slowed_down()
     rows(place, 20000)
     with Endpoint("--capacity", UNLIMITED) as endpoint:
         target = place.target(endpoint.url)

@@ -1,5 +1,6 @@
 """rehearse: what it predicts is what a run against the model takes; what it says limits; and that it writes nothing."""
 from servers import Endpoint, ROOT, SANITIZER
+from test_pace import not_slowed_down
 
 LOGS = ROOT / "migrations/integration-logs/plan.lua"
 
@@ -42,6 +43,7 @@ def predicted(place, *arguments, ledger="run.db", **start):
 
 def test_a_new_table(place):
     """4,000 write units a second."""
+    not_slowed_down()
     logs(place, 48000)
     place.plan(TABLE)
     with Endpoint("--capacity", "documented", mode="sink") as endpoint:
@@ -67,6 +69,7 @@ def test_the_heaviest_key(place):
 
 
 def test_the_rate_asked_for(place):
+    not_slowed_down()
     logs(place, 20000)
     place.plan(TABLE)
     with Endpoint("--capacity", "documented", mode="sink") as endpoint:
@@ -77,6 +80,7 @@ def test_the_rate_asked_for(place):
 
 
 def test_provisioned_units(place):
+    not_slowed_down()
     logs(place, 12000)
     place.plan(TABLE + "billing_mode = 'PROVISIONED', provisioned = { read = 5, write = 1000 },")
     with Endpoint("--capacity", "documented", mode="sink") as endpoint:
@@ -87,6 +91,7 @@ def test_provisioned_units(place):
 
 def test_the_logs(place):
     """The ready migration, with three indexes, into a new table."""
+    not_slowed_down()
     place.ready(rows=48000)
     with Endpoint("--capacity", "documented", mode="sink") as endpoint:
         place.target(endpoint.url)
