@@ -13,7 +13,8 @@
  *
  * Beside it, and without it, each table's own limit is found. Until the table first refuses there is none. Then the rate at which it
  * accepted is the limit, and what is sent is paced a little below it; while that pace is what holds us back and nothing is refused, the
- * pace grows, faster the longer it goes well; a refusal sets it back. Units that a hot key explains do not count as refused. */
+ * pace grows, faster the longer it goes well; a refusal sets it back. After refusals it doubles up to most of what was accepted before
+ * them. Units that a hot key explains do not count as refused. */
 #ifndef DYNAMODB_GOVERNOR_H
 #define DYNAMODB_GOVERNOR_H
 

@@ -2,20 +2,16 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "lua/field.h"
 #include "lua/mapper_parts.h"
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
 
 /* Pushes what the function is told of the reject. */
 static void push_reject(lua_State *L, const struct function_reject *why) {
     lua_createtable(L, 0, 5);
-    set_text(L, "table", why->table);
-    set_text(L, "key", why->key);
-    set_text(L, "reason", why->reason);
-    set_text(L, "message", why->message);
+    field_text(L, "table", why->table);
+    field_text(L, "key", why->key);
+    field_text(L, "reason", why->reason);
+    field_text(L, "message", why->message);
     if (why->item_len == 0) return;
     lua_pushlstring(L, why->item, why->item_len);
     lua_setfield(L, -2, "item");

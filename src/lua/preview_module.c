@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "engine/preview.h"
+#include "lua/field.h"
 #include "lua/interrupt.h"
 #include "lua/modules.h"
 
@@ -79,26 +80,16 @@ static void push_attributes(lua_State *L, const char *data, size_t n) {
     }
 }
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text); /* nil for NULL: the field stays absent */
-    lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
-}
-
 static void push_item(lua_State *L, const struct preview_item *item) {
     lua_createtable(L, 0, 6);
-    set_integer(L, "table", item->table + 1);
-    set_text(L, "target", item->target);
+    field_integer(L, "table", item->table + 1);
+    field_text(L, "target", item->target);
     lua_pushlstring(L, item->json, item->len);
     lua_setfield(L, -2, "json");
     push_attributes(L, item->json, item->len);
     lua_setfield(L, -2, "attributes");
-    set_integer(L, "size", item->size);
-    set_integer(L, "write_units", item->units);
+    field_integer(L, "size", item->size);
+    field_integer(L, "write_units", item->units);
 }
 
 static const char *result_name(enum map_result result) {
@@ -107,7 +98,7 @@ static const char *result_name(enum map_result result) {
 
 static void push_outcome(lua_State *L, const struct preview_outcome *o) {
     lua_createtable(L, 0, 6);
-    set_text(L, "result", result_name(o->result));
+    field_text(L, "result", result_name(o->result));
     lua_createtable(L, o->item_count, 0);
     for (int i = 0; i < o->item_count; i++) {
         push_item(L, &o->items[i]);
@@ -115,8 +106,8 @@ static void push_outcome(lua_State *L, const struct preview_outcome *o) {
     }
     lua_setfield(L, -2, "items");
     if (o->reason == NULL) return;
-    set_text(L, "reason", o->reason);
-    set_text(L, "message", o->message);
+    field_text(L, "reason", o->reason);
+    field_text(L, "message", o->message);
     if (o->result != MAP_REJECT) return;
     lua_pushlstring(L, o->partial, o->partial_len);
     lua_setfield(L, -2, "partial");
@@ -128,17 +119,17 @@ static void push_fields(lua_State *L, const struct preview_rows *rows, const str
     lua_createtable(L, rows->column_count, 0);
     for (int i = 0; i < rows->column_count; i++) {
         lua_createtable(L, 0, 4);
-        set_text(L, "name", rows->columns[i].name);
-        set_text(L, "type", rows->columns[i].sql_type);
-        set_text(L, "text", fields[i].text);
-        set_integer(L, "bytes", (int64_t)fields[i].whole);
+        field_text(L, "name", rows->columns[i].name);
+        field_text(L, "type", rows->columns[i].sql_type);
+        field_text(L, "text", fields[i].text);
+        field_integer(L, "bytes", (int64_t)fields[i].whole);
         lua_seti(L, -2, i + 1);
     }
 }
 
 static void push_row(lua_State *L, const struct preview_rows *rows, const struct preview_row *row) {
     lua_createtable(L, 0, 4);
-    set_text(L, "key", row->key);
+    field_text(L, "key", row->key);
     push_outcome(L, &row->outcome);
     lua_setfield(L, -2, "outcome");
     if (row->fields) {
@@ -153,7 +144,7 @@ static void push_row(lua_State *L, const struct preview_rows *rows, const struct
 
 static void push_rows(lua_State *L, const struct preview_rows *rows) {
     lua_createtable(L, 0, 4);
-    set_text(L, "source", rows->source);
+    field_text(L, "source", rows->source);
     lua_pushboolean(L, rows->twice);
     lua_setfield(L, -2, "twice");
     lua_pushboolean(L, rows->left_out);
@@ -168,13 +159,6 @@ static void push_rows(lua_State *L, const struct preview_rows *rows) {
 
 /* --- functions --- */
 
-static const char *option_text(lua_State *L, int options, const char *name) {
-    lua_getfield(L, options, name);
-    const char *text = lua_tostring(L, -1); /* stays: the options are a user value of the box */
-    lua_pop(L, 1);
-    return text;
-}
-
 /* preview(plan, options) -> handle | nil, error. Options: where, limit, ledger. */
 static int core_preview(lua_State *L) {
     const struct plan *plan = module_check_plan(L, 1);
@@ -186,8 +170,8 @@ static int core_preview(lua_State *L) {
         lua_pushvalue(L, i);
         lua_setiuservalue(L, -2, i);
     }
-    box->options.where = option_text(L, 2, "where");
-    box->options.ledger = option_text(L, 2, "ledger");
+    box->options.where = field_option_text(L, 2, "where");
+    box->options.ledger = field_option_text(L, 2, "ledger");
     lua_getfield(L, 2, "limit");
     box->options.limit = lua_tointeger(L, -1);
     lua_pop(L, 1);
@@ -253,10 +237,10 @@ static int preview_method_find(lua_State *L) {
 static int preview_method_server(lua_State *L) {
     const struct pg_server *server = preview_server(module_check_preview(L, 1));
     lua_createtable(L, 0, 5);
-    set_text(L, "database", server->database);
-    set_text(L, "user", server->user);
-    set_text(L, "host", server->host);
-    set_text(L, "port", server->port);
+    field_text(L, "database", server->database);
+    field_text(L, "user", server->user);
+    field_text(L, "host", server->host);
+    field_text(L, "port", server->port);
     lua_pushfstring(L, "%d.%d", server->version / 10000, server->version % 10000);
     lua_setfield(L, -2, "version");
     return 1;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/rehearse.h"
+#include "lua/field.h"
 #include "lua/host.h"
 #include "lua/interrupt.h"
 #include "lua/modules.h"
@@ -24,47 +25,27 @@ static int rehearsal_gc(lua_State *L) {
 
 /* --- into tables --- */
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text); /* nil for NULL: the field stays absent */
-    lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, double value) {
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_boolean(lua_State *L, const char *name, bool value) {
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
 static void push_table(lua_State *L, const struct rehearsed_table *t) {
     lua_createtable(L, 0, 12);
-    set_text(L, "name", t->name);
-    set_text(L, "from", t->from);
-    set_text(L, "to", t->to);
-    set_integer(L, "chunks", t->chunks);
-    set_integer(L, "rows_read", t->rows_read);
-    set_integer(L, "rows_rejected", t->rows_rejected);
-    set_integer(L, "rows_filtered", t->rows_filtered);
-    set_number(L, "rows", t->rows);
-    set_number(L, "items", t->items);
-    set_number(L, "bytes", t->bytes);
-    set_number(L, "write_units", t->units);
+    field_text(L, "name", t->name);
+    field_text(L, "from", t->from);
+    field_text(L, "to", t->to);
+    field_integer(L, "chunks", t->chunks);
+    field_integer(L, "rows_read", t->rows_read);
+    field_integer(L, "rows_rejected", t->rows_rejected);
+    field_integer(L, "rows_filtered", t->rows_filtered);
+    field_number(L, "rows", t->rows);
+    field_number(L, "items", t->items);
+    field_number(L, "bytes", t->bytes);
+    field_number(L, "write_units", t->units);
 }
 
 static void push_target(lua_State *L, const struct rehearsed_target *t) {
     lua_createtable(L, 0, 4);
-    set_text(L, "name", t->name);
-    set_boolean(L, "exists", t->exists);
-    if (t->provisioned > 0) set_number(L, "provisioned", t->provisioned);
-    if (t->warm > 0) set_number(L, "warm", t->warm);
+    field_text(L, "name", t->name);
+    field_boolean(L, "exists", t->exists);
+    if (t->provisioned > 0) field_number(L, "provisioned", t->provisioned);
+    if (t->warm > 0) field_number(L, "warm", t->warm);
 }
 
 /* Sets the fields of a limit in the table at the top. */
@@ -74,17 +55,17 @@ static void set_limit(lua_State *L, const struct rehearsed_limit *limit) {
         [WATCH_REQUESTS] = "answers",        [WATCH_PARTITION] = "partition",   [WATCH_WARM] = "warm throughput",
         [WATCH_PROVISIONED] = "provisioned", [WATCH_ACCOUNT] = "account quota", [WATCH_MAXIMUM] = "table maximum",
     };
-    set_text(L, "limit", names[limit->cause]);
-    set_text(L, "table", limit->table);
-    set_text(L, "index", limit->index);
-    set_text(L, "key", limit->key);
-    if (limit->keys > 0) set_integer(L, "keys", limit->keys);
+    field_text(L, "limit", names[limit->cause]);
+    field_text(L, "table", limit->table);
+    field_text(L, "index", limit->index);
+    field_text(L, "key", limit->key);
+    if (limit->keys > 0) field_integer(L, "keys", limit->keys);
 }
 
 static void push_period(lua_State *L, const struct rehearsed_period *p) {
     lua_createtable(L, 0, 7);
-    set_number(L, "from", p->from);
-    set_number(L, "to", p->to);
+    field_number(L, "from", p->from);
+    field_number(L, "to", p->to);
     set_limit(L, &p->limit);
 }
 
@@ -95,11 +76,11 @@ static void push_change(lua_State *L, const struct rehearsed_variant *v) {
         [REHEARSED_ALL] = "all",
     };
     lua_createtable(L, 0, 6);
-    set_text(L, "change", names[v->change]);
-    set_number(L, "seconds", v->seconds);
+    field_text(L, "change", names[v->change]);
+    field_number(L, "seconds", v->seconds);
     if (v->change == REHEARSED_SHARDS) set_limit(L, &v->limit);
-    if (v->change == REHEARSED_SHARDS) set_integer(L, "shards", REHEARSED_SHARD_COUNT);
-    if (v->change == REHEARSED_WARM) set_number(L, "write_units", v->units);
+    if (v->change == REHEARSED_SHARDS) field_integer(L, "shards", REHEARSED_SHARD_COUNT);
+    if (v->change == REHEARSED_WARM) field_number(L, "write_units", v->units);
 }
 
 /* A list of `count` elements, in the table at the top. */
@@ -119,14 +100,14 @@ static void push_rehearsal(lua_State *L, const struct rehearsal *r) {
     SET_LIST(L, "targets", push_target, r->targets, r->target_count);
     SET_LIST(L, "periods", push_period, r->periods, r->period_count);
     SET_LIST(L, "changes", push_change, r->changes, r->change_count);
-    set_text(L, "target_unknown", r->target_unknown);
-    set_boolean(L, "sampled", r->sampled);
-    set_boolean(L, "full", r->full);
-    set_number(L, "client_rows", r->client_rows);
-    set_number(L, "seconds", r->seconds);
-    set_number(L, "refused", r->refused);
-    set_number(L, "together_seconds", r->together_seconds);
-    set_number(L, "took", r->took);
+    field_text(L, "target_unknown", r->target_unknown);
+    field_boolean(L, "sampled", r->sampled);
+    field_boolean(L, "full", r->full);
+    field_number(L, "client_rows", r->client_rows);
+    field_number(L, "seconds", r->seconds);
+    field_number(L, "refused", r->refused);
+    field_number(L, "together_seconds", r->together_seconds);
+    field_number(L, "took", r->took);
 }
 
 /* --- the function --- */

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "engine/preview.h"
 #include "engine/run.h"
+#include "lua/field.h"
 #include "lua/host.h"
 #include "lua/interrupt.h"
 #include "lua/modules.h"
@@ -19,72 +20,52 @@
 
 /* --- numbers into tables --- */
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text); /* nil for NULL: the field stays absent */
-    lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, double value) {
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_boolean(lua_State *L, const char *name, bool value) {
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
 static void set_row_counts(lua_State *L, const struct run_counts *n) {
-    set_integer(L, "rows_read", n->rows_read);
-    set_integer(L, "rows_written", n->rows_written);
-    set_integer(L, "rows_rejected", n->rows_rejected);
-    set_integer(L, "rows_filtered", n->rows_filtered);
-    set_integer(L, "rows_superseded", n->rows_superseded);
+    field_integer(L, "rows_read", n->rows_read);
+    field_integer(L, "rows_written", n->rows_written);
+    field_integer(L, "rows_rejected", n->rows_rejected);
+    field_integer(L, "rows_filtered", n->rows_filtered);
+    field_integer(L, "rows_superseded", n->rows_superseded);
 }
 
 static void set_counts(lua_State *L, const struct run_counts *n) {
     set_row_counts(L, n);
-    set_integer(L, "items_written", n->items_written);
-    set_integer(L, "bytes", n->bytes);
-    set_integer(L, "write_units", n->write_units);
+    field_integer(L, "items_written", n->items_written);
+    field_integer(L, "bytes", n->bytes);
+    field_integer(L, "write_units", n->write_units);
 }
 
 /* Sets `throttling`, if anything was refused: units by reason, and the key that limits; and `pace`. */
 static void set_throttling(lua_State *L, const struct run_throttling *t) {
     int64_t all = 0;
     for (int i = 0; i < RUN_REFUSALS; i++) all += t->refused[i];
-    if (t->pace > 0) set_number(L, "pace", t->pace);
+    if (t->pace > 0) field_number(L, "pace", t->pace);
     if (all == 0) return;
     lua_createtable(L, 0, 4);
-    set_integer(L, "refused_units", all);
+    field_integer(L, "refused_units", all);
     lua_createtable(L, 0, 2);
     for (int i = 0; i < RUN_REFUSALS; i++) {
-        if (t->refused[i]) set_integer(L, run_refusal_name(i), t->refused[i]);
+        if (t->refused[i]) field_integer(L, run_refusal_name(i), t->refused[i]);
     }
     lua_setfield(L, -2, "reasons");
     if (t->key.known) {
-        set_text(L, "key", t->key.value);
-        if (t->key.index[0]) set_text(L, "index", t->key.index);
+        field_text(L, "key", t->key.value);
+        if (t->key.index[0]) field_text(L, "index", t->key.index);
     }
     lua_setfield(L, -2, "throttling");
 }
 
 static void push_table(lua_State *L, const struct run_table *t) {
     lua_createtable(L, 0, 22);
-    set_text(L, "name", t->name);
-    set_text(L, "from", t->from);
-    set_text(L, "to", t->to);
+    field_text(L, "name", t->name);
+    field_text(L, "from", t->from);
+    field_text(L, "to", t->to);
     set_counts(L, &t->counts);
-    set_number(L, "seconds", t->seconds);
-    set_number(L, "rows_estimated", t->rows_estimated);
-    set_integer(L, "chunks", t->chunks);
-    set_integer(L, "chunks_done", t->chunks_done);
-    set_integer(L, "snapshots", t->snapshots);
+    field_number(L, "seconds", t->seconds);
+    field_number(L, "rows_estimated", t->rows_estimated);
+    field_integer(L, "chunks", t->chunks);
+    field_integer(L, "chunks_done", t->chunks_done);
+    field_integer(L, "snapshots", t->snapshots);
     set_throttling(L, &t->throttling);
     if (!t->templated) return;
     lua_createtable(L, t->target_count, 0);
@@ -106,10 +87,10 @@ static const char *outcome_name(enum run_outcome outcome) {
 
 static void push_summary(lua_State *L, const struct run_summary *s) {
     lua_createtable(L, 0, 5);
-    set_text(L, "outcome", outcome_name(s->outcome));
-    set_integer(L, "rejects", s->rejects);
-    set_integer(L, "resumes", s->resumes);
-    set_boolean(L, "sum_holds", s->sum_holds);
+    field_text(L, "outcome", outcome_name(s->outcome));
+    field_integer(L, "rejects", s->rejects);
+    field_integer(L, "resumes", s->resumes);
+    field_boolean(L, "sum_holds", s->sum_holds);
     lua_createtable(L, s->table_count, 0);
     for (int i = 0; i < s->table_count; i++) {
         push_table(L, &s->tables[i]);
@@ -120,19 +101,19 @@ static void push_summary(lua_State *L, const struct run_summary *s) {
 
 static void push_retry_table(lua_State *L, const struct run_retry_table *t) {
     lua_createtable(L, 0, 16);
-    set_text(L, "name", t->name);
+    field_text(L, "name", t->name);
     set_counts(L, &t->counts);
-    set_integer(L, "listed", t->listed);
-    set_integer(L, "gone", t->gone);
-    set_integer(L, "open", t->open);
-    set_integer(L, "unknown", t->unknown);
+    field_integer(L, "listed", t->listed);
+    field_integer(L, "gone", t->gone);
+    field_integer(L, "open", t->open);
+    field_integer(L, "unknown", t->unknown);
 }
 
 static void push_retry(lua_State *L, const struct run_retry *r) {
     lua_createtable(L, 0, 4);
-    set_boolean(L, "mapping_changed", r->mapping_changed);
-    set_integer(L, "left", r->left);
-    set_number(L, "seconds", r->seconds);
+    field_boolean(L, "mapping_changed", r->mapping_changed);
+    field_integer(L, "left", r->left);
+    field_number(L, "seconds", r->seconds);
     lua_createtable(L, r->table_count, 0);
     for (int i = 0; i < r->table_count; i++) {
         push_retry_table(L, &r->tables[i]);
@@ -146,32 +127,32 @@ static void push_retries(lua_State *L, const struct run_status *s) {
     for (int i = 0; i < s->retry_count; i++) {
         const struct run_retried *r = &s->retries[i];
         lua_createtable(L, 0, 10);
-        set_text(L, "began", r->began);
-        set_text(L, "ended", r->ended);
-        set_boolean(L, "mapping_changed", r->mapping_changed);
+        field_text(L, "began", r->began);
+        field_text(L, "ended", r->ended);
+        field_boolean(L, "mapping_changed", r->mapping_changed);
         set_row_counts(L, &r->counts);
-        set_integer(L, "gone", r->gone);
+        field_integer(L, "gone", r->gone);
         lua_seti(L, -2, i + 1);
     }
 }
 
 static void push_progress(lua_State *L, const struct run_progress *p) {
     lua_createtable(L, 0, 5);
-    set_text(L, "state", p->state);
-    set_text(L, "detail", p->detail && p->detail[0] ? p->detail : NULL);
-    if (p->write_units > 0) set_number(L, "write_units_asked", p->write_units);
-    set_number(L, "elapsed_seconds", p->elapsed_seconds);
-    set_number(L, "snapshot_age_seconds", p->snapshot_age_seconds);
+    field_text(L, "state", p->state);
+    field_text(L, "detail", p->detail && p->detail[0] ? p->detail : NULL);
+    if (p->write_units > 0) field_number(L, "write_units_asked", p->write_units);
+    field_number(L, "elapsed_seconds", p->elapsed_seconds);
+    field_number(L, "snapshot_age_seconds", p->snapshot_age_seconds);
     lua_createtable(L, p->table_count, 0);
     for (int i = 0; i < p->table_count; i++) {
         const struct run_table_progress *t = &p->tables[i];
         push_table(L, &t->table);
-        set_number(L, "done", t->done);
-        set_number(L, "items_per_second", t->items_per_second);
-        set_number(L, "units_per_second", t->units_per_second);
-        if (t->eta_seconds >= 0) set_number(L, "eta_seconds", t->eta_seconds);
-        set_integer(L, "in_flight", t->in_flight);
-        set_integer(L, "retries", t->retries);
+        field_number(L, "done", t->done);
+        field_number(L, "items_per_second", t->items_per_second);
+        field_number(L, "units_per_second", t->units_per_second);
+        if (t->eta_seconds >= 0) field_number(L, "eta_seconds", t->eta_seconds);
+        field_integer(L, "in_flight", t->in_flight);
+        field_integer(L, "retries", t->retries);
         lua_seti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "tables");
@@ -179,12 +160,12 @@ static void push_progress(lua_State *L, const struct run_progress *p) {
 
 static void push_reject(lua_State *L, const struct run_reject *r) {
     lua_createtable(L, 0, 6);
-    set_text(L, "table", r->table);
-    set_text(L, "key", r->key);
-    set_text(L, "reason", r->reason);
-    set_text(L, "message", r->message);
-    set_text(L, "item", r->item);
-    set_text(L, "at", r->at);
+    field_text(L, "table", r->table);
+    field_text(L, "key", r->key);
+    field_text(L, "reason", r->reason);
+    field_text(L, "message", r->message);
+    field_text(L, "item", r->item);
+    field_text(L, "at", r->at);
 }
 
 /* --- a run's summary, freed with its userdata --- */
@@ -333,15 +314,6 @@ static void heard(struct listening *l) {
 
 /* --- functions --- */
 
-/* A text of the options, which stay on the stack while a run goes on. */
-static const char *option_text(lua_State *L, int options, const char *name) {
-    lua_getfield(L, options, name);
-    const char *text = lua_tostring(L, -1);
-    if (!text && !lua_isnil(L, -1)) luaL_error(L, "option %s must be a string", name);
-    lua_pop(L, 1);
-    return text;
-}
-
 static int64_t option_integer(lua_State *L, int options, const char *name) {
     lua_getfield(L, options, name);
     int whole = 0;
@@ -361,8 +333,8 @@ static bool option_boolean(lua_State *L, int options, const char *name) {
 static struct run_options check_options(lua_State *L, int index) {
     luaL_checktype(L, index, LUA_TTABLE);
     return (struct run_options){
-        .ledger = option_text(L, index, "ledger"),
-        .where = option_text(L, index, "where"),
+        .ledger = field_option_text(L, index, "ledger"),
+        .where = field_option_text(L, index, "where"),
         .limit = option_integer(L, index, "limit"),
         .jobs = (int)option_integer(L, index, "jobs"),
         .restart = option_boolean(L, index, "restart"),
@@ -419,13 +391,13 @@ static int core_status(lua_State *L) {
     box->filled = true; /* also after a failure: what was read is freed with it */
     if (!ok) return module_fail(L, &err);
     lua_createtable(L, 0, 8);
-    set_boolean(L, "found", status.found);
-    set_boolean(L, "running", status.running);
-    set_integer(L, "owner_pid", status.owner_pid);
-    set_text(L, "owner_host", status.owner_host);
-    set_text(L, "started", status.started);
-    set_text(L, "updated", status.updated);
-    set_boolean(L, "finished", status.finished);
+    field_boolean(L, "found", status.found);
+    field_boolean(L, "running", status.running);
+    field_integer(L, "owner_pid", status.owner_pid);
+    field_text(L, "owner_host", status.owner_host);
+    field_text(L, "started", status.started);
+    field_text(L, "updated", status.updated);
+    field_boolean(L, "finished", status.finished);
     push_retries(L, &status);
     lua_setfield(L, -2, "retries");
     push_summary(L, &box->summary);
@@ -471,14 +443,14 @@ static int core_rejects(lua_State *L) {
 
 static void push_found(lua_State *L, const struct target_found *found) {
     lua_createtable(L, 0, 8);
-    set_boolean(L, "seen", found->seen);
-    set_integer(L, "targets", found->targets);
-    set_integer(L, "existing", found->exists);
-    set_boolean(L, "exists", found->targets > 0 && found->exists == found->targets);
-    set_boolean(L, "ours", found->ours);
-    set_integer(L, "item_count", found->item_count);
-    set_text(L, "status", found->status);
-    set_text(L, "arn", found->arn);
+    field_boolean(L, "seen", found->seen);
+    field_integer(L, "targets", found->targets);
+    field_integer(L, "existing", found->exists);
+    field_boolean(L, "exists", found->targets > 0 && found->exists == found->targets);
+    field_boolean(L, "ours", found->ours);
+    field_integer(L, "item_count", found->item_count);
+    field_text(L, "status", found->status);
+    field_text(L, "arn", found->arn);
 }
 
 /* examine(preview, listener) -> what is known of the target, error or nil: it is there in any case */
@@ -494,11 +466,11 @@ static int core_examine(lua_State *L) {
     interrupt_engine(false);
     heard(&l);
     lua_createtable(L, 0, 6);
-    set_text(L, "region", target.region);
-    set_text(L, "region_from", target.region_from);
-    set_text(L, "endpoint", target.endpoint);
-    set_text(L, "endpoint_from", target.endpoint_from);
-    set_text(L, "keys_from", target.keys_from);
+    field_text(L, "region", target.region);
+    field_text(L, "region_from", target.region_from);
+    field_text(L, "endpoint", target.endpoint);
+    field_text(L, "endpoint_from", target.endpoint_from);
+    field_text(L, "keys_from", target.keys_from);
     lua_createtable(L, target.table_count, 0);
     for (int i = 0; target.tables && i < target.table_count; i++) {
         push_found(L, &target.tables[i]);
