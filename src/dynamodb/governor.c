@@ -10,6 +10,12 @@
 #define GOVERNOR_SLACK (50 * CLOCK_MS)
 /* A request should be no more than this much of the rate. */
 #define REQUEST_SHARE 0.1
+/* The first ones of a table are smaller: its units may cost many times what was computed. */
+#define FIRST_SHARE 0.01
+#define FIRST_ANSWERS 16
+/* What units cost is judged by the last answers: each one weighs this much less than the one after it. */
+#define COST_FADES 0.95
+#define COST_LEAST 0.01 /* the table's own write is never free */
 #define PAUSED_ASK_AGAIN (50 * CLOCK_MS)
 
 /* The pace of a table is judged over spans of this length; as long as nothing is refused, longer when few answers come. */
@@ -47,6 +53,8 @@ struct table {
     int64_t set_back;
     bool refusing; /* the last span was refused */
     double known;  /* the pace at which refusals began; INFINITY: nothing has been accepted yet */
+    double computed, consumed; /* units of the last answers that told what was consumed */
+    int64_t seen;              /* answers */
 };
 
 struct governor {
@@ -93,8 +101,8 @@ static void pacer_spend(struct pacer *p, int64_t now, double units) {
     p->next += (int64_t)(units / p->rate * (double)CLOCK_SECOND);
 }
 
-static double pacer_share(const struct pacer *p) {
-    return p->rate > 0 ? p->rate * REQUEST_SHARE : INFINITY;
+static double pacer_share(const struct pacer *p, double share) {
+    return p->rate > 0 ? p->rate * share : INFINITY;
 }
 
 /* --- what is asked for --- */
@@ -135,28 +143,50 @@ bool governor_paused(struct governor *g) {
     return paused;
 }
 
+/* --- what units cost --- */
+
+/* The units that are consumed for each one that was computed. */
+static double cost(const struct table *t) {
+    return t->computed > 0 ? fmax(t->consumed / t->computed, COST_LEAST) : 1;
+}
+
+/* Corrects what was taken of the rate asked for. Without a word of the service what was not refused was spent. */
+static void settle(struct governor *g, int64_t now, struct table *t, const struct governor_answer *a) {
+    double computed = a->units - a->refused;
+    if (a->consumed < 0) {
+        pacer_spend(&g->asked, now, -a->taken * a->refused / fmax(a->units, 1));
+        return;
+    }
+    pacer_spend(&g->asked, now, a->consumed - a->taken);
+    t->computed = t->computed * COST_FADES + computed;
+    t->consumed = t->consumed * COST_FADES + a->consumed;
+}
+
 /* --- sending --- */
 
-static int64_t ask(struct governor *g, int64_t now, struct table *t, uint32_t units) {
+static int64_t ask(struct governor *g, int64_t now, struct table *t, uint32_t units, double *taken) {
     if (g->paused) return now + PAUSED_ASK_AGAIN;
     int64_t asked = pacer_wait(&g->asked, now), own = pacer_wait(&t->pacer, now);
     if (own > asked) t->held_back = true;
     if (asked || own) return asked > own ? asked : own;
-    pacer_spend(&g->asked, now, units);
+    *taken = units * cost(t);
+    pacer_spend(&g->asked, now, *taken);
     pacer_spend(&t->pacer, now, units);
     return 0;
 }
 
-int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units) {
+int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units, double *taken) {
     pthread_mutex_lock(&g->lock);
-    int64_t when = ask(g, now, &g->tables[table], units);
+    int64_t when = ask(g, now, &g->tables[table], units, taken);
     pthread_mutex_unlock(&g->lock);
     return when;
 }
 
 uint32_t governor_request_units(struct governor *g, int table) {
     pthread_mutex_lock(&g->lock);
-    double share = fmin(pacer_share(&g->asked), pacer_share(&g->tables[table].pacer));
+    const struct table *t = &g->tables[table];
+    double asked = pacer_share(&g->asked, t->seen < FIRST_ANSWERS ? FIRST_SHARE : REQUEST_SHARE);
+    double share = fmin(asked / cost(t), pacer_share(&t->pacer, REQUEST_SHARE));
     pthread_mutex_unlock(&g->lock);
     return share >= (double)UINT32_MAX ? UINT32_MAX : share < 1 ? 1 : (uint32_t)share;
 }
@@ -214,10 +244,10 @@ static void judge(struct table *t, int64_t now, const struct governor_answer *a)
 }
 
 void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {
-    double spent = a->consumed >= 0 ? a->consumed : (double)(a->units - a->refused);
     pthread_mutex_lock(&g->lock);
     struct table *t = &g->tables[a->table];
-    pacer_spend(&g->asked, now, spent - a->units);
+    t->seen++;
+    settle(g, now, t, a);
     judge(t, now, a);
     pthread_mutex_unlock(&g->lock);
 }
