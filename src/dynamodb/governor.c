@@ -22,6 +22,8 @@
 #define SPAN (200 * CLOCK_MS)
 #define SPAN_LONGEST (2 * CLOCK_SECOND)
 #define SPAN_ANSWERS 16
+/* The first refusal begins a span of its own, a short one: until it ends nothing is paced, and most of what is sent comes back. */
+#define SPAN_FIRST (100 * CLOCK_MS)
 /* What is refused beyond this share of a span sets the pace back: by the share refused, at most by half, and by a little more. */
 #define REFUSED_SHARE 0.005
 #define BACK 0.94
@@ -30,6 +32,10 @@
 #define GROWTH 0.01
 #define GROWTH_MORE 0.003
 #define GROWTH_MOST 0.2
+/* A pace that was set back by more than this is a guess, and often a low one: much of what would have been accepted was waiting to be sent
+ * again. Then it grows by this share a span, twice that in the next, and so on, until that is refused. */
+#define SURE_SHARE 0.8
+#define SEARCH 0.02
 #define PACE_LEAST 1.0
 /* What was accepted before the refusals began is likely to be accepted again once they end: up to this share of it the pace doubles with
  * every span, so that a minute of refusals costs little more than the minute. */
@@ -52,6 +58,7 @@ struct table {
     bool held_back; /* the pace made someone wait in this span */
     int64_t set_back;
     bool refusing; /* the last span was refused */
+    int searching; /* 0: the pace is no guess; 1: it is one, and has not grown yet; and one more for each span in which it grew */
     double known;  /* the pace at which refusals began; INFINITY: nothing has been accepted yet */
     double computed, consumed; /* units of the last answers that told what was consumed */
     int64_t seen;              /* answers */
@@ -206,6 +213,7 @@ static void set_back(struct table *t, int64_t now) {
         t->known = t->accepted > 0 ? pace : INFINITY;
     }
     t->refusing = true;
+    t->searching = t->pacer.rate <= 0 || pace < SURE_SHARE * t->pacer.rate || t->searching == 1;
     pacer_set(&t->pacer, now, fmax(pace * BACK, PACE_LEAST));
     t->set_back = now;
 }
@@ -224,6 +232,7 @@ static void end_span(struct table *t, int64_t now) {
         double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND;
         double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
         double pace = t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds);
+        if (t->searching) pace = t->pacer.rate * (1 + fmin(SEARCH * t->searching++, GROWTH_MOST));
         pacer_set(&t->pacer, now, fmax(pace, fmin(2 * t->pacer.rate, KNOWN_SHARE * t->known)));
         t->refusing = false;
     }
@@ -234,13 +243,15 @@ static void end_span(struct table *t, int64_t now) {
  * says nothing about the table. */
 static void judge(struct table *t, int64_t now, const struct governor_answer *a) {
     bool idle = !t->held_back && a->sent - t->answered > SPAN;
+    bool first = t->pacer.rate <= 0 && t->refused <= 0 && a->refused > a->hot;
     if (t->answered == 0 || idle) begin_span(t, a->sent);
+    if (first) begin_span(t, now);
     t->answered = now;
     t->accepted += a->units - a->refused;
     if (a->sent >= t->set_back) t->refused += a->refused - a->hot;
     t->answers++;
-    int64_t length = now - t->span_began;
-    if (length >= SPAN_LONGEST || (length >= SPAN && (t->answers >= SPAN_ANSWERS || t->refused > 0))) end_span(t, now);
+    int64_t length = now - t->span_began, enough = t->pacer.rate <= 0 && t->refused > 0 ? SPAN_FIRST : SPAN;
+    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || t->refused > 0))) end_span(t, now);
 }
 
 void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {
