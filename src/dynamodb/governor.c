@@ -56,6 +56,7 @@ struct table {
     double accepted, refused;
     int answers;
     bool held_back; /* the pace made someone wait in this span */
+    bool came_back; /* something was refused in it, for whatever reason */
     int64_t set_back;
     bool refusing; /* the last span was refused */
     int searching; /* 0: the pace is no guess; 1: it is one, and has not grown yet; and one more for each span in which it grew */
@@ -222,7 +223,7 @@ static void begin_span(struct table *t, int64_t now) {
     t->span_began = now;
     t->accepted = t->refused = 0;
     t->answers = 0;
-    t->held_back = false;
+    t->held_back = t->came_back = false;
 }
 
 static void end_span(struct table *t, int64_t now) {
@@ -243,9 +244,9 @@ static void end_span(struct table *t, int64_t now) {
  * says nothing about the table. */
 static void judge(struct table *t, int64_t now, const struct governor_answer *a) {
     bool idle = !t->held_back && a->sent - t->answered > SPAN;
-    bool first = t->pacer.rate <= 0 && t->refused <= 0 && a->refused > a->hot;
     if (t->answered == 0 || idle) begin_span(t, a->sent);
-    if (first) begin_span(t, now);
+    if (t->pacer.rate <= 0 && a->refused && !t->came_back) begin_span(t, now);
+    t->came_back |= a->refused > 0;
     t->answered = now;
     t->accepted += a->units - a->refused;
     if (a->sent >= t->set_back) t->refused += a->refused - a->hot;

@@ -13,9 +13,8 @@ bool put_ask_consumed(struct buffer *body, bool wanted) {
 }
 
 bool put_begin(struct buffer *body, const struct dynamodb_schema *schema, bool ask_consumed) {
-    return buffer_append_text(body, "{") && put_ask_consumed(body, ask_consumed) &&
-           buffer_append_text(body, "\"TableName\":") && append_name(body, schema->name) &&
-           buffer_append_text(body, ",\"Item\":");
+    return buffer_append_text(body, "{") && put_ask_consumed(body, ask_consumed) && buffer_append_text(body, "\"TableName\":") &&
+           append_name(body, schema->name) && buffer_append_text(body, ",\"Item\":");
 }
 
 /* --- the condition --- */

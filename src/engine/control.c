@@ -133,8 +133,8 @@ static bool add_throttling(struct buffer *b, const struct run_throttling *t) {
 }
 
 static bool add_consumed(struct buffer *b, const struct run_consumed *c) {
-    return c->computed == 0 || buffer_printf(b, ",\"consumed\":{\"units\":%lld,\"computed\":%lld}", (long long)c->units,
-                                             (long long)c->computed);
+    return c->computed == 0 ||
+           buffer_printf(b, ",\"consumed\":{\"units\":%lld,\"computed\":%lld}", (long long)c->units, (long long)c->computed);
 }
 
 static bool add_table(struct buffer *b, const struct run_table_progress *t) {

@@ -131,8 +131,8 @@ static bool judge_batch(const struct hold *hold, struct catalog *c, const struct
     return true;
 }
 
-bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *b, const struct slice *there, bool held[BATCH_MAX],
-                struct answer *a, struct error *err) {
+bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *b, const struct slice *there,
+                bool held[BATCH_MAX], struct answer *a, struct error *err) {
     struct consumed consumed[BATCH_MAX];
     struct refusals refusals = {.count = 0};
     for (int i = 0; i < b->count; i++) held[i] = i >= b->count - hold->last;

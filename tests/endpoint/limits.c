@@ -247,7 +247,7 @@ static struct part *part_of(struct parts *p, int resource) {
 static void charge_index(const struct dynamodb_index *index, const struct part *old, struct slice item, struct slice there,
                          struct parts *parts) {
     struct part *new = part_of(parts, old->resource);
-    bool stays = new && same_keys(index->partition, index->partition_count, item, there) &&
+    bool stays = new &&same_keys(index->partition, index->partition_count, item, there) &&
                  same_keys(index->sort, index->sort_count, item, there);
     if (!stays) {
         if (parts->count < PARTS_MAX) parts->at[parts->count++] = *old;

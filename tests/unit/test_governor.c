@@ -266,6 +266,38 @@ static void test_both_readings_of_the_quota(void **state) {
     world_free(w);
 }
 
+/* The first refusals come when little is on its way, so that the first pace is a quarter of what the table takes. */
+static void test_a_low_guess_is_left_soon(void **state) {
+    (void)state;
+    struct governor *g = governor_new(1);
+    int64_t begin = CLOCK_SECOND, now = begin, full_at = begin;
+    double taken, limit = 16000;
+    for (int i = 0; i < 5; i++, now += 25 * CLOCK_MS)
+        governor_answered(g, now, &(struct governor_answer){.sent = now, .units = 200, .refused = 100, .consumed = -1});
+    assert_true(governor_pace(g, 0) > 0 && governor_pace(g, 0) < 0.35 * limit);
+    int64_t found = 0;
+    while (now < begin + 20 * CLOCK_SECOND) {
+        int64_t when = governor_ask(g, now, 0, 100, &taken);
+        if (when) {
+            now = when;
+            continue;
+        }
+        if (full_at < now) full_at = now;
+        bool fits = full_at < now + 50 * CLOCK_MS;
+        if (fits) full_at += (int64_t)(100 / limit * (double)CLOCK_SECOND);
+        governor_answered(
+            g, now,
+            &(struct governor_answer){.sent = now, .units = 100, .taken = taken, .refused = fits ? 0 : 100, .consumed = -1});
+        if (found == 0 && governor_pace(g, 0) > 0.9 * limit) found = now;
+        if (found && now > found + CLOCK_SECOND)
+            assert_true(governor_pace(g, 0) > 0.85 * limit && governor_pace(g, 0) < 1.1 * limit);
+        now += 1;
+    }
+    print_message("# after %.1f s\n", (double)(found - begin) / (double)CLOCK_SECOND);
+    assert_true(found > 0 && found < begin + 4 * CLOCK_SECOND);
+    governor_free(g);
+}
+
 /* Burst capacity is used as long as it lasts; then the table's own units are the limit. */
 static void test_burst_capacity(void **state) {
     (void)state;
@@ -408,6 +440,7 @@ int main(void) {
         cmocka_unit_test(test_the_limit_is_found),
         cmocka_unit_test(test_the_limit_is_found_for_large_items),
         cmocka_unit_test(test_both_readings_of_the_quota),
+        cmocka_unit_test(test_a_low_guess_is_left_soon),
         cmocka_unit_test(test_burst_capacity),
         cmocka_unit_test(test_warm_throughput_is_followed),
         cmocka_unit_test(test_a_fallen_limit_is_followed),

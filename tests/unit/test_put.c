@@ -68,8 +68,9 @@ static void bodies(void **state) {
     batch_read_answer(&b, "<html>", 6, &answer);
     assert_true(answer.left_count == -1 && answer.left[0]);
     b.ask_consumed = true;
-    assert_string_equal(body_of(&b, &absent, table[0].item),
-                        "{\"ReturnConsumedCapacity\":\"TOTAL\",\"TableName\":\"T\\\"1\",\"Item\":{\"P\\\"K\":{\"S\":\"a\"}}" ABSENT);
+    assert_string_equal(
+        body_of(&b, &absent, table[0].item),
+        "{\"ReturnConsumedCapacity\":\"TOTAL\",\"TableName\":\"T\\\"1\",\"Item\":{\"P\\\"K\":{\"S\":\"a\"}}" ABSENT);
     b.ask_consumed = false;
     assert_true(batch_begin(&b, &schema)); /* and it can be a batch again */
     assert_string_equal(batch_operation(&b), "BatchWriteItem");

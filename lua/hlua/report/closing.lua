@@ -47,7 +47,7 @@ end
 local function consumed_lines(t, width)
   local found = t.consumed
   if not found or math.abs(found.units - found.computed) <= found.computed / 100 then return {} end
-  return { format.fold(("DynamoDB counted %s for %s computed: it counts what is written over, too"):format(
+  return { format.fold(("DynamoDB counted %s where %s were computed: what was there before counts, too"):format(
     format.plural(found.units, "write unit"), format.count(found.computed)), width, "  ") }
 end
 
