@@ -293,4 +293,4 @@ def test_retry_obeys(place):
         place.plan(keyed, more="write_units = 200,")
         place.hlua("rejects", "--retry")
         written(target, "logs", 900)
-        keeps(capacity(endpoint)["seconds"], 200, length=2)
+        keeps(capacity(endpoint)["seconds"], 200, length=2, within=0.1)  # in two seconds what a late worker makes up for is 2.5 %
