@@ -87,12 +87,15 @@ uint32_t play_units(const struct play *p, size_t at) {
 
 struct play_request *play_request(struct play *p, int worker, int target) {
     struct play_request *r = p->spare;
-    if (r)
+    if (r) {
         p->spare = r->next;
-    else
+    } else {
         r = malloc(sizeof *r);
-    p->memory = p->memory || r == NULL;
-    if (r == NULL) return NULL;
+        p->memory = p->memory || r == NULL;
+        if (r == NULL) return NULL;
+        r->made = p->made;
+        p->made = r;
+    }
     r->next = NULL;
     r->worker = worker;
     r->target = target;
@@ -287,26 +290,12 @@ static bool make(struct play *p) {
     return ok;
 }
 
-static void free_list(struct play_request *r) {
-    while (r) {
-        struct play_request *next = r->next;
-        free(r);
-        r = next;
-    }
-}
-
 static void unmake(struct play *p) {
-    for (int i = 0; i < p->heap_count; i++) {
-        if (p->heap[i].kind == PLAY_ANSWERED) free(p->heap[i].request); /* it may be in the heap twice */
+    for (struct play_request *r = p->made, *before; r; r = before) {
+        before = r->made;
+        free(r);
     }
-    for (int i = 0; i < p->s->workers; i++) {
-        struct play_worker *w = &p->workers[i];
-        for (int t = 0; w->filling && t < p->s->target_count; t++) free_list(w->filling[t]);
-        free_list(w->ready);
-        free_list(w->waiting);
-        free(w->filling);
-    }
-    free_list(p->spare);
+    for (int i = 0; i < p->s->workers; i++) free(p->workers[i].filling);
     capacity_free(p->capacity);
     governor_free(p->governor);
     heat_free(p->heat);

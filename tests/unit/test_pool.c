@@ -30,7 +30,7 @@ static uint64_t chance(uint64_t most) {
 
 static void fill(struct block *b, unsigned char mark) {
     b->mark = mark;
-    memset(b->at, mark, b->size);
+    if (b->size) memset(b->at, mark, b->size);
 }
 
 static void check(const struct block *b, size_t n) {
