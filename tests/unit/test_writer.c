@@ -162,6 +162,48 @@ static void stops_and_drops(void **state) {
     rig_close(&g);
 }
 
+/* --- all of it at once --- */
+
+static uint64_t seed;
+
+static uint64_t chance(uint64_t most) {
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (seed >> 33) % most;
+}
+
+static const char *misbehaves(struct rig *rig, int n, bool put, const char *body, int *status) {
+    rig->closes = chance(8) == 0;
+    switch (n > 2 * RIG_ITEMS ? 99 : chance(10)) {
+    case 0: *status = 500; return "";
+    case 1: *status = 503; return "<html>later</html>";
+    case 2: return "{\"UnprocessedItems\":";
+    case 3: *status = 400; return RIG_TYPE "ThrottlingException\",\"message\":\"slow\"}";
+    case 4:
+        if (put || strstr(body, "\"bad\"")) return rig_refuses_bad(rig, n, put, body, status);
+        return rig_unprocessed(rig, body, (int)chance(5));
+    case 5: *status = 400; return RIG_TYPE "InternalServerError\",\"message\":\"?\"}";
+    default: return rig_refuses_bad(rig, n, put, body, status);
+    }
+}
+
+/* Whatever a service answers, and in whichever order: each item is written, or refused if it is bad. */
+static void every_item_comes_through(void **state) {
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        seed = (uint64_t)round;
+        open_rig(misbehaves, round % 4 ? PUT_ALWAYS : PUT_IF_ABSENT);
+        int bad = 0, count = round % 4 ? RIG_ITEMS : 20;
+        for (int i = 0; i < count; i++) {
+            bool is_bad = chance(20) == 0;
+            bad += is_bad;
+            add(1, is_bad ? "bad" : "good");
+            if (chance(30) == 0 && !rig_work(&g, &e)) fail_msg("round %d: %s", round, e.text);
+        }
+        if (!rig_work(&g, &e)) fail_msg("round %d: %s", round, e.text);
+        all_is_settled(count - bad, bad);
+    }
+}
+
 /* --- memory --- */
 
 struct play {
@@ -245,6 +287,7 @@ int main(void) {
         cmocka_unit_test(is_told_the_reason),
         cmocka_unit_test(keeps_what_is_there),
         cmocka_unit_test(stops_and_drops),
+        cmocka_unit_test(every_item_comes_through),
         cmocka_unit_test(memory_runs_out_while_writing),
         cmocka_unit_test(memory_runs_out_while_splitting),
         cmocka_unit_test(memory_runs_out_while_throttled),
