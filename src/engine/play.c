@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dynamodb/failure.h"
 #include "engine/play_parts.h"
 
 #define GROW_SECONDS 1800.0 /* capacity.h's defaults, which are stretched */
@@ -137,16 +136,6 @@ struct watch_reason play_reason(int target, const struct capacity_refusal *why) 
     return r;
 }
 
-/* As the service's reasons come to a client. */
-static unsigned limits_of(const struct capacity_refusal *why) {
-    static const unsigned limits[CAPACITY_LIMITS] = {
-        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,     [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
-        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED, [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
-        [CAPACITY_MAXIMUM] = DYNAMODB_LIMIT_ON_DEMAND,
-    };
-    return limits[why->limit] | (why->resource ? DYNAMODB_LIMIT_INDEX : 0);
-}
-
 static void arrives(struct play *p, struct play_request *r) {
     struct parts parts;
     int target;
@@ -192,10 +181,11 @@ static uint32_t tell_refused(struct play *p, const struct play_request *r, const
         struct watch_reason reason = play_reason(r->target, &r->refusals[items[i]]);
         if (why.cause == WATCH_NOTHING || why.cause == WATCH_PARTITION) why = reason;
     }
-    *hot = heat_refused(p->heat, p->now, r->sent, r->target, parts, count, count == r->count ? limits_of(&r->refusals[0]) : 0);
+    *hot =
+        heat_refused(p->heat, p->now, r->sent, r->target, parts, count, count == r->count ? capacity_limits(&r->refusals[0]) : 0);
     struct part ignored;
     const struct capacity_refusal *first = &r->refusals[0];
-    if (r->probe) heat_probed(p->heat, p->now, r->target, &parts[0], limits_of(first), first->resource, &ignored);
+    if (r->probe) heat_probed(p->heat, p->now, r->target, &parts[0], capacity_limits(first), first->resource, &ignored);
     if (units > *hot) p->paced[r->target] = why;
     return units;
 }
