@@ -255,15 +255,15 @@ static void watch_connecting(struct http_connection *c) {
     if (FD_ISSET(last, &out)) c->events |= POLLOUT;
 }
 
-/* The SSL that libcurl has made, from now on read and written without it: it spends as much again on each piece, has each record in system
- * calls of its own, and cannot have two leave together. NULL: it stays with libcurl. */
+/* The SSL that libcurl has made, from now on without it: it takes 2 us a request to find its connection again for each piece, reads a record
+ * in two system calls, and sends each in one of its own. NULL: the bytes go through libcurl. */
 static void *take_ssl(struct http_connection *c) {
     struct curl_tlssessioninfo *info = NULL;
     char byte;
     size_t n;
     if (!c->endpoint.tls || !trust_can_share(curl_version_info(CURLVERSION_NOW)->ssl_version) || may_be_proxied(&c->endpoint))
         return NULL;
-    /* Nothing is there to read: so libcurl holds nothing back either. And it tells the SSL only of a connection that it was used on. */
+    /* Nothing to read: then libcurl holds nothing back either. It tells the SSL only after a first use like this one. */
     bool quiet = curl_easy_recv(c->easy, &byte, sizeof byte, &n) == CURLE_AGAIN;
     bool told = quiet && curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
                 info->backend == CURLSSLBACKEND_OPENSSL && info->internals;
