@@ -14,6 +14,8 @@
 /* JSON is at most six times as long as what it holds, and what is added around each part is bounded by the part's own size. */
 #define JSON_MAX ((size_t)DYNAMODB_ITEM_MAX * 12)
 #define KEYS_MAX ((size_t)64 * 1024 * 1024)
+#define BOOL_TRUE "{\"BOOL\":true}"
+#define BOOL_FALSE "{\"BOOL\":false}"
 #define SORTED_BY_HAND 24 /* keys; more go to qsort, which may allocate */
 
 void attribute_writer_init(struct attribute_writer *w) {
@@ -436,7 +438,7 @@ static void put_flag(lua_State *L, struct attribute_writer *w, const char *json,
 }
 
 static void put_boolean(lua_State *L, struct attribute_writer *w, bool value) {
-    put_flag(L, w, value ? "{\"BOOL\":true}" : "{\"BOOL\":false}", DYNAMODB_SIZE_BOOL);
+    put_flag(L, w, value ? BOOL_TRUE : BOOL_FALSE, DYNAMODB_SIZE_BOOL);
 }
 
 /* What a constructor made; its argument is on top. */
@@ -528,12 +530,36 @@ static void give_scalar(lua_State *L, struct attribute_writer *w, struct scalar 
     *out = (struct function_value){.type = s.type, .text = s.text, .len = s.len, .size = w->size};
 }
 
+static bool give(struct function_value *out, enum dynamodb_type type, const char *text, size_t len, size_t size) {
+    *out = (struct function_value){.type = type, .text = text, .len = len, .size = size};
+    return true;
+}
+
+bool attribute_value_ready(lua_State *L, int index, struct attribute_writer *w, struct function_value *out) {
+    size_t len;
+    const char *text;
+    switch (lua_type(L, index)) {
+    case LUA_TNIL: return give(out, DYNAMODB_ANY, NULL, 0, 0);
+    case LUA_TSTRING:
+        text = lua_tolstring(L, index, &len);
+        return len <= DYNAMODB_ITEM_MAX && utf8_valid(text, len) && give(out, DYNAMODB_S, text, len, len);
+    case LUA_TNUMBER:
+        if (!lua_isinteger(L, index)) return false;
+        text = write_integer(lua_tointeger(L, index), w->number + sizeof w->number, &len);
+        return give(out, DYNAMODB_N, text, len, dynamodb_number_size(text, len));
+    case LUA_TBOOLEAN:
+        text = lua_toboolean(L, index) ? BOOL_TRUE : BOOL_FALSE;
+        return give(out, DYNAMODB_BOOL, text, strlen(text), DYNAMODB_SIZE_BOOL);
+    default: return false;
+    }
+}
+
 void attribute_value_read(lua_State *L, int index, struct attribute_writer *w, struct function_value *out) {
+    if (attribute_value_ready(L, index, w, out)) return;
     w->size = 0;
     w->json.len = 0;
     *out = (struct function_value){.type = DYNAMODB_ANY};
     index = lua_absindex(L, index);
-    if (lua_isnil(L, index)) return;
     struct scalar s = read_scalar(L, index, w);
     if (s.type != DYNAMODB_ANY) {
         give_scalar(L, w, s, out);

@@ -64,6 +64,10 @@ enum node_kind attribute_node(lua_State *L, int index, const struct attribute_wr
  * it stays valid as long as both do and until the next call. */
 void attribute_value_read(lua_State *L, int index, struct attribute_writer *w, struct function_value *out);
 
+/* The same without raising, for the plain values that functions mostly return: nil, a string, an integer, a boolean. False: it is another
+ * or cannot be, and attribute_value_read must be asked. */
+bool attribute_value_ready(lua_State *L, int index, struct attribute_writer *w, struct function_value *out);
+
 /* A key of a table, as attribute_keys gives it. */
 struct attribute_key {
     const char *text;
