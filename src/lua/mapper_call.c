@@ -30,7 +30,8 @@ static void keep(lua_State *L, struct mapper *m, struct mapper_function *f) {
     if (count == 0 || count > ROW_TOUCHED_MAX || (!text && m->value->type != DYNAMODB_ANY)) return;
     struct mapper_repeat *r = &f->repeat;
     if (text) lua_rawseti(L, LUA_REGISTRYINDEX, r->reference); /* which is there: nothing is allocated */
-    for (int i = 0; i < count; i++) r->columns[i] = places[i];
+    for (int i = 0; i < count && places == m->now.touched; i++) r->touched[i] = places[i];
+    r->columns = f->columns ? places : r->touched;
     r->count = count;
     r->table = m->table;
     r->serial = m->now.serial;

@@ -24,7 +24,8 @@ struct mapper_repeat {
     const struct mapper_table *table;
     uint64_t serial; /* the row that it was called for */
     int count;       /* of the columns that it depends on; 0: nothing is kept */
-    int columns[ROW_TOUCHED_MAX];
+    const int *columns;
+    int touched[ROW_TOUCHED_MAX]; /* those of a function that gets the row */
     int reference; /* in the registry: what holds the text; never nil */
     struct function_value value;
 };
