@@ -83,13 +83,10 @@ static enum map_result put_item(lua_State *L, struct mapper *m, int index) {
         memcpy(&key, m->writer.keys.data + base + (size_t)i * sizeof key, sizeof key);
         m->writer.path[0].name = key.text;
         m->writer.depth = 1;
-        lua_pushvalue(L, key.index);
-        lua_rawget(L, index);
-        attribute_value_read(L, -1, &m->writer, &value);
+        attribute_value_read(L, key.index + 1, &m->writer, &value);
         m->writer.depth = 0;
         enum map_result added = free_item_add(t->item, key.text, key.len, &value, m->reject);
         if (added != MAP_ITEM) return added;
-        lua_pop(L, 1);
     }
     m->writer.keys.len = base;
     struct mapped_item item;
