@@ -15,6 +15,7 @@ void mapper_table_free(struct mapper *m, struct mapper_table *t) {
     free(t->arguments);
     free((void *)t->names);
     free(t->shape.known);
+    free(t->shape.found);
     free_item_free(t->item);
 }
 
@@ -48,12 +49,15 @@ bool mapper_bind(struct functions *self, int table, const struct pg_column *colu
     struct mapper_table *t = &m->tables[table];
     int functions = m->plan->functions.count;
     mapper_table_free(m, t);
+    for (int i = 0; i < functions; i++) m->list[i].repeat.count = 0;
     *t = (struct mapper_table){.schema = schema};
     t->names = calloc((size_t)count + 1, sizeof *t->names);
     t->arguments = calloc((size_t)functions + 1, sizeof *t->arguments);
     t->shape = (struct row_shape){.columns = columns, .names = t->names, .count = count, .now = &m->now};
     t->shape.known = calloc((size_t)count + 1, sizeof *t->shape.known);
-    bool ok = t->names && t->arguments && t->shape.known;
+    for (t->shape.slots = 2; t->shape.slots < 2 * (size_t)count; t->shape.slots *= 2) continue;
+    t->shape.found = calloc(t->shape.slots, sizeof *t->shape.found);
+    bool ok = t->names && t->arguments && t->shape.known && t->shape.found;
     for (int i = 0; ok && i < count; i++) t->names[i] = columns[i].name;
     for (int i = 0; ok && i < functions; i++) ok = find_arguments(&m->list[i], &t->shape, &t->arguments[i]);
     lua_settop(m->L, MAPPER_HANDLER);

@@ -7,7 +7,8 @@
 #include "lua/column_value.h"
 #include "pg/types.h"
 
-#define NOT_KEPT (-2) /* a length that no field has */
+#define NOT_KEPT (-2)   /* a length that no field has */
+#define SHORT_STRING 40 /* bytes; of longer ones Lua may have several that are equal */
 
 /* The object in Lua. */
 struct row_box {
@@ -123,9 +124,23 @@ static int no_column(lua_State *L, const struct row_shape *shape) {
     return luaL_error(L, "the row has no column %s; %s", name, hint);
 }
 
-/* row.name. Upvalue 1: name -> place of the column, from 1. */
+/* Where a name's entry is, or would be. */
+static struct row_name *find_name(const struct row_shape *shape, const void *string) {
+    size_t at = ((uintptr_t)string >> 4) * 0x9E3779B1u;
+    for (at ^= at >> 16;; at++) {
+        struct row_name *entry = &shape->found[at & (shape->slots - 1)];
+        if (entry->string == string || entry->string == NULL) return entry;
+    }
+}
+
+/* row.name. Upvalue 1: name -> place of the column, from 1, for names that are long strings; and it keeps the others. */
 static int row_index(lua_State *L) {
     const struct row_box *box = check_row(L);
+    const struct row_name *entry = find_name(box->shape, lua_topointer(L, 2));
+    if (entry->string != NULL) {
+        push_touched(L, box->shape, entry->column);
+        return 1;
+    }
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return no_column(L, box->shape);
@@ -172,8 +187,13 @@ void row_shape_open(lua_State *L, struct row_shape *shape) {
     lua_setfield(L, -2, "__metatable");
     lua_createtable(L, 0, shape->count);
     for (int i = shape->count; i > 0; i--) { /* of two columns of one name the first counts */
+        lua_pushstring(L, shape->names[i - 1]);
+        const void *string = lua_topointer(L, -1);
+        if (strlen(shape->names[i - 1]) <= SHORT_STRING) {
+            *find_name(shape, string) = (struct row_name){.string = string, .column = i - 1};
+        }
         lua_pushinteger(L, i);
-        lua_setfield(L, -2, shape->names[i - 1]);
+        lua_rawset(L, -3);
     }
     lua_pushlightuserdata(L, shape);
     lua_createtable(L, shape->count, 0);

@@ -37,11 +37,19 @@ struct row_column {
     char data[ROW_KEPT_BYTES];
 };
 
+/* A column's name as Lua has it: short strings are each there once, so that one is known by its address. */
+struct row_name {
+    const void *string; /* which the state keeps; NULL: no name */
+    int column;
+};
+
 /* The columns of one plan table. It stays where it is as long as the state. */
 struct row_shape {
     const struct pg_column *columns;
     const char *const *names; /* of the columns */
     struct row_column *known; /* one for each column; row_shape_open fills them */
+    struct row_name *found;   /* `slots` of them, which row_shape_open fills: a table by address */
+    size_t slots;             /* a power of 2, at least twice the columns */
     int count;
     struct row_now *now;
     int metatable, kept;  /* set by row_shape_open: references in the registry, of the rows' metatable and the values kept, */
