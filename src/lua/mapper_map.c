@@ -7,7 +7,6 @@
 
 /* --- where an item goes --- */
 
-
 /* Which of the tables of a template an item would go to, only a row of its own source says. */
 static int check_table(lua_State *L, struct mapper *m, int table, const char *name) {
     if (m->plan->tables[table].to_template == NULL || table == (int)(m->table - m->tables)) return table;

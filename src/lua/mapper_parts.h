@@ -26,7 +26,7 @@ struct mapper_repeat {
     int count;       /* of the columns that it depends on; 0: nothing is kept */
     const int *columns;
     int touched[ROW_TOUCHED_MAX]; /* those of a function that gets the row */
-    int reference; /* in the registry: what holds the text; never nil */
+    int reference;                /* in the registry: what holds the text; never nil */
     struct function_value value;
 };
 

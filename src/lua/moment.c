@@ -14,7 +14,8 @@
 #define ISO_MAX 32
 #define DATA_MAX ((int32_t)sizeof((struct moment *)0)->data)
 
-static const char metatable; /* its address is the key of the metatable in the registry, by which it is found faster than by its name */
+static const char
+    metatable; /* its address is the key of the metatable in the registry, by which it is found faster than by its name */
 
 static const char *problem_of(enum pg_moment state) {
     switch (state) {

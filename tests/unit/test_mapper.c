@@ -420,7 +420,8 @@ static void memory_may_end_anywhere(void **state) {
 static struct pg_row other_row(struct pg_field out[COLUMNS], const char *column, const char *text) {
     memcpy(out, fields, sizeof fields);
     for (int i = 0; i < COLUMNS; i++) {
-        if (strcmp(columns[i].name, column) == 0) out[i] = (struct pg_field){.data = text, .len = text ? (int32_t)strlen(text) : -1};
+        if (strcmp(columns[i].name, column) == 0)
+            out[i] = (struct pg_field){.data = text, .len = text ? (int32_t)strlen(text) : -1};
     }
     return (struct pg_row){.fields = out, .count = COLUMNS};
 }
@@ -459,10 +460,10 @@ static void unchanged_columns_repeat(void **state) {
     EXPECT_CALLS(of_text, "Text", {"a", "a#1"}, {"a", "a#1"}, {"b", "b#2"}, {"b", "b#2"}, {"a", "a#3"}, {NULL, "none#4"},
                  {NULL, "none#4"}, {"", "#5"}, {"", "#5"}, {"a", "a#6"});
     EXPECT_CALLS(of_text, "I2", {"\1\1", "h\xC3\xA9llo#1"}, {"\1\2", "h\xC3\xA9llo#1"});
-    EXPECT_CALLS("hlua.fn({ 'I2', 'Text' }, function(n, text) return n .. count() end)", "I2", {"\1\1", "257#1"}, {"\1\1", "257#1"},
-                 {"\1\2", "258#2"});
-    EXPECT_CALLS("hlua.fn({ 'Text' }, function(text) count() if text == 'a' then return nil end return text .. count() end)", "Text",
-                 {"a", "nil"}, {"a", "nil"}, {"b", "b#3"});
+    EXPECT_CALLS("hlua.fn({ 'I2', 'Text' }, function(n, text) return n .. count() end)", "I2", {"\1\1", "257#1"},
+                 {"\1\1", "257#1"}, {"\1\2", "258#2"});
+    EXPECT_CALLS("hlua.fn({ 'Text' }, function(text) count() if text == 'a' then return nil end return text .. count() end)",
+                 "Text", {"a", "nil"}, {"a", "nil"}, {"b", "b#3"});
     /* only what it touched counts */
     EXPECT_CALLS("function(row) return (row.Flag and row.Text or row.Odd) .. count() end", "Text", {"a", "a#1"}, {"a", "a#1"},
                  {"b", "b#2"});
@@ -505,9 +506,10 @@ static void other_results_do_not_repeat(void **state) {
     EXPECT_CALLS("hlua.fn({ 'Text' }, function(text) if count() == '#1' then error('no') end return text end)", "Text",
                  {"a", "refused"}, {"a", "a"});
     EXPECT_CALLS("function(row) return count() end", "Text", {"a", "#1"}, {"a", "#2"});
-    EXPECT_CALLS("function(row) for name, value in pairs { 1, 2 } do count() end for name in pairs(row) do if name == 'Zoned' then "
-                 "break end end return count() end",
-                 "Text", {"a", "#3"}, {"a", "#6"});
+    EXPECT_CALLS(
+        "function(row) for name, value in pairs { 1, 2 } do count() end for name in pairs(row) do if name == 'Zoned' then "
+        "break end end return count() end",
+        "Text", {"a", "#3"}, {"a", "#6"});
     EXPECT_CALLS("function(row) return #row.Text .. count() end", "Text", {lorem, "76#1"}, {lorem, "76#2"});
     EXPECT_CALLS("function(row) local t = row.Json; t.a = (t.a or '') .. 'x'; return t.a .. count() end", "Json",
                  {"{\"a\":\"y\"}", "yx#1"}, {"{\"a\":\"y\"}", "yx#2"});
