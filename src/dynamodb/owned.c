@@ -129,8 +129,8 @@ static bool look(struct dynamodb_client *c, const struct dynamodb_schema *schema
     }
 }
 
-bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema, const struct dynamodb_owned *wanted,
-                              bool *has, struct error *err) {
+bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema,
+                              const struct dynamodb_owned *wanted, bool *has, struct error *err) {
     struct buffer request, answer;
     buffer_init(&request, REQUEST_MAX);
     buffer_init(&answer, RESPONSE_MAX);

@@ -74,8 +74,8 @@ struct dynamodb_owned {
 /* Whether the table has such an item. Reads the table, a page of 1 MB
  * after the other, until one is found: of a large table full of others' items, all of it, and says so to the client's patience, which
  * can also stop it. */
-bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema, const struct dynamodb_owned *wanted,
-                              bool *has, struct error *err);
+bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema,
+                              const struct dynamodb_owned *wanted, bool *has, struct error *err);
 
 /* --- create.c --- */
 

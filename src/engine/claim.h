@@ -18,6 +18,7 @@ struct claim_question {
 };
 
 /* `claim`: the ledger's, of this very table (table_id NULL: there is none). False when memory is out. */
-bool claim_ask(const struct ledger_claim *claim, const struct dynamodb_schema *schema, struct arena *a, struct claim_question *out);
+bool claim_ask(const struct ledger_claim *claim, const struct dynamodb_schema *schema, struct arena *a,
+               struct claim_question *out);
 
 #endif

@@ -324,12 +324,12 @@ bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, c
 /* ---- targets */
 
 bool ledger_target_claim(struct ledger *l, const char *target, const struct ledger_claim *claim, struct error *err) {
-    static const char sql[] = "INSERT OR REPLACE INTO target (name, table_id, claimed) VALUES (?1, ?2, ?3)"; /* target_owns cascades */
+    static const char sql[] =
+        "INSERT OR REPLACE INTO target (name, table_id, claimed) VALUES (?1, ?2, ?3)"; /* target_owns cascades */
     static const char owns[] = "INSERT OR IGNORE INTO target_owns (name, prefix) VALUES (?1, ?2)";
     char time[LEDGER_TIME];
     if (!ledger_begin(l, err)) return false;
-    bool ok =
-        ledger_do(l, sql, L_VALUES(L_TEXT(target), L_TEXT(or_empty(claim->table_id)), L_TEXT(ledger_now(time))), NULL, err);
+    bool ok = ledger_do(l, sql, L_VALUES(L_TEXT(target), L_TEXT(or_empty(claim->table_id)), L_TEXT(ledger_now(time))), NULL, err);
     for (int i = 0; ok && i < claim->owns_count; i++) {
         ok = ledger_do(l, owns, L_VALUES(L_TEXT(target), L_TEXT(claim->owns[i])), NULL, err);
     }

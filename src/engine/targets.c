@@ -112,7 +112,8 @@ static const char *whole_name(const struct preparing *p, const struct job_target
 }
 
 /* All keys that tables of the plan own in a target, beside those that were claimed before. */
-static bool add_owns(const struct job *job, const struct job_target *t, const struct ledger_claim *before, struct ledger_claim *out) {
+static bool add_owns(const struct job *job, const struct job_target *t, const struct ledger_claim *before,
+                     struct ledger_claim *out) {
     int room = before->owns_count;
     for (int i = 0; i < job->table_count; i++) room += job->tables[i].schema.owns_count + 1;
     out->owns = arena_array(job->arena, (size_t)room, sizeof *out->owns);
@@ -145,8 +146,8 @@ static bool claim_made(struct preparing *p, const struct job_target *t, struct e
     struct dynamodb_description d;
     struct arena *scratch = arena_new();
     if (scratch == NULL) return error_memory(err, "preparing the target");
-    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) &&
-              claim(p, t, d.id, &(struct ledger_claim){0}, err);
+    bool ok =
+        dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) && claim(p, t, d.id, &(struct ledger_claim){0}, err);
     arena_free(scratch);
     return ok;
 }

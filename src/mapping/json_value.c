@@ -92,7 +92,8 @@ static bool put_number(struct writer *w) {
 /* A scalar, or the opening of a container. Each is a level of its own. */
 static bool put_value(struct writer *w, enum json_token token) {
     bool opens = token == JSON_OBJECT || token == JSON_ARRAY;
-    if (w->json.depth + !opens > DYNAMODB_NESTING_MAX && token != JSON_ERROR) return invalid(w, "it is nested over 32 levels", w->json.at);
+    if (w->json.depth + !opens > DYNAMODB_NESTING_MAX && token != JSON_ERROR)
+        return invalid(w, "it is nested over 32 levels", w->json.at);
     switch (token) {
     case JSON_STRING: return PUT(w, "{\"S\":") && put_string(w) && PUT(w, "}");
     case JSON_NUMBER: return put_number(w);

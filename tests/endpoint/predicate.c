@@ -52,15 +52,15 @@ bool predicate_read(struct predicate *p, struct slice body, const char *member, 
     struct expression e;
     p->count = 0;
     if (!expression_begin(&e, body, member)) return true;
-    bool and = false;
+    bool joined = false;
     do {
         if (p->count == PREDICATE_TERMS_MAX) return refuse_value(err, "Invalid %s: too many terms", member);
         struct term *t = &p->terms[p->count++];
-        t->and = and;
+        t->joined = joined;
         t->negated = expression_take(&e, "NOT");
         if (!read_term(&e, t, err)) return false;
-        and = expression_take(&e, "AND");
-    } while (and || expression_take(&e, "OR"));
+        joined = expression_take(&e, "AND");
+    } while (joined || expression_take(&e, "OR"));
     return expression_ended(&e) || expression_refuse(&e, err);
 }
 
@@ -111,10 +111,10 @@ bool predicate_holds(const struct predicate *p, struct slice item, bool *holds, 
     *holds = p->count == 0;
     for (int i = 0; i < p->count; i++) {
         bool one;
-        if (!p->terms[i].and && *holds) return true; /* one of those that OR joins */
+        if (!p->terms[i].joined && *holds) return true; /* one of those that OR joins */
         if (!term_holds(&p->terms[i], item, &one, err)) return false;
         one = one != p->terms[i].negated;
-        *holds = p->terms[i].and ? *holds && one : one;
+        *holds = p->terms[i].joined ? *holds && one : one;
     }
     return true;
 }

@@ -23,7 +23,7 @@ enum term_kind {
 
 struct term {
     enum term_kind kind;
-    bool negated, and; /* NOT stands before it; AND, and not OR, stands between it and the one before */
+    bool negated, joined; /* NOT stands before it; AND, and not OR, stands between it and the one before */
     char name[DOC_NAME];
     struct value value; /* slices of the request */
 };

@@ -10,9 +10,9 @@
 #include "engine/claim.h"
 
 /* Texts separated by blanks; "." is the empty one. */
-static int split(const char *text, char *memory, const char **out) {
+static int split(const char *text, char memory[40], const char **out) {
     int n = 0;
-    strcpy(memory, text); /* NOLINT: the rows below are short */
+    snprintf(memory, 40, "%s", text);
     for (char *at = memory; *at;) {
         size_t len = strcspn(at, " ");
         char *next = at[len] ? at + len + 1 : at + len;
@@ -36,18 +36,18 @@ static void questions(void **state) {
         bool nothing;
         const char *asked, *except;
     } table[] = {
-        {NULL, "", false, "", ""},            /* any item is a stranger's */
-        {NULL, "A B", false, "A B", ""},      /* any with these keys */
-        {"", "A B", true, "", ""},            /* an older ledger does not know what it claimed */
-        {"", "", true, "", ""},               /* */
-        {".", "", true, "", ""},              /* all keys, and all again */
-        {".", "A B", true, "", ""},           /* fewer */
-        {"A B", "A B", true, "", ""},         /* the same */
-        {"A B", "B", true, "", ""},           /* fewer */
-        {"A", "A#1 A#2", true, "", ""},       /* parts of it */
-        {"A", "A B", false, "B", ""},         /* one more: ours are not asked about */
+        {NULL, "", false, "", ""},             /* any item is a stranger's */
+        {NULL, "A B", false, "A B", ""},       /* any with these keys */
+        {"", "A B", true, "", ""},             /* an older ledger does not know what it claimed */
+        {"", "", true, "", ""},                /* likewise */
+        {".", "", true, "", ""},               /* all keys, and all again */
+        {".", "A B", true, "", ""},            /* fewer */
+        {"A B", "A B", true, "", ""},          /* the same */
+        {"A B", "B", true, "", ""},            /* fewer */
+        {"A", "A#1 A#2", true, "", ""},        /* parts of it */
+        {"A", "A B", false, "B", ""},          /* one more: ours are not asked about */
         {"A#1 C", "A B", false, "A B", "A#1"}, /* a wider one, without what is ours of it */
-        {"A B", "", false, "", "A B"},        /* all keys now */
+        {"A B", "", false, "", "A B"},         /* all keys now */
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char memory[2][40], asked[80], except[80];

@@ -106,7 +106,8 @@ static void refusals(void **state) {
     };
     for (size_t i = 0; i < COUNT(table); i++) {
         enum json_value_result result = write_value(table[i].text, strlen(table[i].text));
-        if (result != JSON_VALUE_INVALID || !strstr(fault.why, table[i].why)) fail_msg("%s: %s", table[i].text, fault.why ? fault.why : "taken");
+        if (result != JSON_VALUE_INVALID || !strstr(fault.why, table[i].why))
+            fail_msg("%s: %s", table[i].text, fault.why ? fault.why : "taken");
     }
 }
 
@@ -223,10 +224,15 @@ int main(void) {
     buffer_init(&out, 8 * 1024 * 1024);
     buffer_init(&keys, JSON_VALUE_KEYS_BYTES);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_values),     cmocka_unit_test(refusals),
-        cmocka_unit_test(places),           cmocka_unit_test(keys_of_other_objects),
-        cmocka_unit_test(nesting),          cmocka_unit_test(truncated_anywhere), cmocka_unit_test(escaped_keys_at_every_place),
-        cmocka_unit_test(limits_of_memory), cmocka_unit_test(large_values),
+        cmocka_unit_test(known_values),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(places),
+        cmocka_unit_test(keys_of_other_objects),
+        cmocka_unit_test(nesting),
+        cmocka_unit_test(truncated_anywhere),
+        cmocka_unit_test(escaped_keys_at_every_place),
+        cmocka_unit_test(limits_of_memory),
+        cmocka_unit_test(large_values),
     };
     int failed = cmocka_run_group_tests_name("json_value", tests, NULL, NULL);
     buffer_free(&out);
