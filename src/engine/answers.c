@@ -6,13 +6,16 @@
 #include "base/clock.h"
 #include "engine/writer_parts.h"
 
+/* Its items are settled all the same: their chunks could not end otherwise. */
+static bool no_memory(struct writer *w, struct request *r, const char *what, struct error *err) {
+    writer_settle_all(w, r, SETTLED_DROPPED, "");
+    return error_memory(err, what);
+}
+
 /* Half of a refused batch goes into a request of its own, until the guilty item stands alone. */
 static bool split(struct writer *w, struct request *r, struct error *err) {
     struct request *other = writer_divide(w, r, r->batch.count / 2);
-    if (other == NULL) {
-        writer_settle_all(w, r, SETTLED_DROPPED, "");
-        return error_memory(err, "splitting a request");
-    }
+    if (other == NULL) return no_memory(w, r, "splitting a request", err);
     writer_push_ready(w, r);
     writer_push_ready(w, other);
     return true;
@@ -67,10 +70,10 @@ static bool held_off(struct writer *w, struct request *r, const struct http_resp
 
 /* An item that was sent alone, to be told a reason, goes into a batch again, which is judged by its own answer: the right to PutItem may not be
  * given. No item is sent alone any more. */
-static bool probe_failed(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
+static bool probe_failed(struct writer *w, struct request *r, struct error *err) {
     atomic_store(&w->job->pacing->no_probes, true);
     struct request *batch = writer_not_alone(w, r);
-    if (batch == NULL) return stop_for(w, r, f, err);
+    if (batch == NULL) return no_memory(w, r, "sending an item again", err);
     writer_push_ready(w, batch);
     return true;
 }
@@ -92,7 +95,7 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
         snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
         writer_settle_all(w, r, SETTLED_REFUSED, text);
         return true;
-    default: return r->probe ? probe_failed(w, r, &f, err) : stop_for(w, r, &f, err);
+    default: return r->probe ? probe_failed(w, r, err) : stop_for(w, r, &f, err);
     }
 }
 
@@ -113,7 +116,7 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
         if (!left[i]) writer_settle(w, r, i, SETTLED_WRITTEN, "");
     }
     batch_keep(&r->batch, left);
-    if (!batch_finish(&r->batch)) return error_memory(err, "sending items again");
+    if (!batch_finish(&r->batch)) return no_memory(w, r, "sending items again", err);
     char text[200];
     snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->target->schema.name);
     writer_throttled(w, r, NULL, a->retry_after_ms, text);

@@ -35,7 +35,7 @@ struct writer *writer_new(struct job *job, struct writer_caller caller, struct e
     }
     bool made = w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional;
     if (!made) error_memory(err, "starting a worker");
-    if (made && lines_open(&w->lines, err)) return w;
+    if (made && lines_open(&w->lines, &job->endpoint, err)) return w;
     writer_free(w);
     return NULL;
 }

@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "dynamodb/capacity.h"
-#include "dynamodb/failure.h"
 #include "dynamodb/governor.h"
 #include "dynamodb/heat.h"
 #include "dynamodb/value.h"
@@ -286,15 +285,6 @@ static inline void world_arrives(struct world *w, struct world_request *r) {
         capacity_write(w->capacity, w->now, w->capacity_table, &r->items[i].parts, &r->refusals[i]);
 }
 
-static inline unsigned world_limits(const struct capacity_refusal *why) {
-    static const unsigned limits[CAPACITY_LIMITS] = {
-        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,     [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
-        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED, [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
-        [CAPACITY_MAXIMUM] = DYNAMODB_LIMIT_ON_DEMAND,
-    };
-    return limits[why->limit] | (why->resource ? DYNAMODB_LIMIT_INDEX : 0);
-}
-
 /* Puts refused items back: one alone when its reason is wanted, the others when their keys have cooled. */
 static inline void world_again(struct world *w, struct world_request *from, const struct world_item *items, int count) {
     bool probe = from->count > 1 && heat_wants_probe(w->heat, w->now);
@@ -321,7 +311,7 @@ static inline void world_probed(struct world *w, const struct world_request *r) 
     struct part part;
     const struct capacity_refusal *why = &r->refusals[0];
     w->probes++;
-    if (heat_probed(w->heat, w->now, 0, &r->items[0].parts, world_limits(why), why->resource, &part) != HEAT_KEY) return;
+    if (heat_probed(w->heat, w->now, 0, &r->items[0].parts, capacity_limits(why), why->resource, &part) != HEAT_KEY) return;
     w->keys_found++;
     w->found = part;
 }
@@ -340,7 +330,7 @@ static inline void world_answered(struct world *w, struct world_request *r) {
     }
     double written = a.units - a.refused;
     if (w->consumed_factor > 0) written = a.consumed = written * w->consumed_factor;
-    unsigned limits = count == r->count ? world_limits(&r->refusals[0]) : 0;
+    unsigned limits = count == r->count ? capacity_limits(&r->refusals[0]) : 0;
     if (count) a.hot = heat_refused(w->heat, w->now, r->sent, 0, parts, count, limits);
     if (r->probe) world_probed(w, r);
     governor_answered(w->governor, w->now, &a);
