@@ -22,6 +22,15 @@
 
 #include "dynamodb/parts.h"
 
+/* What DynamoDB grants, in write units a second, and for how many seconds. Developer Guide: "Quotas in Amazon DynamoDB" (the default quota,
+ * units of a table or index on demand), "Understanding DynamoDB warm throughput" (of what is new), "DynamoDB on-demand capacity mode" (half
+ * an hour for double the peak), "DynamoDB burst and adaptive capacity" (a partition; what is kept of unused units). */
+#define CAPACITY_QUOTA_UNITS 40000.0
+#define CAPACITY_PARTITION_UNITS 1000.0
+#define CAPACITY_WARM_UNITS 4000.0
+#define CAPACITY_GROW_SECONDS 1800.0
+#define CAPACITY_BURST_SECONDS 300.0
+
 enum capacity_quota {
     CAPACITY_QUOTA_EACH,     /* a table alone, and each of its indexes alone */
     CAPACITY_QUOTA_TOGETHER, /* a table with all its indexes */
@@ -30,14 +39,15 @@ enum capacity_quota {
 /* Units are write units a second. 0 stands for the default. */
 struct capacity_rules {
     enum capacity_quota quota_of;
-    double quota;             /* 40,000 */
-    double partition;         /* 1,000 */
-    double warm;              /* of new tables and indexes on demand: 4,000 */
-    double grow_seconds;      /* how long a peak must be past before its double is taken: 1,800 */
-    double burst_seconds;     /* of provisioned tables and indexes: 300 */
+    double quota;             /* CAPACITY_QUOTA_UNITS */
+    double partition;         /* CAPACITY_PARTITION_UNITS */
+    double warm;              /* of new tables and indexes on demand: CAPACITY_WARM_UNITS */
+    double grow_seconds;      /* how long a peak must be past before its double is taken: CAPACITY_GROW_SECONDS */
+    double burst_seconds;     /* of provisioned tables and indexes: CAPACITY_BURST_SECONDS */
     double partition_seconds; /* what an idle partition keeps: 1, which is no burst */
-    int keys; /* partition keys that can be busy at once: 65,536 (16 bytes each). When more are, the one that is nearest to
-                               * being idle is taken for idle */
+    /* Partition keys that can be busy at once: 65,536 (16 bytes each). When more are, the one that is nearest to being idle is taken for
+     * idle. */
+    int keys;
 };
 
 /* What one table or index is given. All 0: on demand, as new. */

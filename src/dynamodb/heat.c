@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "dynamodb/capacity.h"
 #include "dynamodb/failure.h"
 
-#define PARTITION 1000.0 /* write units a second (Developer Guide, "Burst and adaptive capacity") */
+#define PARTITION CAPACITY_PARTITION_UNITS
 /* Units a second are an average that fades with this time: as long as a partition's own bucket is deep. */
 #define FADE CLOCK_SECOND
 /* A key explains a refusal when it was sent this share of PARTITION of late; when the service has said that it is the table, more. */

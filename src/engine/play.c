@@ -7,8 +7,6 @@
 
 #include "engine/play_parts.h"
 
-#define GROW_SECONDS 1800.0 /* capacity.h's defaults, which are stretched */
-#define BURST_SECONDS 300.0
 #define LOOK_FOR_STOP 4096 /* events */
 
 /* --- chance, and what happens next --- */
@@ -218,8 +216,8 @@ static void set_scale(struct play *p) {
 
 static bool make_model(struct play *p) {
     struct capacity_rules rules = p->s->rules;
-    rules.grow_seconds = (rules.grow_seconds > 0 ? rules.grow_seconds : GROW_SECONDS) / p->stretch;
-    rules.burst_seconds = (rules.burst_seconds > 0 ? rules.burst_seconds : BURST_SECONDS) / p->stretch;
+    rules.grow_seconds = (rules.grow_seconds > 0 ? rules.grow_seconds : CAPACITY_GROW_SECONDS) / p->stretch;
+    rules.burst_seconds = (rules.burst_seconds > 0 ? rules.burst_seconds : CAPACITY_BURST_SECONDS) / p->stretch;
     p->capacity = capacity_new(&rules);
     for (int t = 0; p->capacity && t < p->s->target_count; t++) {
         const struct play_target *target = &p->s->targets[t];

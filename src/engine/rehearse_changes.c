@@ -8,7 +8,6 @@
 #include "engine/worker.h"
 
 #define MATTERS 0.05 /* a change that makes less of a difference is not told */
-#define QUOTA 40000.0
 #define WARM_ENOUGH 1e9 /* so that it does not limit: the quota does */
 #define TIMES_MORE 2    /* of quota and provisioned units */
 
@@ -56,7 +55,7 @@ static bool play(const struct rehearsing *r, const struct trial *trial, struct p
     struct play_setting s = {
         .targets = targets,
         .target_count = r->target_count,
-        .rules = {.quota_of = trial->quota_of, .quota = trial->quota ? TIMES_MORE * QUOTA : QUOTA},
+        .rules = {.quota_of = trial->quota_of, .quota = trial->quota ? TIMES_MORE * CAPACITY_QUOTA_UNITS : CAPACITY_QUOTA_UNITS},
         .units = trial->asked ? 0 : r->options->units,
         .rows = r->out->client_rows,
         .weight = r->weight,
@@ -115,7 +114,7 @@ static double busiest(const struct rehearsing *r, double seconds) {
     for (int i = 0; i < r->target_count; i++) {
         for (int k = 0; k < r->targets[i].resources; k++) most = fmax(most, r->targets[i].units[k]);
     }
-    return seconds > 0 ? fmin(QUOTA, most * r->weight / seconds) : 0;
+    return seconds > 0 ? fmin(CAPACITY_QUOTA_UNITS, most * r->weight / seconds) : 0;
 }
 
 /* --- changes --- */

@@ -16,8 +16,8 @@
 #define CHUNK_ROWS 2500
 #define RESOURCES 4
 #define ROWS_A_DAY 20000
-#define PARTITION 1000.0
-#define QUOTA 40000.0
+#define PARTITION CAPACITY_PARTITION_UNITS
+#define QUOTA CAPACITY_QUOTA_UNITS
 
 static uint64_t chance(uint64_t n, uint64_t salt) {
     uint64_t both[2] = {n, salt};
