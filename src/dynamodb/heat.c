@@ -284,14 +284,3 @@ enum heat_verdict heat_probed(struct heat *h, int64_t now, int table, const stru
     pthread_mutex_unlock(&h->lock);
     return verdict;
 }
-
-int heat_hot_keys(struct heat *h, int64_t now) {
-    int hot = 0;
-    if (!heat_active(h)) return 0;
-    pthread_mutex_lock(&h->lock);
-    for (int s = 0; s < SETS; s++) {
-        for (int i = 0; i < WAYS; i++) hot += h->keys[s][i].bucket && is_hot(&h->keys[s][i], now) && h->keys[s][i].next > now;
-    }
-    pthread_mutex_unlock(&h->lock);
-    return hot;
-}

@@ -55,7 +55,4 @@ enum heat_verdict {
 enum heat_verdict heat_probed(struct heat *h, int64_t now, int table, const struct parts *item, unsigned limits, int resource,
                               struct part *part);
 
-/* How many keys are hot now: for progress. */
-int heat_hot_keys(struct heat *h, int64_t now);
-
 #endif
