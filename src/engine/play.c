@@ -201,6 +201,7 @@ static void answered(struct play *p, struct play_request *r) {
     if (count < r->count) p->last_written = p->now;
     if (count) again(p, r, refused, count);
     p->workers[r->worker].busy--;
+    growth_answered(&p->workers[r->worker].growth, p->now - r->sent);
     play_spare(p, r);
 }
 
@@ -262,7 +263,6 @@ static bool make(struct play *p) {
     set_scale(p);
     p->now = p->last_written = PLAY_BEGIN;
     p->random = p->s->seed;
-    p->open_max = p->s->in_order ? 1 : p->s->open_max < PLAY_OPEN_MAX ? p->s->open_max : PLAY_OPEN_MAX;
     p->governor = governor_new(p->s->target_count);
     p->heat = heat_new();
     p->watch = watch_new();
@@ -271,6 +271,7 @@ static bool make(struct play *p) {
     for (int i = 0; i < p->s->workers; i++) {
         struct play_worker *w = &p->workers[i];
         *w = (struct play_worker){.current = -1, .client_at = PLAY_BEGIN, .since = PLAY_BEGIN};
+        growth_begin(&w->growth);
         w->filling = calloc(targets, sizeof(*w->filling));
         ok = ok && w->filling;
     }

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "dynamodb/value.h"
+#include "engine/reading.h"
 #include "engine/rehearse_parts.h"
-#include "engine/worker.h"
 
-#define MATTERS 0.05 /* a change that makes less of a difference is not told */
+#define MATTERS 0.05    /* a change that makes less of a difference is not told */
 #define WARM_ENOUGH 1e9 /* so that it does not limit: the quota does */
 #define TIMES_MORE 2    /* of quota and provisioned units */
 
@@ -60,7 +60,7 @@ static bool play(const struct rehearsing *r, const struct trial *trial, struct p
         .rows = r->out->client_rows,
         .weight = r->weight,
         .workers = workers,
-        .open_max = worker_open_max(chunks, workers),
+        .open_max = reading_open_max(chunks, workers),
         .in_order = trial->in_order,
         .seed = 1,
         .shards = trial->shards,

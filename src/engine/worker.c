@@ -145,13 +145,6 @@ static void free_worker(struct worker *w) {
     free(w);
 }
 
-/* At most an eighth of all chunks are open: chunks that are read in turn end together, and a run that is stopped must not find all of
- * them half done; nor should a worker sit on many, near the end, while another has none. */
-int worker_open_max(int chunks, int workers) {
-    int share = chunks / (8 * workers) + 1;
-    return share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
-}
-
 struct worker *worker_start(struct job *job, int number, struct error *err) {
     struct worker *w = calloc(1, sizeof *w);
     size_t tables = (size_t)job->table_count;
@@ -170,7 +163,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->delta = calloc(tables, sizeof *w->delta);
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
-    w->open_max = worker_open_max(chunks, job->workers);
+    w->open_max = reading_open_max(chunks, job->workers);
     if (w->mappers && w->routes && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
         error_set(err, ERROR_LOCAL, "a worker's thread could not be started");

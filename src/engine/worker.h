@@ -14,9 +14,6 @@ struct worker;
 /* Starts worker `number` (from 1): its thread connects to the source itself. NULL with ERROR_LOCAL. */
 struct worker *worker_start(struct job *job, int number, struct error *err);
 
-/* How many chunks each of so many workers has open at most. */
-int worker_open_max(int chunks, int workers);
-
 /* Whether its thread has come to an end. Failures were told to the coordinator. */
 bool worker_ended(const struct worker *w);
 

@@ -2,17 +2,13 @@
 #ifndef ENGINE_WORKER_PARTS_H
 #define ENGINE_WORKER_PARTS_H
 
+#include "engine/reading.h"
 #include "engine/route.h"
 #include "engine/worker.h"
 #include "engine/writer.h"
 #include "pg/reader.h"
 
-/* Cursors open at once. Measured: 48 shuffled chunks reach the table's own limit where key order reaches 0.03 of it. */
-#define OPEN_CHUNKS_MAX 48
 _Static_assert(OPEN_CHUNKS_MAX <= MAILBOX_CHUNKS, "a chunk that finds no place in the mailbox would never be read");
-
-/* Keys that a chunk waits for at once; older ones are forgotten. */
-#define ASIDE_KEYS 4
 
 /* A chunk that was taken and has not ended. It is one range, until a row in it cannot be read and it is cut around that row. */
 struct open_chunk {
@@ -136,7 +132,7 @@ void reading_publish(struct worker *w);
 void aside_note(void *context, const struct batch *batch, int i, uint64_t hot);
 /* For how long a chunk is to be left alone (nanoseconds; 0: not at all): its keys throttle, or its table has enough waiting. */
 int64_t aside_wait(struct worker *w, struct open_chunk *c, int64_t now);
-/* Whether the service is what limits the run: then many chunks are open, and little is read ahead. */
+/* Whether keys throttle, so that the service is what limits the run: then many chunks are open, and little is read ahead. */
 bool aside_limited(const struct worker *w);
 
 /* --- items.c --- */
