@@ -51,6 +51,7 @@ struct writer {
     struct lane *lanes; /* by job_target.paced */
     struct request *waiting;
     struct request *spare;
+    size_t spare_bytes; /* that their bodies take */
     int ready_count, waiting_count, spare_count, busy;
     int held;     /* of the ready ones: those whose lane is closed */
     size_t bytes; /* of ready, waiting and busy requests */

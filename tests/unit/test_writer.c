@@ -277,6 +277,24 @@ static void memory_is_out_at_the_beginning(void **state) {
     }
 }
 
+/* --- what it holds --- */
+
+/* Bodies that are kept for the next requests are memory, too: all workers' together are bounded. */
+static void keeps_few_bodies(void **state) {
+    (void)state;
+    size_t kept = 0;
+    open_rig(rig_written, PUT_IF_ABSENT);
+    g.job.workers = 1024; /* 8 KB of the 8 MB are this one's */
+    add(100, "good");
+    OK(rig_work(&g, &e));
+    for (const struct request *r = g.writer->spare; r; r = r->next) kept += r->batch.body.cap;
+    assert_true(g.writer->spare_count > 50 && kept > 4 * 1024 && kept <= 8 * 1024);
+    assert_int_equal(kept, g.writer->spare_bytes);
+    add(100, "good");
+    OK(rig_work(&g, &e));
+    all_is_settled(200, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_in_batches),
@@ -293,6 +311,7 @@ int main(void) {
         cmocka_unit_test(memory_runs_out_while_throttled),
         cmocka_unit_test(memory_runs_out_under_a_condition),
         cmocka_unit_test(memory_is_out_at_the_beginning),
+        cmocka_unit_test(keeps_few_bodies),
     };
     if (!http_global_init(&e)) return 1;
     return cmocka_run_group_tests_name("writer", tests, NULL, NULL);

@@ -50,6 +50,7 @@ struct rig {
     enum settled how[RIG_ITEMS];
     char message[300]; /* of the last refused one */
     int made;
+    uint32_t units; /* of each item; 0: one */
 };
 
 /* --- the service --- */
@@ -164,7 +165,7 @@ static inline void rig_close(struct rig *g) {
 static inline bool rig_add(struct rig *g, const char *word, struct error *err) {
     char json[200];
     int len = snprintf(json, sizeof json, "{\"Id\":{\"S\":\"k%d\"},\"Word\":{\"S\":\"%s\"}}", g->made, word);
-    struct batch_item item = {.size = (uint32_t)len, .units = 1, .place = g->made};
+    struct batch_item item = {.size = (uint32_t)len, .units = g->units ? g->units : 1, .place = g->made};
     struct batch *b = writer_batch(g->writer, &g->target);
     if (!dynamodb_key_hash_item(&g->target.schema, json, (size_t)len, &item.key)) abort();
     if (b == NULL || !batch_add(b, &item, json, (size_t)len)) return error_memory(err, "adding an item");
