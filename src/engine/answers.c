@@ -82,11 +82,11 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
     struct dynamodb_failure f;
     char text[300];
     dynamodb_failure_parse(a->status, a->body, a->body_len, &f);
-    if (f.class != RETRY_THROTTLE) writer_taken(w, r);
+    if (f.class != RETRY_THROTTLE) writer_taken(w, r, -1);
     snprintf(text, sizeof text, "%s: %s%s%.150s", r->target->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
              *f.reasons ? f.reasons : f.message);
     switch (f.class) {
-    case RETRY_THROTTLE: writer_throttled(w, r, &f, a->retry_after_ms, text); return true;
+    case RETRY_THROTTLE: writer_throttled(w, r, &f, -1, a->retry_after_ms, text); return true;
     case RETRY_TRANSIENT: again(w, r, a->retry_after_ms, text); return true;
     case RETRY_CLOCK: return set_clock(w, r, a) || stop_for(w, r, &f, err);
     case RETRY_CONDITION: return r->batch.condition ? held_off(w, r, a, err) : stop_for(w, r, &f, err);
@@ -101,9 +101,10 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
 
 /* A 200: everything is written but what it sends back. */
 static bool accepted(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
-    bool left[DYNAMODB_BATCH_ITEMS_MAX];
-    int count = batch_unprocessed(&r->batch, a->body, a->body_len, left);
-    if (count <= 0) writer_taken(w, r);
+    struct batch_answer answer;
+    batch_read_answer(&r->batch, a->body, a->body_len, &answer);
+    int count = answer.left_count;
+    if (count <= 0) writer_taken(w, r, answer.consumed);
     if (count == 0) {
         writer_settle_all(w, r, SETTLED_WRITTEN, "");
         return true;
@@ -113,13 +114,13 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
         return true;
     }
     for (int i = 0; i < r->batch.count; i++) {
-        if (!left[i]) writer_settle(w, r, i, SETTLED_WRITTEN, "");
+        if (!answer.left[i]) writer_settle(w, r, i, SETTLED_WRITTEN, "");
     }
-    batch_keep(&r->batch, left);
+    batch_keep(&r->batch, answer.left);
     if (!batch_finish(&r->batch)) return no_memory(w, r, "sending items again", err);
     char text[200];
     snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->target->schema.name);
-    writer_throttled(w, r, NULL, a->retry_after_ms, text);
+    writer_throttled(w, r, NULL, answer.consumed, a->retry_after_ms, text);
     return true;
 }
 
@@ -127,7 +128,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
     struct request *r = writer_alight(w, line);
     const struct http_response *a = http_response(line->http);
     if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
-        writer_taken(w, r);
+        writer_taken(w, r, -1);
         again(w, r, -1, "an answer whose checksum (x-amz-crc32) is wrong");
         return true;
     }
@@ -136,7 +137,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
 
 bool writer_failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
     struct request *r = writer_alight(w, line);
-    writer_taken(w, r);
+    writer_taken(w, r, -1);
     if (why->retryable) {
         again(w, r, -1, why->text);
         return true;

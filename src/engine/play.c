@@ -189,7 +189,7 @@ static uint32_t tell_refused(struct play *p, const struct play_request *r, const
 }
 
 static void answered(struct play *p, struct play_request *r) {
-    struct governor_answer a = {.table = r->target, .sent = r->sent, .units = r->units, .consumed = -1};
+    struct governor_answer a = {.table = r->target, .sent = r->sent, .units = r->units, .taken = r->taken, .consumed = -1};
     int refused[DYNAMODB_BATCH_ITEMS_MAX], count = 0;
     for (int i = 0; i < r->count; i++) {
         if (r->refusals[i].limit != CAPACITY_ACCEPTED) refused[count++] = i;

@@ -21,6 +21,7 @@ struct play_request {
     struct play_request *next, *made; /* made: the one that was made before, wherever it is now */
     int worker, target, count, attempt;
     uint32_t units;
+    double taken; /* by the governor */
     int64_t due, sent;
     bool probe;
     struct watch_reason why; /* while it waits */

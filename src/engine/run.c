@@ -326,7 +326,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
                               .to = t->schema.name,
                               .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
                               .rows_estimated = t->rows_estimated};
-    pacing_read(&s->job, t, &out->throttling);
+    pacing_read(&s->job, t, out);
     if (t->to && !name_targets(&s->job, t, out, err)) return false;
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);

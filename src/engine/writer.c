@@ -93,6 +93,8 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     r->attempt = 0;
     r->failed = 0;
     r->throttled = r->clock_tried = r->probe = false;
+    /* Only a rate that was asked for needs what the service counts: what a table takes is found by its refusals. */
+    r->batch.ask_consumed = atomic_load_explicit(&w->job->write_units, memory_order_relaxed) > 0;
     if (begin(&r->batch, target)) return r;
     free_requests(r);
     return NULL;

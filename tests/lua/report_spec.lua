@@ -132,7 +132,7 @@ describe("events", function()
       .. '"snapshot_age_seconds":12,"tables":[{"name":"Logs-dev","done":0.5,"rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
       .. '"bytes":617283500,"write_units":4938268,"items_per_second":123456.7,"units_per_second":400000,"in_flight":1250,"retries":3,'
-      .. '"eta_seconds":125,"pace":null,"throttling":null}]}',
+      .. '"eta_seconds":125,"pace":null,"consumed":null,"throttling":null}]}',
       events[1])
   end)
   it("of notices come at once", function()
@@ -145,7 +145,8 @@ describe("events", function()
     t.from = nil
     assert.equal('{"event":"summary","tables":[{"name":"Logs-dev","from":null,"to":"Logs","rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
-      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"throttling":null}],'
+      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"consumed":null,'
+      .. '"throttling":null}],'
       .. '"outcome":"done","dry_run":false,"rejects":12,"resumes":0,"sum_holds":true,"exit":5}',
       encode.text(closing.event(a_summary(t), {}, 5)))
   end)
@@ -174,6 +175,13 @@ done
     assert.truthy(text:find("1,061,732 write units were refused and sent again, 17.7 %% of those sent"), text)
     assert.truthy(text:find("limited by partition key day%-7 of index ByDay"), text)
     assert.truthy(text:find("shard(16)", 1, true), text)
+  end)
+  it("tells what DynamoDB counted where it is not what was computed", function()
+    local function told(units) return written(a_summary(a_table { consumed = { units = units, computed = 4938268 } })) end
+    assert.truthy(told(9876536):find("DynamoDB counted 9,876,536 write units where 4,938,268 were computed", 1, true))
+    assert.truthy(told(1234567):find "DynamoDB counted 1,234,567")
+    assert.falsy(told(4938270):find "DynamoDB counted")
+    assert.equal('{"units":5,"computed":4}', encode.text(progress.consumed(a_table { consumed = { units = 5, computed = 4 } })))
   end)
   it("advises by the limit that refused", function()
     local throttling = require "hlua.report.throttling"

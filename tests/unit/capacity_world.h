@@ -40,6 +40,7 @@ struct world_request {
     struct world_request *next;
     int worker, count, attempt;
     uint32_t units;
+    double taken; /* by the governor */
     int64_t due, sent;
     bool probe;
     struct world_item items[DYNAMODB_BATCH_ITEMS_MAX];
@@ -66,6 +67,7 @@ struct world {
     int workers;
     int capacity_table;     /* where writes go in the model: a test may change it on the way */
     double consumed_factor; /* what the service counts for each unit that was computed; 0: it does not report */
+    bool consumed_varies;   /* that much for one request, and as computed for the next */
     int64_t now, end;
     uint64_t seed, order;
     struct world_event *heap;
@@ -263,7 +265,7 @@ static inline void world_work(struct world *w, int worker) {
         struct world_request *r = w->ready[worker];
         if (r == NULL) return;
         world_cut(w, r);
-        int64_t when = governor_ask(w->governor, w->now, 0, r->units);
+        int64_t when = governor_ask(w->governor, w->now, 0, r->units, &r->taken);
         if (when) {
             assert(when > w->now);
             world_wake(w, worker, when);
@@ -314,7 +316,7 @@ static inline void world_probed(struct world *w, const struct world_request *r) 
 static inline void world_answered(struct world *w, struct world_request *r) {
     struct world_item refused[DYNAMODB_BATCH_ITEMS_MAX];
     struct parts parts[DYNAMODB_BATCH_ITEMS_MAX];
-    struct governor_answer a = {.table = 0, .sent = r->sent, .units = r->units, .consumed = -1};
+    struct governor_answer a = {.table = 0, .sent = r->sent, .units = r->units, .taken = r->taken, .consumed = -1};
     int count = 0;
     for (int i = 0; i < r->count; i++) {
         if (r->refusals[i].limit == CAPACITY_ACCEPTED) continue;
@@ -323,7 +325,8 @@ static inline void world_answered(struct world *w, struct world_request *r) {
         refused[count++] = r->items[i];
     }
     double written = a.units - a.refused;
-    if (w->consumed_factor > 0) written = a.consumed = written * w->consumed_factor;
+    bool plain = w->consumed_varies && world_random(w) % 2;
+    if (w->consumed_factor > 0) written = a.consumed = plain ? written : written * w->consumed_factor;
     unsigned limits = count == r->count ? capacity_limits(&r->refusals[0]) : 0;
     if (count) a.hot = heat_refused(w->heat, w->now, r->sent, 0, parts, count, limits);
     if (r->probe) world_probed(w, r);

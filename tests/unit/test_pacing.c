@@ -67,9 +67,9 @@ static void a_template_may_find_no_table(void **state) {
     (void)state;
     begin(NULL, 0);
     assert_int_equal(job.pacing->table_count, 3);
-    struct run_throttling told;
+    struct run_table told;
     pacing_read(&job, &tables[2], &told);
-    assert_true(told.pace == 0 && !told.key.known);
+    assert_true(told.throttling.pace == 0 && !told.throttling.key.known);
     end();
 }
 
@@ -164,13 +164,18 @@ static void refusals_are_counted_by_reason(void **state) {
     pacing_count(t, &f, 5, 5);
     f.limits = DYNAMODB_LIMIT_ON_DEMAND | DYNAMODB_LIMIT_INDEX;
     pacing_count(t, &f, 7, 0);
-    struct run_throttling told;
+    struct run_table told;
     pacing_read(&job, &tables[0], &told);
-    assert_int_equal(told.refused[RUN_REFUSED_UNSAID], 6);
-    assert_int_equal(told.refused[RUN_REFUSED_HOT_KEY], 4);
-    assert_int_equal(told.refused[RUN_REFUSED_OTHER], 3);
-    assert_int_equal(told.refused[RUN_REFUSED_BY_REASON], 5);
-    assert_int_equal(told.refused[RUN_REFUSALS - 1], 7);
+    assert_int_equal(told.throttling.refused[RUN_REFUSED_UNSAID], 6);
+    assert_int_equal(told.throttling.refused[RUN_REFUSED_HOT_KEY], 4);
+    assert_int_equal(told.throttling.refused[RUN_REFUSED_OTHER], 3);
+    assert_int_equal(told.throttling.refused[RUN_REFUSED_BY_REASON], 5);
+    assert_int_equal(told.throttling.refused[RUN_REFUSALS - 1], 7);
+    assert_true(told.consumed.computed == 0);
+    pacing_count_consumed(&tables[0].targets[0], 9.0, 4);
+    pacing_count_consumed(&tables[0].targets[0], 3.0, 4);
+    pacing_read(&job, &tables[0], &told);
+    assert_true(told.consumed.units == 12 && told.consumed.computed == 8);
     for (int i = 0; i < RUN_REFUSALS; i++) assert_true(strlen(run_refusal_name((enum run_refusal)i)) > 0);
     assert_string_equal(run_refusal_name(RUN_REFUSALS - 1), "IndexWriteMaxOnDemandThroughputExceeded");
     end();
@@ -179,11 +184,11 @@ static void refusals_are_counted_by_reason(void **state) {
 /* --- the key that limits --- */
 
 static struct run_limiting_key note(int resource, bool told, const char *json) {
-    struct run_throttling out;
+    struct run_table out;
     struct part part = {.resource = resource};
     pacing_note_key(&job, &tables[0].targets[0], &part, told, json, strlen(json));
     pacing_read(&job, &tables[0], &out);
-    return out.key;
+    return out.throttling.key;
 }
 
 static void a_key_that_was_told_stays(void **state) {
@@ -250,7 +255,7 @@ static void *counts(void *context) {
 static void any_thread_may_count(void **state) {
     (void)state;
     pthread_t threads[3];
-    struct run_throttling told;
+    struct run_table told;
     begin(NULL, 0);
     for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&threads[i], NULL, counts, &tables[0].targets[0]), 0);
     for (int i = 0; i < 1000; i++) {
@@ -260,9 +265,9 @@ static void any_thread_may_count(void **state) {
     }
     for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
     pacing_read(&job, &tables[0], &told);
-    assert_int_equal(told.refused[RUN_REFUSED_UNSAID], 12000);
-    assert_int_equal(told.refused[RUN_REFUSED_HOT_KEY], 6000);
-    assert_string_equal(told.key.value, "key");
+    assert_int_equal(told.throttling.refused[RUN_REFUSED_UNSAID], 12000);
+    assert_int_equal(told.throttling.refused[RUN_REFUSED_HOT_KEY], 6000);
+    assert_string_equal(told.throttling.key.value, "key");
     end();
 }
 
