@@ -55,25 +55,19 @@ static bool open_chunk(struct worker *w, const struct job_chunk *work, struct er
     return true;
 }
 
-/* Whether one more chunk should be asked for. One whose rows are all fetched waits for its last items only: the next may begin. */
+/* Whether one more chunk should be taken. One whose rows are all fetched waits for its last items only: the next may begin. */
 static bool has_room(const struct worker *w) {
-    int being_read = w->wanted;
+    int being_read = 0;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) being_read += w->chunks[i].taken && !w->chunks[i].ended;
     int most = reading_open_now(w->open_max, atomic_load(&w->job->chunks_left), w->job->workers, aside_limited(w));
-    return being_read < most && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
+    return being_read < most && w->open_count < OPEN_CHUNKS_MAX;
 }
 
 bool reading_take(struct worker *w, struct error *err) {
     struct job_chunk work;
-    bool stop = atomic_load(&w->job->stop);
-    while (w->wanted > 0 && mailbox_take(&w->mailbox, &work, &w->no_more)) {
-        w->wanted--;
-        if (!stop && !open_chunk(w, &work, err)) return false;
-    }
-    if (w->no_more) w->wanted = 0;
-    while (!stop && !w->no_more && has_room(w)) {
-        coordinator_want(w->job->coordinator, &w->mailbox);
-        w->wanted++;
+    while (!w->no_more && !atomic_load(&w->job->stop) && has_room(w)) {
+        w->no_more = !coordinator_next(w->job->coordinator, &work);
+        if (!w->no_more && !open_chunk(w, &work, err)) return false;
     }
     return true;
 }

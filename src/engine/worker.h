@@ -1,8 +1,8 @@
 /* A worker: one thread with its own PostgreSQL connection, mappers and HTTP connections, in one event loop. It is given chunks, reads
  * them by many cursors at once, maps each row into a request, and ends a chunk when every item of it is settled.
  *
- * Files: worker.c (thread and loop), reading.c (chunks, cursors, rows), items.c (rows into batches, counts,
- * rejects), narrow.c (rows that the server cannot give), writer.c (batches on their way). */
+ * Files: worker.c (thread and loop), reading.c (chunks, cursors, rows), aside.c (chunks whose keys throttle), items.c (rows into batches,
+ * counts), reject.c (rejected rows), narrow.c (rows that the server cannot give); writer.h (batches on their way). */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
 
@@ -17,7 +17,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err);
 /* Whether its thread has come to an end. Failures were told to the coordinator. */
 bool worker_ended(const struct worker *w);
 
-/* Waits for the thread. The worker's mailbox must stay until the coordinator has finished: then free it. */
+/* Waits for the thread. */
 void worker_join(struct worker *w);
 void worker_free(struct worker *w); /* NULL is fine */
 

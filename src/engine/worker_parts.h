@@ -8,8 +8,6 @@
 #include "engine/writer.h"
 #include "pg/reader.h"
 
-_Static_assert(OPEN_CHUNKS_MAX <= MAILBOX_CHUNKS, "a chunk that finds no place in the mailbox would never be read");
-
 /* A chunk that was taken and has not ended. It is one range, until a row in it cannot be read and it is cut around that row. */
 struct open_chunk {
     bool taken;
@@ -78,7 +76,6 @@ struct worker {
     int number;
     pthread_t thread;
     _Atomic bool ended;
-    struct mailbox mailbox;
     struct pg_reader *reader;
     struct writer *writer;
     struct functions *functions; /* NULL: the plan has none */
@@ -91,8 +88,9 @@ struct worker {
     struct pg_field *fields;     /* of the row under way */
     struct pg_field *key_fields; /* of a row whose key is told */
     struct open_chunk chunks[OPEN_CHUNKS_MAX];
-    int open_count, open_max, wanted, turn;
-    bool no_more;
+    int open_count, turn;
+    int open_max;                   /* reading_open_max; each row that the server cannot give halves it (narrow.c) */
+    bool no_more;                   /* all chunks are handed out */
     struct fetched *current, *next; /* being mapped; fetched meanwhile */
     int row;                        /* of current */
     int64_t fetch_after;            /* clock_now() before which no FETCH is sent, to spare the source; 0: none was held back */
@@ -106,7 +104,7 @@ struct worker {
 
 /* --- reading.c --- */
 
-/* Asks for chunks and opens those that came. */
+/* Takes and opens as many more chunks as may be read at once. */
 bool reading_take(struct worker *w, struct error *err);
 /* Takes rows that have arrived and sends the next FETCHes. */
 bool reading_step(struct worker *w, struct error *err);
