@@ -1,4 +1,4 @@
-/* A writer's connections: ready requests go on idle ones when the governor lets them, and are waited for. */
+/* Requests on their way: ready ones go on idle connections (lines.h) when the governor lets them, and are waited for. */
 #include <string.h>
 
 #include "base/clock.h"
