@@ -4,6 +4,7 @@ local encode   = require "hlua.encode"
 local failure  = require "hlua.report.failure"
 local format   = require "hlua.report.format"
 local progress = require "hlua.report.progress"
+local running  = require "hlua.report.running"
 local screen   = require "hlua.report.screen"
 
 -- A file that remembers.
@@ -80,6 +81,39 @@ describe("the live block", function()
     assert.equal("throttled, 2m 05s, snapshot 2m 00s old, trying again in 0.8 s",
       progress.state(a_progress { state = "throttled", elapsed_seconds = 125.0, snapshot_age_seconds = 120.0,
         detail = "trying again in 0.8 s" }))
+  end)
+end)
+
+describe("control status", function()
+  it("says the state once, and a paragraph a table", function()
+    assert.same({
+      "plan logs: migrating, begun 12 s ago",
+      "Logs-dev: 50% done, about 2m 05s left",
+      "  1,234,567 rows read, 1,234,555 items written, 12 rows rejected",
+      "  123,457 items/s, 400,000 write units/s, 1,250 items in flight, 3 sent again",
+    }, running.lines("logs", a_progress { state = "migrating" }, 100))
+  end)
+  it("tells no rate and no time of a run that is paused", function()
+    assert.same({
+      "plan logs: paused, begun 2m 05s ago",
+      "  at most 2,000 write units/s are asked for",
+      "  its snapshot of the source is 2m 05s old",
+      "Logs-dev: 50% done",
+      "  1,234,567 rows read, 1,234,555 items written, 12 rows rejected",
+      "  0 items in flight, 3 sent again",
+    }, running.lines("logs", a_progress { state = "paused", elapsed_seconds = 125.0, snapshot_age_seconds = 125.0,
+      write_units_asked = 2000.0, tables = { a_table { in_flight = 0 } } }, 100))
+  end)
+  it("tells what limits it", function()
+    local t = a_table { pace = 3839.4, throttling = { refused_units = 500, reasons = { HotKey = 500 }, key = "day-0",
+      index = "ByDay" } }
+    local text = table.concat(running.lines("logs", a_progress { state = "throttled", tables = { t },
+      detail = "trying again in 0.8 s" }, 60), "\n")
+    for _, part in ipairs { "throttled, begun 12 s ago\n  trying again in 0.8 s\n", "\n  DynamoDB takes about 3,839 write units/s of it\n",
+      "\n  limited by partition key day-0 of index ByDay\n  what would help: " } do
+      assert.truthy(text:find(part, 1, true), text)
+    end
+    for line in text:gmatch "[^\n]+" do assert.is_true(format.width(line) <= 60, line) end
   end)
 end)
 
