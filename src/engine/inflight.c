@@ -10,7 +10,7 @@
  * which stay in the cache) are full once in some thousand takes at the worst, which costs a short wait. */
 #define BUCKETS_A_WORKER 2048
 #define SLOTS 8
-_Static_assert(BUCKETS_A_WORKER * SLOTS >= 5 * LINES_MAX * DYNAMODB_BATCH_ITEMS_MAX, "the table would be too full");
+_Static_assert(BUCKETS_A_WORKER *SLOTS >= 5 * LINES_MAX * DYNAMODB_BATCH_ITEMS_MAX, "the table would be too full");
 
 struct bucket {
     _Alignas(64) _Atomic uint64_t slots[SLOTS]; /* 0: free */

@@ -31,15 +31,15 @@ struct play_request {
 
 struct play_chunk {
     size_t at, end;
-    double rows;                            /* that each of its items stands for */
+    double rows;                         /* that each of its items stands for */
     struct watch_reason hot[ASIDE_KEYS]; /* the keys to wait for, the newest first; bucket 0: none */
 };
 
 struct play_worker {
     int open[OPEN_CHUNKS_MAX], open_count, turn;
-    int current, left;                               /* the chunk whose rows are in memory, -1: none; how many */
-    int64_t client_at;                               /* when the next rows can be there */
-    int lines, busy, waits;                          /* connections; requests on their way; those that wait to be sent again */
+    int current, left;      /* the chunk whose rows are in memory, -1: none; how many */
+    int64_t client_at;      /* when the next rows can be there */
+    int lines, busy, waits; /* connections; requests on their way; those that wait to be sent again */
     struct growth growth;
     int64_t wake;                                    /* the wake that is on its way; 0: none */
     struct play_request *ready, *waiting, **filling; /* filling: by target */

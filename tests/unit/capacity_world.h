@@ -308,8 +308,7 @@ static inline void world_again(struct world *w, struct world_request *from, cons
 static inline void world_probed(struct world *w, const struct world_request *r) {
     struct part part;
     const struct capacity_refusal *why = &r->refusals[0];
-    enum heat_verdict verdict =
-        heat_probed(w->heat, w->now, 0, &r->items[0].parts, capacity_limits(why), why->resource, &part);
+    enum heat_verdict verdict = heat_probed(w->heat, w->now, 0, &r->items[0].parts, capacity_limits(why), why->resource, &part);
     w->keys_found += verdict == HEAT_KEY;
 }
 
