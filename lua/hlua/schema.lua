@@ -3,7 +3,8 @@
 -- A constructor has `about`, `example`, `since`, and either `fields` (it is called with one table) or `arguments`.
 -- `entries` says what stands in its table without a name; `value` marks what an attribute can be, `constant` what is not called.
 -- A field has `name`, `type` (a checker of hlua.types), `about`, `example`, `since`; perhaps `required`, `default`, and what
--- its type asks for: `values` of an enum, `kind` of a node, `min`, `fields` of a plain table, `secret` (never in a message).
+-- its type asks for: `values` of an enum, `kind` of a node, `min`, `fields` of a plain table (`least_one`: not none of them), `secret`
+-- (never in a message).
 local schema = {}
 
 local SINCE = "0.1"
@@ -47,7 +48,7 @@ constructors.plan = {
       .. " says so.",
       "write_units = 4000"),
     field("max_source_load", "options", "How much of the source a run may take: connections, and how slow its answers may get.",
-      "max_source_load = { connections = 3, latency_ms = 5 }", { fields = source_load }),
+      "max_source_load = { connections = 3, latency_ms = 5 }", { fields = source_load, least_one = true }),
     field("mapping_timeout", "seconds", "How long a function of the plan may take for one row, in seconds; then the row is rejected.",
       "mapping_timeout = 0.5", { default = 1, most = 3600 }),
     field("mapping_memory", "integer", "The bytes that a worker's functions may hold; a row that needs more is rejected.",

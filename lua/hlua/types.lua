@@ -259,7 +259,12 @@ end
 
 function types.options(at, value, field, problems)
   local given = types.plain_table(at, value, ("a table such as %s"):format(field.example), problems)
-  if given then check_fields(at, given, field, problems) end
+  if not given then return end
+  if next(given) == nil and field.least_one then
+    return problems:add(at, ("is empty: it can hold %s"):format(table.concat(schema.field_names(field.fields), " and ")),
+      "such as " .. field.example)
+  end
+  check_fields(at, given, field, problems)
 end
 
 local function wrong_node(at, value, kind, problems)

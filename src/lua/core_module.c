@@ -1,5 +1,5 @@
 /* hlua.core: what the program's own Lua files need of C. Plans and templates, errors, terminal and clock here; runs in
- * run_module.c, previews in preview_module.c, rehearsals in rehearse_module.c. */
+ * run_module.c, calls with a time limit in limited_module.c, previews in preview_module.c, rehearsals in rehearse_module.c. */
 #include <lauxlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -208,6 +208,7 @@ int module_open_core(lua_State *L) {
     };
     make_plan_type(L);
     luaL_newlib(L, functions);
+    module_add_limited(L);
     module_add_run(L);
     module_add_preview(L);
     module_add_rehearsal(L);

@@ -11,6 +11,7 @@
 #include "aws/http.h"
 #include "base/error.h"
 #include "lua/interrupt.h"
+#include "lua/modules.h"
 #include "lua/state.h"
 
 /* What the protected start needs. */
@@ -42,6 +43,7 @@ bool host_call(lua_State *L, int nargs, int nresults) {
 static int start(lua_State *L) {
     const struct start *s = lua_touserdata(L, 1);
     state_open(L, s->scripts);
+    module_limit(L);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "hlua.cli");
     lua_call(L, 1, 1);

@@ -12,13 +12,17 @@
 struct plan;
 struct preview;
 
-int module_open_core(lua_State *L);     /* hlua.core: core_module.c, with run_module.c, preview_module.c and rehearse_module.c */
+int module_open_core(lua_State *L);     /* hlua.core: core_module.c, with limited_, run_, preview_ and rehearse_module.c */
 int module_open_dynamodb(lua_State *L); /* hlua.core.dynamodb: dynamodb_module.c */
 
-/* Each adds functions to the table at the top of the stack: create, migrate, status, rejects, examine; preview; rehearse. */
+/* Each adds functions to the table at the top of the stack: limited; create, migrate, status, rejects, examine; preview; rehearse. */
+void module_add_limited(lua_State *L);
 void module_add_run(lua_State *L);
 void module_add_preview(lua_State *L);
 void module_add_rehearsal(lua_State *L);
+
+/* Makes coroutines and xpcall of the main state such that `limited` can end what runs in them; before any script runs. May raise (memory). */
+void module_limit(lua_State *L);
 
 /* The plan in the userdata at `index`; raises when it is something else. */
 const struct plan *module_check_plan(lua_State *L, int index);

@@ -188,13 +188,17 @@ static int called(lua_State *L, int status, lua_KContext context) {
     return lua_gettop(L);
 }
 
-/* xpcall(f, handler, ...): Lua's own (upvalue 2), with such a handler. Upvalue 1: the watch. */
+/* xpcall(f, handler, ...): Lua's own (upvalue 2), with such a handler; outside of a watched call with the one given, whose traceback
+ * then is as ever. Upvalue 1: the watch. */
 static int guarded(lua_State *L) {
+    const struct watch *w = lua_touserdata(L, lua_upvalueindex(1));
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushvalue(L, 2);
-    lua_pushcclosure(L, handler, 2);
-    lua_replace(L, 2);
+    if (w->inside) {
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_pushvalue(L, 2);
+        lua_pushcclosure(L, handler, 2);
+        lua_replace(L, 2);
+    }
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, called);

@@ -253,6 +253,54 @@ def test_control_changes_the_rate(place):
         written(target, "logs", 20000)
 
 
+BROKEN = (
+    ("return 0", "the function gave 0"),
+    ("error 'no moon'", "plan.lua:5: no moon"),
+    ("while true do end", "the function ran longer than mapping_timeout allows (200 ms)"),
+    ("while true do pcall(function() while true do end end) end", "the function ran longer"),
+    ("coroutine.wrap(function() while true do end end)() return 1", "the function ran longer"),
+    ("xpcall(function() while true do end end, function() while true do end end) return 1", "the function ran longer"),
+)
+
+
+def test_function_that_is_wrong_is_found_at_once(place):
+    """Every command asks it first, in time and in one form: no table is made, nothing is read."""
+    rows(place, 10)
+    with Endpoint(log=place.folder / "log") as endpoint:
+        place.target(endpoint.url)
+        for broken, says in BROKEN:
+            place.plan(PLAN.format("logs"), more=f"mapping_timeout = 0.2, write_units = function(clock) {broken} end,")
+            for words in (["check"], ["check", "--offline"], ["migrate"], ["rehearse"], ["rejects", "--retry"]):
+                result = place.hlua(*words, code=1)
+                result.says("hlua: write_units: ", "plan.lua:5: ", says, "hint: mend")
+                event = result.event("error")
+                assert event["kind"] == "plan" and says in event["text"] and event["hint"], event
+            place.hlua("check", "--offline", code=1, json=False).says("hlua: write_units: ", says, "hint: mend")
+        assert not endpoint.logged(), endpoint.logged()
+        place.hlua("migrate", "--wcu", "1000")  # says so instead of the function
+
+
+def test_coroutine_from_before_the_call(place):
+    """One that the plan made when it was loaded is ended as well; a right one is asked again and again."""
+    rows(place, 3000)
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        place.target(endpoint.url)
+        for body, code in (("while true do end", 1), ("while true do coroutine.yield(1000) end", 0)):
+            place.plan(PLAN.format("logs"), more=f"write_units = coroutine.wrap(function() {body} end),")
+            result = place.hlua("migrate", code=code)
+            if code:
+                result.says("hlua: write_units: ", "the function ran longer than mapping_timeout allows (1000 ms)")
+
+
+def test_function_that_hangs_in_the_middle(place):
+    rows(place, 6000)
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        place.target(endpoint.url)
+        place.plan(PLAN.format("logs"), more="write_units = function(clock) while clock.elapsed > 1 do end return 1000 end,")
+        place.hlua("migrate", code=1).says("hlua: write_units: ", "the function ran longer", "hint: mend", "goes on")
+        assert 0 < capacity(endpoint)["accepted"] < 6000
+
+
 def test_function_that_fails(place):
     """At the beginning nothing is written; in the middle what is written stays: exit code 1, and the mended plan goes on."""
     rows(place, 6000)
@@ -260,7 +308,7 @@ def test_function_that_fails(place):
         target = place.target(endpoint.url)
         for broken, wrote in (("return 0", False), ("return clock.elapsed < 2 and 1000 or nil", True)):
             place.plan(PLAN.format("logs"), more=f"write_units = function(clock) {broken} end,")
-            place.hlua("migrate", code=1).says("write_units: the function gave", "hint: mend")
+            place.hlua("migrate", code=1).says("hlua: write_units: ", "the function gave", "hint: mend")
             assert (capacity(endpoint)["accepted"] > 0) == wrote
         place.plan(PLAN.format("logs"), more="write_units = function(clock) return 3000 end,")
         result = place.hlua("migrate")

@@ -281,6 +281,7 @@ return hlua.plan { name = "p", source = hlua.postgres {}, time_zone = "UTC", map
     says(plan "max_source_load = { connections = 1 }", "expected a whole number of at least 2, got 1")
     says(plan "max_source_load = { latency = 5 }", 'allowed here: connections, latency_ms')
     says(plan "max_source_load = 3", "expected a table such as max_source_load")
+    says(plan "max_source_load = {}", "max_source_load", "is empty: it can hold connections and latency_ms", "such as max_source_load = {")
     says(plan "mapping_timeout = 0", "expected a number of seconds from 0.001 to 3600, got 0")
     says(plan "mapping_timeout = 0/0", "expected a number of seconds")
     says(plan "mapping_memory = 1000", "expected a whole number of at least 1048576, got 1000")

@@ -6,6 +6,7 @@ local encode     = require "hlua.encode"
 local explain    = require "hlua.explain"
 local failure    = require "hlua.report.failure"
 local format     = require "hlua.report.format"
+local pace       = require "hlua.pace"
 local progress   = require "hlua.report.progress"
 local same_key   = require "hlua.report.same_key"
 
@@ -104,6 +105,8 @@ local function connected(context)
 end
 
 function check.run(context)
+  local units, why = pace.first(pace.of(context.low, context.options, context.core), context.core)
+  if not units then return failure.tell(why, context.emit) end
   return (context.options.offline and offline or connected)(context)
 end
 

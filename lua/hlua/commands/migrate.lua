@@ -16,8 +16,11 @@ end
 function migrate.run(context)
   local core, screen, emit, options = context.core, context.screen, context.emit, context.options
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
-  listener.write_units = pace.of(context.low, options)
   progress.tell_warnings(context.low, listener)
+  local ask = pace.of(context.low, options, core)
+  local units, why = pace.first(ask, core)
+  if not units then return failure.tell(why, emit) end
+  listener.write_units = ask
   local summary, err = core.migrate(context.plan, options, listener)
   listener.finish()
   err = err or closing.check_sum(summary)

@@ -10,8 +10,8 @@ function rehearse.run(context)
   local core, screen, emit, options, low = context.core, context.screen, context.emit, context.options, context.low
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
   progress.tell_warnings(low, listener)
-  local units, why = pace.of(low, options)()
-  if not units then return failure.tell({ kind = "plan", exit = 1, text = why }, emit) end
+  local units, why = pace.first(pace.of(low, options, core), core)
+  if not units then return failure.tell(why, emit) end
   local found, err = core.rehearse(context.plan,
     { where = options.where, jobs = options.jobs, sample = options.sample, units = units }, listener)
   if not found then return failure.tell(err, emit) end

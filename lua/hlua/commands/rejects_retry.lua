@@ -74,7 +74,10 @@ end
 function retry.run(context)
   local core, screen, emit = context.core, context.screen, context.emit
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
-  listener.write_units = pace.of(context.low, context.options)
+  local ask = pace.of(context.low, context.options, core)
+  local units, why = pace.first(ask, core)
+  if not units then return failure.tell(why, emit) end
+  listener.write_units = ask
   local r, err = core.retry(context.plan, context.options, listener)
   listener.finish()
   local any = false

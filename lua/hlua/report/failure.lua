@@ -8,7 +8,8 @@ function failure.usage(text, hint) return { kind = "usage", exit = 2, text = tex
 
 -- The lines for people. Texts about a plan have lines of their own, each with its place: they stand as they are.
 function failure.text(err)
-  local own_lines = err.kind == "plan" and (err.text:find "\n" or err.text:find "^[^\n]-:%d+: ")
+  local place = err.text:match "^([^\n]-):%d+: "
+  local own_lines = err.kind == "plan" and (err.text:find "\n" or place and not place:find(": ", 1, true))
   local text = own_lines and err.text or "hlua: " .. err.text
   if err.hint then text = text .. "\nhint: " .. err.hint end
   return text
