@@ -57,12 +57,13 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 all: $(BUILD)/hlua
 
-# ---- how things are compiled: a change of compiler or flags rebuilds
+# ---- how things are compiled: a change of compiler or flags rebuilds. Two makes may ask at once (scripts/test): each has a file of its own.
 STAMP := $(OBJ)/.flags
 $(STAMP): FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CC) $(subst ','\'',$(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))' > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$@.$$$$; \
+	printf '%s\n' '$(CC) $(subst ','\'',$(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))' > $$new; \
+	if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 $(OBJ)/%.o: src/%.c $(STAMP)
 	@mkdir -p $(@D)
