@@ -87,9 +87,13 @@ $(BUILD)/hlua: $(OBJ)/main.o $(OBJECTS) $(OBJ)/embedded.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ $(LIBS)
 
-# ---- tests
+# ---- tests: linked with all objects in one, which are optimized together once instead of for each program
+$(OBJ)/all.o: $(OBJECTS) $(OBJ)/embedded.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(OPTIMIZE) -r -nostdlib $(if $(findstring clang,$(CC)),,-flinker-output=nolto-rel) -o $@ $^
+
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(OBJECTS) $(OBJ)/embedded.o
+$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
@@ -98,7 +102,7 @@ unit: $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/unit/run $(UNIT)
 
 PG_TESTS := $(patsubst tests/pg/%.c,$(BUILD)/pg/%,$(wildcard tests/pg/test_*.c))
-$(BUILD)/pg/%: $(OBJ)/tests/pg/%.o $(OBJECTS) $(OBJ)/embedded.o
+$(BUILD)/pg/%: $(OBJ)/tests/pg/%.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
@@ -157,7 +161,7 @@ fuzz: fuzz-programs
 
 # The corpus as an ordinary test: any compiler, no libFuzzer.
 FUZZ_REPLAY := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-replay/%,$(FUZZ_SOURCES))
-$(BUILD)/fuzz-replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(OBJECTS) $(OBJ)/embedded.o
+$(BUILD)/fuzz-replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ $(LIBS)
