@@ -82,6 +82,11 @@ struct ledger_reject {
     const char *key, *reason, *message, *item; /* as in struct run_reject */
     const char *bound;                         /* pg_source_key_bound; NULL: the row cannot be asked for */
 };
+/* Several of the verbs below in one transaction: between these two they are neither durable nor final on return. ledger_together_end with ok
+ * makes them so; without, as after the first verb that fails, none of them has been (err stays that verb's). Not for verbs that read. */
+bool ledger_together(struct ledger *l, struct error *err);
+bool ledger_together_end(struct ledger *l, bool ok, struct error *err);
+
 /* Ends a chunk: counters and rejects replace what the chunk had. Durable (synchronous = FULL) on return. */
 bool ledger_chunk_done(struct ledger *l, int64_t run, int table, int chunk, const struct run_counts *counts, const char *snapshot,
                        double seconds, const struct ledger_reject *rejects, int count, struct error *err);

@@ -139,16 +139,28 @@ bool ledger_text(struct sqlite3_stmt *s, int column, struct arena *a, const char
 
 bool ledger_begin(struct ledger *l, struct error *err) {
     static const char sql[] = "BEGIN IMMEDIATE";
+    if (l->together) return true;
     return ledger_do(l, sql, NULL, 0, NULL, err);
 }
 
 bool ledger_finish(struct ledger *l, bool ok, struct error *err) {
     static const char commit[] = "COMMIT", rollback[] = "ROLLBACK";
+    if (l->together) return ok;
     if (ok && ledger_do(l, commit, NULL, 0, NULL, err)) return true;
     /* SQLite itself has rolled back after some failures. A rollback writes nothing, so its own failure
      * changes nothing. */
     if (!sqlite3_get_autocommit(l->db)) ledger_do(l, rollback, NULL, 0, NULL, NULL);
     return false;
+}
+
+bool ledger_together(struct ledger *l, struct error *err) {
+    l->together = ledger_begin(l, err);
+    return l->together;
+}
+
+bool ledger_together_end(struct ledger *l, bool ok, struct error *err) {
+    l->together = false;
+    return ledger_finish(l, ok, err);
 }
 
 const char *ledger_now(char out[LEDGER_TIME]) {

@@ -18,8 +18,9 @@ struct sqlite3_stmt;
 
 struct ledger {
     struct sqlite3 *db;
-    int lock;    /* the lock file, held by a writer; -1: none */
-    int version; /* of its schema; a writer has brought it to the newest */
+    int lock;      /* the lock file, held by a writer; -1: none */
+    int version;   /* of its schema; a writer has brought it to the newest */
+    bool together; /* within ledger_together */
     char path[LEDGER_PATH];
     struct {
         const char *sql; /* compared by address: each statement is one static text */

@@ -182,9 +182,9 @@ def test_status_and_a_second_run_while_one_works(place):
 
 def test_changed_identity_refuses_to_resume(place):
     """It says what changed; what means nothing for the items (a limit, the source's address) changes nothing."""
-    leaves(place, leaves=4, rows=500)
+    leaves(place, leaves=60, rows=100)
     place.plan(LEAF_PLAN)
-    with Endpoint("--latency-ms", "4") as endpoint:
+    with Endpoint("--latency-ms", "20") as endpoint:
         target = place.target(endpoint.url)
         running = place.start("migrate")
         wait_until(lambda: done_leaves(place), "a chunk")
@@ -212,9 +212,9 @@ def test_changed_identity_refuses_to_resume(place):
 
 
 def test_restart_begins_again(place):
-    leaves(place, leaves=6, rows=500)
+    leaves(place, leaves=60, rows=100)
     place.plan(LEAF_PLAN)
-    with Endpoint("--latency-ms", "4") as endpoint:
+    with Endpoint("--latency-ms", "20") as endpoint:
         target = place.target(endpoint.url)
         running = place.start("migrate")
         wait_until(lambda: done_leaves(place), "a chunk")

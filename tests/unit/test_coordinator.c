@@ -216,6 +216,43 @@ static void a_failing_ledger_stops_the_run(void **state) {
     ledger_close(ledger);
 }
 
+/* Ends are recorded without anything that comes after them, and counted only then. */
+static void ends_are_recorded_soon(void **state) {
+    (void)state;
+    begin(3);
+    struct coordinator *c = start(3);
+    done(c, &order[0], 1, true);
+    done(c, &order[1], 0, true);
+    for (int ms = 0; atomic_load(&tables[0].chunks_done) < 2 && ms < 10000; ms++) poll(NULL, 0, 1);
+    assert_int_equal(atomic_load(&tables[0].chunks_done), 2);
+    struct ledger *reader = open_or_fail(LEDGER_READ);
+    struct ledger_totals totals;
+    OK(ledger_totals(reader, run, 0, &totals, &e));
+    assert_true(totals.chunks_done == 2 && totals.counts.rows_rejected == 1);
+    ledger_close(reader);
+    OK(coordinator_finish(c, &e));
+    ledger_close(ledger);
+}
+
+/* Those that are recorded together with one that cannot be are not done either, and none of them counts as done. */
+static void ends_fail_together(void **state) {
+    (void)state;
+    struct ledger_chunk unknown = {.number = 77};
+    begin(3);
+    struct coordinator *c = start(3);
+    done(c, &order[0], 1, true);
+    done(c, &(struct job_chunk){.table = &tables[0], .chunk = &unknown}, 0, true);
+    done(c, &order[1], 0, true);
+    struct error err = {0};
+    assert_false(coordinator_finish(c, &err));
+    assert_non_null(strstr(err.text, "77"));
+    struct ledger_totals totals;
+    OK(ledger_totals(ledger, run, 0, &totals, &e));
+    assert_int_equal(totals.chunks_done, tables[0].chunks_done);
+    assert_true(totals.chunks_done < 2);
+    ledger_close(ledger);
+}
+
 static void no_chunks_at_all(void **state) {
     (void)state;
     struct mailbox m;
@@ -277,6 +314,8 @@ int main(void) {
         TEST(a_dry_run_has_no_ledger),
         TEST(the_first_failure_counts),
         TEST(a_failing_ledger_stops_the_run),
+        TEST(ends_are_recorded_soon),
+        TEST(ends_fail_together),
         TEST(no_chunks_at_all),
         TEST(differences),
     };
