@@ -17,8 +17,8 @@ from place import Place, Skip  # noqa: E402
 from servers import Stage  # noqa: E402
 
 
-# Files for a process each; those that hold a rate against a clock are in one, so that they do not disturb each other.
-WAITING = (("pace", "rehearse"), ("control", "faults", "outages", "policies", "source_load"))
+# A process each; files that hold a rate against a clock share one, so that they do not disturb each other.
+WAITING = (("pace", "rehearse"), ("control", "faults", "outages", "policies", "source_load", "templated_targets"))
 BESIDE = "--beside"  # first argument of such a process; then the number of its first test, and the files
 
 
