@@ -3,6 +3,7 @@ mostly wait run beside the others, in processes of their own with servers of the
 import importlib
 import inspect
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -17,8 +18,9 @@ from place import Place, Skip  # noqa: E402
 from servers import Stage  # noqa: E402
 
 
-# A process each; files that hold a rate against a clock share one, so that they do not disturb each other.
+# A process each. Files that hold a rate against a clock share the first, which goes before all others: these are nice.
 WAITING = (("pace", "rehearse"), ("control", "faults", "outages", "policies", "source_load", "templated_targets"))
+NICE = 5
 BESIDE = "--beside"  # first argument of such a process; then the number of its first test, and the files
 
 
@@ -123,6 +125,8 @@ def whole_suite():
         for files, theirs in zip(WAITING, waiting):
             others.append(Beside(number, files))
             number += len(theirs)
+            if files is WAITING[0]:
+                os.nice(NICE)  # this process, and those that it starts from here on
         passed, seen = run_all(here, 1)
         passed = all([other.end(seen) for other in others]) and passed
     finally:
