@@ -93,10 +93,12 @@ $(OBJ)/all.o: $(OBJECTS) $(OBJ)/embedded.o
 	$(Q)$(CC) $(OPTIMIZE) -r -nostdlib $(if $(findstring clang,$(CC)),,-flinker-output=nolto-rel) -o $@ $^
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+# In tests that include memory_faults.h our own allocations can be made to fail.
+$(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell grep -l '"memory_faults.h"' tests/unit/test_*.c)): WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
 unit-programs: $(UNIT)
 unit: $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/unit/run $(UNIT)

@@ -20,6 +20,16 @@ function nearest.distance(a, b)
   return rows[#a][#b]
 end
 
+-- How many letters two names share at their beginning and their end: it decides between two that are as near. "colums" has lost
+-- a letter of "columns" rather than got a wrong one for "column".
+local function shared(a, b)
+  a, b = a:lower(), b:lower()
+  local most, first, last = math.min(#a, #b), 0, 0
+  while first < most and a:byte(first + 1) == b:byte(first + 1) do first = first + 1 end
+  while last < most - first and a:byte(-last - 1) == b:byte(-last - 1) do last = last + 1 end
+  return first + last
+end
+
 -- The nearest of a list of names, or nil when none is near enough to be what was meant. A name that begins with the other
 -- counts as near: "index" for "indexes", "stream" for "stream_view_type".
 function nearest.pick(name, candidates)
@@ -30,7 +40,8 @@ function nearest.pick(name, candidates)
     local limit = math.max(1, math.min(#name, #candidate) // 3)
     local prefix = #candidate >= 4 and name:lower():sub(1, #candidate) == candidate:lower()
     if prefix then distance = math.min(distance, limit) end
-    if distance <= limit and (not best or distance < best_distance) then
+    if distance <= limit and (not best or distance < best_distance
+      or distance == best_distance and shared(name, candidate) > shared(name, best)) then
       best, best_distance = candidate, distance
     end
   end

@@ -22,7 +22,8 @@ local options = {
   rows    = { "--rows", "show N rows of each table instead of 3", argument = "N", integer = true, most = 100 },
   sample  = { "--rows", "read about N rows in all instead of 200,000; more is surer and slower", argument = "N", integer = true },
   explain = { "--explain", "show the rejected row with this key, the rule it breaks, and what mends it", argument = "KEY" },
-  yes     = { "--yes", "answer yes to every question" },
+  yes     = { "--yes", "answer yes to every question; none is asked so far" },
+  replace = { "--yes", "with --export: write over FILE, if it is there" },
   json    = { "--json", "JSON on standard output, a line an event; other text on standard error" },
 }
 local help = { "--help", "this text" }
@@ -41,7 +42,7 @@ local commands = {
     about = "create the tables that are missing, and compare those that are there" },
   { name = "migrate", module = "migrate", options = migrate_options,
     about = "copy the rows, from where an earlier run stopped" },
-  { name = "rejects", module = "rejects", options = { "explain", "retry", "export", "where", "limit", "ledger", "yes", "json" },
+  { name = "rejects", module = "rejects", options = { "explain", "retry", "export", "where", "limit", "ledger", "replace", "json" },
     about = "list, explain, retry or export the rows that could not be written" },
   { name = "status", module = "status", options = { "where", "limit", "ledger", "json" },
     about = "tell where the migration stands, also while it runs" },

@@ -16,14 +16,26 @@ local function quietly(run, ...)
   return value
 end
 
+-- Checks and lowers the plan. The modules that only do that are forgotten then: the less a state holds, the quicker its garbage
+-- is found.
+local function lower(value)
+  local before = {}
+  for name in next, package.loaded do before[name] = true end
+  local low, problems = require "hlua.load"(value)
+  for name in next, package.loaded do
+    if not before[name] then package.loaded[name] = nil end
+  end
+  if not low then error(problems, 0) end
+  return low
+end
+
 return function(frozen)
   local chunk, words = sources.thaw(frozen)
   guard.globals(debug.getinfo(chunk, "S").source)
   guard.determinism()
   local value = quietly(chunk, table.unpack(words))
   if not node.is(value, "plan") then error("the script returned a plan when it was first read, and now none", 0) end
-  local low, problems = require "hlua.load"(value)
-  if not low then error(problems, 0) end
+  local low = lower(value)
   place.rest()
   return low, node.meta
 end

@@ -8,8 +8,8 @@ local table_name = "LoanApp-IntegrationLogs-" .. env
 local count_to   = 1000     -- answers are counted up to here,
 local show       = 3        -- and this many of them are shown
 
-local function fail(message, code)
-  io.stderr:write("access-patterns: ", tostring(message), code and " (" .. tostring(code) .. ")" or "", "\n")
+local function fail(message) -- which begins with AWS's error type, when it has one
+  io.stderr:write("access-patterns: ", message, "\n")
   os.exit(4)
 end
 
@@ -58,11 +58,11 @@ local function find(items, name, value)
   return items[1]
 end
 
-local db, connect_error, connect_code = dynamodb.connect {}
-if not db then fail(connect_error, connect_code) end
+local db, connect_error = dynamodb.connect {}
+if not db then fail(connect_error) end
 
-local page, scan_error, scan_code = db:call("Scan", { TableName = table_name, Limit = 200 })
-if not page then fail(scan_error, scan_code) end
+local page, scan_error = db:call("Scan", { TableName = table_name, Limit = 200 })
+if not page then fail(scan_error) end
 if #page.Items == 0 then fail(table_name .. " is empty; run plan.lua first") end
 
 print(table_name)

@@ -13,12 +13,12 @@
 #include <sys/uio.h>
 
 #include "aws/http_parse.h"
+#include "aws/tls.h"
 #include "aws/trust.h"
 #include "base/clock.h"
 
 #define RECEIVE_STEP (16 << 10)     /* bytes of room for a response at first */
 #define RECEIVE_KEEP (1 << 20)      /* a larger receive buffer is given back before the next request */
-#define TLS_RECORD (16 << 10)       /* bytes: a TLS record's most (RFC 8446, 5.1) */
 #define CONNECT_TICK (5 * CLOCK_MS) /* libcurl's own timers, and addresses tried side by side, need a look now and then */
 #define TLS_TICK (100 * CLOCK_MS)   /* a TLS read may have to write first; waiting for that would spin */
 #define IDLE_TRUST CLOCK_SECOND     /* a connection idle for longer is looked at before it is used */
@@ -32,7 +32,8 @@ struct http_connection {
     CURL *easy;
     bool added; /* easy is in multi: connecting or connected */
     bool open;
-    bool direct; /* plain bytes straight on the socket; otherwise through libcurl */
+    bool direct; /* plain bytes straight on the socket */
+    void *ssl;   /* not direct, and open: the connection's SSL, without libcurl in between; NULL: through libcurl */
     int socket;
     unsigned serial; /* of the socket, or of what is waited for on it */
 
@@ -103,6 +104,16 @@ static bool set_tls(CURL *e) {
            curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
 }
 
+/* Whether libcurl may go through a proxy, by the variables that it looks at. One that is spoken to by TLS would be below ours. */
+static bool may_be_proxied(const struct http_endpoint *endpoint) {
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *proxy = getenv(names[i]);
+        if (proxy && *proxy) return !endpoint->loopback;
+    }
+    return false;
+}
+
 static bool set_options(struct http_connection *c) {
     CURL *e = c->easy;
     bool ok = curl_easy_setopt(e, CURLOPT_URL, c->endpoint.url) == CURLE_OK &&
@@ -143,6 +154,7 @@ static void close_connection(struct http_connection *c) {
     /* A CONNECT_ONLY connection ends when its handle leaves the multi handle. */
     if (c->added) curl_multi_remove_handle(c->multi, c->easy);
     c->added = c->open = c->answered = false;
+    c->ssl = NULL;
     c->socket = -1;
 }
 
@@ -243,6 +255,21 @@ static void watch_connecting(struct http_connection *c) {
     if (FD_ISSET(last, &out)) c->events |= POLLOUT;
 }
 
+/* The SSL that libcurl has made, from now on without it: it takes 2 us a request to find its connection again for each piece, reads a record
+ * in two system calls, and sends each in one of its own. NULL: the bytes go through libcurl. */
+static void *take_ssl(struct http_connection *c) {
+    struct curl_tlssessioninfo *info = NULL;
+    char byte;
+    size_t n;
+    if (!c->endpoint.tls || !trust_can_share(curl_version_info(CURLVERSION_NOW)->ssl_version) || may_be_proxied(&c->endpoint))
+        return NULL;
+    /* Nothing to read: then libcurl holds nothing back either. It tells the SSL only after a first use like this one. */
+    bool quiet = curl_easy_recv(c->easy, &byte, sizeof byte, &n) == CURLE_AGAIN;
+    bool told = quiet && curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
+                info->backend == CURLSSLBACKEND_OPENSSL && info->internals;
+    return told && tls_take(info->internals, c->socket) ? info->internals : NULL;
+}
+
 static bool connected(struct http_connection *c) {
     curl_socket_t fd = CURL_SOCKET_BAD;
     if (curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD) {
@@ -252,6 +279,7 @@ static bool connected(struct http_connection *c) {
     c->socket = fd;
     c->serial++;
     c->open = true;
+    c->ssl = take_ssl(c);
     start_sending(c);
     return true;
 }
@@ -296,7 +324,7 @@ static enum moved write_direct(struct http_connection *c) {
 }
 
 /* TLS wants a write that had to wait repeated with the same bytes: `sent` does not move meanwhile, so they are. */
-static enum moved write_curl(struct http_connection *c) {
+static enum moved write_record(struct http_connection *c) {
     const char *from;
     size_t n, done = 0;
     if (c->sent < c->record_len) {
@@ -309,9 +337,15 @@ static enum moved write_curl(struct http_connection *c) {
         from = c->body + (c->sent - c->head_len);
         n = c->body_len - (c->sent - c->head_len);
     }
-    CURLcode code = curl_easy_send(c->easy, from, n, &done);
-    if (code == CURLE_AGAIN) return MUST_WAIT;
-    if (code != CURLE_OK) return ENDED;
+    if (c->ssl) {
+        ssize_t sent = tls_write(c->ssl, from, n, n > TLS_RECORD || c->sent + n < c->head_len + c->body_len);
+        if (sent <= 0) return sent < 0 && errno == EAGAIN ? MUST_WAIT : ENDED;
+        done = (size_t)sent;
+    } else {
+        CURLcode code = curl_easy_send(c->easy, from, n, &done);
+        if (code == CURLE_AGAIN) return MUST_WAIT;
+        if (code != CURLE_OK) return ENDED;
+    }
     c->sent += done;
     return done ? MOVED : MUST_WAIT;
 }
@@ -320,7 +354,7 @@ static bool receive_stage(struct http_connection *c);
 
 static bool send_stage(struct http_connection *c) {
     enum moved moved = MOVED;
-    while (moved == MOVED && c->sent < c->head_len + c->body_len) moved = c->direct ? write_direct(c) : write_curl(c);
+    while (moved == MOVED && c->sent < c->head_len + c->body_len) moved = c->direct ? write_direct(c) : write_record(c);
     if (moved == MOVED) {
         /* Nothing is read now: the answer is not there yet, and the try would be a system call. */
         c->stage = RECEIVING;
@@ -344,12 +378,12 @@ static bool send_stage(struct http_connection *c) {
 static enum moved read_some(struct http_connection *c, size_t room, size_t *n) {
     char *to = c->in.data + c->in.len;
     *n = 0;
-    if (!c->direct) {
+    if (!c->direct && c->ssl == NULL) {
         CURLcode code = curl_easy_recv(c->easy, to, room, n);
         return code == CURLE_OK ? MOVED : code == CURLE_AGAIN ? MUST_WAIT : ENDED;
     }
     ssize_t got;
-    do got = recv(c->socket, to, room, MSG_DONTWAIT);
+    do got = c->ssl ? tls_read(c->ssl, to, room) : recv(c->socket, to, room, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? MUST_WAIT : ENDED;
     *n = (size_t)got;

@@ -1,5 +1,6 @@
 /* HTTP/1.1 over keep-alive connections, without blocking: libcurl (CONNECT_ONLY) does names, proxies, TLS and its
- * verification; requests and responses are our own, straight from and into the caller's memory.
+ * verification; requests and responses are our own, straight from and into the caller's memory. Once it is connected, their bytes pass
+ * libcurl by where they can: on a plain loopback socket, and by tls.h where no proxy may be between.
  *
  * For: POST and GET with a body whose length is known. Not for: redirects, cookies, HTTP/2, compression.
  * Source: RFC 9112; building-blocks on CONNECT_ONLY. The only file that includes curl is http.c. */

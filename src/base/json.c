@@ -52,7 +52,10 @@ static enum json_token read_string(struct json *j, enum json_token token) {
     const char *s = ++j->at; /* past the quote */
     bool escaped = false, high = false;
     for (;;) {
-        if (s == j->end) return fail(j, "the text ends inside a string");
+        if (s == j->end) {
+            j->at--; /* where the string begins */
+            return fail(j, "the text ends inside a string");
+        }
         unsigned char c = (unsigned char)*s;
         if (c == '"') break;
         if (c == '\\') {
@@ -178,7 +181,7 @@ enum json_token json_next(struct json *j) {
             if (c == '}') return close_level(j);
             /* fall through */
         case WANT_KEY:
-            if (c != '"') return fail(j, "a key is missing");
+            if (c != '"') return fail(j, "a key in double quotes is missing");
             return read_string(j, JSON_KEY);
         case WANT_VALUE_OR_END:
             if (c == ']') return close_level(j);

@@ -37,17 +37,27 @@ static int distance(const char *a, int na, const char *b, int nb) {
     return row[nb];
 }
 
+/* The letters that two names share at their beginning and their end. */
+static int shared(const char *a, int na, const char *b, int nb) {
+    int most = smaller(na, nb), first = 0, last = 0;
+    while (first < most && a[first] == b[first]) first++;
+    while (last < most - first && a[na - 1 - last] == b[nb - 1 - last]) last++;
+    return first + last;
+}
+
 int nearest_find(const char *wanted, const char *const *names, int count) {
     char a[NAME_MAX_LETTERS], b[NAME_MAX_LETTERS];
-    int na = letters(wanted, a), best = -1;
+    int na = letters(wanted, a), best = -1, best_shared = 0;
     int limit = na / 3 > 2 ? na / 3 : smaller(2, na / 2); /* beyond it a suggestion would only confuse */
     for (int i = 0; i < count; i++) {
         int nb = letters(names[i], b);
         if (nb - na > limit || na - nb > limit) continue;
         int d = distance(a, na, b, nb);
-        if (d > limit) continue;
+        int alike = shared(a, na, b, nb);
+        if (d > limit || (best >= 0 && d == limit && alike <= best_shared)) continue;
         best = i;
-        limit = d - 1;
+        best_shared = alike;
+        limit = d;
         if (d == 0) break;
     }
     return best;

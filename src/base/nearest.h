@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/* The index of the nearest name, or -1 when none is near (more than a third of the letters differ). */
+/* The index of the nearest name, or -1 when none is near (more than a third of the letters differ). Of several that are as near, the
+ * one that shares most letters at its beginning and end: "colums" has lost a letter of "columns" rather than got a wrong one for "column". */
 int nearest_find(const char *wanted, const char *const *names, int count);
 
 /* Writes a hint into out, cut at size: `did you mean "LogId"? (columns: LogId, UserId)`. `what` says what the

@@ -1,5 +1,6 @@
 #include "dynamodb/batch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -11,6 +12,9 @@
 
 /* Bytes beyond the 25 items: the largest item is 409,600 bytes of values, whose JSON may be six times as long. */
 #define BODY_MAX (DYNAMODB_BATCH_BYTES_MAX * 2)
+
+/* Units: of 25 items of 400 KB, each in the table and changed in 31 indexes, with room. */
+#define CONSUMED_MOST 1e6
 
 void batch_init(struct batch *b) {
     memset(b, 0, sizeof *b);
@@ -31,13 +35,14 @@ static void empty(struct batch *b, const struct dynamodb_schema *schema, const s
 
 bool batch_begin(struct batch *b, const struct dynamodb_schema *schema) {
     empty(b, schema, NULL);
-    return buffer_append_text(&b->body, "{\"RequestItems\":{") &&
+    return buffer_append_text(&b->body, "{") && put_ask_consumed(&b->body, b->ask_consumed) &&
+           buffer_append_text(&b->body, "\"RequestItems\":{") &&
            json_append_string(&b->body, schema->name, strlen(schema->name)) && buffer_append_text(&b->body, ":[");
 }
 
 bool batch_begin_put(struct batch *b, const struct dynamodb_schema *schema, const struct put_condition *condition) {
     empty(b, schema, condition);
-    return put_begin(&b->body, schema);
+    return put_begin(&b->body, schema, b->ask_consumed);
 }
 
 const char *batch_operation(const struct batch *b) {
@@ -108,7 +113,7 @@ const char *batch_item_json(const struct batch *b, int i, size_t *len) {
     return b->body.data + item->item_at;
 }
 
-/* --- UnprocessedItems --- */
+/* --- the answer: UnprocessedItems --- */
 
 /* The bytes of the value that comes next in j; false on an error. */
 static bool value_slice(struct json *j, const char **from, size_t *len) {
@@ -121,7 +126,7 @@ static bool value_slice(struct json *j, const char **from, size_t *len) {
 }
 
 /* Reads one {"PutRequest":{"Item":{...}}} whose first token was read, and finds the item among ours. */
-static bool read_request(struct json *j, const struct batch *b, bool *left, int *count) {
+static bool read_request(struct json *j, const struct batch *b, struct batch_answer *out) {
     const char *item;
     size_t len;
     uint64_t key;
@@ -131,27 +136,75 @@ static bool read_request(struct json *j, const struct batch *b, bool *left, int 
     if (!dynamodb_key_hash_item(b->schema, item, len, &key)) return false;
     for (int i = 0; i < b->count; i++) {
         if (b->items[i].key != key) continue;
-        if (!left[i]) ++*count;
-        left[i] = true;
+        out->left_count += !out->left[i];
+        out->left[i] = true;
         return true;
     }
     return false;
 }
 
-static bool read_tables(struct json *j, const struct batch *b, bool *left, int *count) {
+static bool read_tables(struct json *j, const struct batch *b, struct batch_answer *out) {
     enum json_token token;
     if (json_next(j) != JSON_OBJECT) return false;
     while ((token = json_next(j)) == JSON_KEY) {
         if (json_next(j) != JSON_ARRAY) return false;
         while ((token = json_next(j)) == JSON_OBJECT) {
-            if (!read_request(j, b, left, count)) return false;
+            if (!read_request(j, b, out)) return false;
         }
         if (token != JSON_ARRAY_END) return false;
     }
     return token == JSON_OBJECT_END;
 }
 
-static bool read_answer(const struct batch *b, const char *answer, size_t n, bool *left, int *count) {
+/* --- the answer: ConsumedCapacity --- */
+
+/* The number that was just read; more than any request can consume is none. */
+static double units_of(const struct json *j) {
+    char text[32];
+    if (j->len >= sizeof text) return -1;
+    memcpy(text, j->text, j->len);
+    text[j->len] = '\0';
+    double units = strtod(text, NULL);
+    return units >= 0 && units <= CONSUMED_MOST ? units : -1;
+}
+
+/* One table's, whose brace was read: its CapacityUnits, which hold those of its indexes. A shape that is not known tells nothing. */
+static bool read_consumed_table(struct json *j, double *sum) {
+    enum json_token token;
+    double units = -1;
+    while ((token = json_next(j)) == JSON_KEY) {
+        bool wanted = json_is(j, "CapacityUnits");
+        token = json_next(j);
+        if (wanted && token == JSON_NUMBER) units = units_of(j);
+        if (!json_skip(j, token)) return false;
+    }
+    *sum = *sum >= 0 && units >= 0 ? *sum + units : -1;
+    return token == JSON_OBJECT_END;
+}
+
+/* An object, or, of a BatchWriteItem, a list of them, one for each table. */
+static bool read_consumed(struct json *j, double *consumed) {
+    enum json_token token = json_next(j);
+    double sum = 0;
+    if (token == JSON_OBJECT) {
+        if (!read_consumed_table(j, &sum)) return false;
+    } else if (token == JSON_ARRAY) {
+        int tables = 0;
+        for (; (token = json_next(j)) == JSON_OBJECT; tables++) {
+            if (!read_consumed_table(j, &sum)) return false;
+        }
+        if (token != JSON_ARRAY_END) return false;
+        if (tables == 0) sum = -1;
+    } else {
+        return json_skip(j, token);
+    }
+    *consumed = sum <= CONSUMED_MOST ? sum : -1;
+    return true;
+}
+
+/* --- the answer --- */
+
+static bool read_answer(const struct batch *b, const char *answer, size_t n, struct batch_answer *out) {
     struct json j;
     json_init(&j, answer, n);
     if (json_next(&j) != JSON_OBJECT) return false;
@@ -159,19 +212,25 @@ static bool read_answer(const struct batch *b, const char *answer, size_t n, boo
         enum json_token token = json_next(&j);
         if (token == JSON_OBJECT_END) return json_next(&j) == JSON_END;
         if (token != JSON_KEY) return false;
-        bool wanted = b->condition == NULL && json_is(&j, "UnprocessedItems");
-        if (wanted ? !read_tables(&j, b, left, count) : !json_skip(&j, json_next(&j))) return false;
+        bool ok;
+        if (b->condition == NULL && json_is(&j, "UnprocessedItems"))
+            ok = read_tables(&j, b, out);
+        else if (json_is(&j, "ConsumedCapacity"))
+            ok = read_consumed(&j, &out->consumed);
+        else
+            ok = json_skip(&j, json_next(&j));
+        if (!ok) return false;
     }
 }
 
-int batch_unprocessed(const struct batch *b, const char *answer, size_t n, bool left[DYNAMODB_BATCH_ITEMS_MAX]) {
-    static const char none[] = "{\"UnprocessedItems\":{}}"; /* nearly every answer */
-    int count = 0;
-    memset(left, 0, DYNAMODB_BATCH_ITEMS_MAX * sizeof *left);
-    if (n == sizeof none - 1 && memcmp(answer, none, n) == 0) return 0;
-    if (read_answer(b, answer, n, left, &count)) return count;
-    for (int i = 0; i < b->count; i++) left[i] = true;
-    return -1;
+void batch_read_answer(const struct batch *b, const char *answer, size_t n, struct batch_answer *out) {
+    static const char none[] = "{\"UnprocessedItems\":{}}"; /* nearly every answer that was not asked for more */
+    *out = (struct batch_answer){.consumed = -1};
+    if (n == sizeof none - 1 && memcmp(answer, none, n) == 0) return;
+    if (read_answer(b, answer, n, out)) return;
+    for (int i = 0; i < b->count; i++) out->left[i] = true;
+    out->left_count = -1;
+    out->consumed = -1;
 }
 
 void batch_keep(struct batch *b, const bool keep[DYNAMODB_BATCH_ITEMS_MAX]) {

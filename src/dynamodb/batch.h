@@ -29,6 +29,7 @@ struct batch_item {
 struct batch {
     const struct dynamodb_schema *schema;
     const struct put_condition *condition; /* a PutItem's; NULL: a BatchWriteItem */
+    bool ask_consumed; /* the answer is to tell what was consumed. For the caller to set before the batch is begun; stays */
     struct buffer body;
     struct batch_item items[DYNAMODB_BATCH_ITEMS_MAX];
     int count;
@@ -64,9 +65,16 @@ bool batch_finish(struct batch *b) __attribute__((warn_unused_result));
 
 const char *batch_item_json(const struct batch *b, int i, size_t *len);
 
-/* Which items a 200 answer sends back (UnprocessedItems; a PutItem's never does): sets left[i], returns how many; -1 when the answer
- * cannot be read (then all items count as sent back: a put may be repeated). */
-int batch_unprocessed(const struct batch *b, const char *answer, size_t n, bool left[DYNAMODB_BATCH_ITEMS_MAX]);
+/* What a 200 answer says. */
+struct batch_answer {
+    int left_count; /* items that it sends back (UnprocessedItems; a PutItem's never does). -1: it cannot be read, then all count as sent back:
+                     * a put may be repeated */
+    bool left[DYNAMODB_BATCH_ITEMS_MAX];
+    double consumed; /* write units of those that it does not, indexes included (ConsumedCapacity); below 0: not told */
+};
+
+/* Always fills *out. */
+void batch_read_answer(const struct batch *b, const char *answer, size_t n, struct batch_answer *out);
 
 /* Drops the items whose flag is false and takes the body's end off (call batch_finish again). */
 void batch_keep(struct batch *b, const bool keep[DYNAMODB_BATCH_ITEMS_MAX]);

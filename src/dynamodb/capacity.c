@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "dynamodb/failure.h"
 
 #define QUOTA 40000.0
 #define PARTITION 1000.0
@@ -229,6 +230,15 @@ const char *capacity_reason(const struct capacity_refusal *why) {
         [CAPACITY_MAXIMUM] = {"TableWriteMaxOnDemandThroughputExceeded", "IndexWriteMaxOnDemandThroughputExceeded"},
     };
     return reasons[why->limit][why->resource != PARTS_TABLE];
+}
+
+unsigned capacity_limits(const struct capacity_refusal *why) {
+    static const unsigned limits[CAPACITY_LIMITS] = {
+        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,     [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
+        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED, [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
+        [CAPACITY_MAXIMUM] = DYNAMODB_LIMIT_ON_DEMAND,
+    };
+    return limits[why->limit] | (why->resource != PARTS_TABLE ? DYNAMODB_LIMIT_INDEX : 0);
 }
 
 const char *capacity_error(const struct capacity_refusal *why) {

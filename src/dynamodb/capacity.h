@@ -85,6 +85,8 @@ uint64_t capacity_forgotten(const struct capacity *c);
 
 /* As in ThrottlingReasons[].reason: TableWriteKeyRangeThroughputExceeded and the like; "" for CAPACITY_ACCEPTED. */
 const char *capacity_reason(const struct capacity_refusal *why);
+/* The same as a client reads it: DYNAMODB_LIMIT_* (failure.h). */
+unsigned capacity_limits(const struct capacity_refusal *why);
 /* The error that is answered when nothing of a call was accepted: ProvisionedThroughputExceededException or ThrottlingException. */
 const char *capacity_error(const struct capacity_refusal *why);
 

@@ -10,12 +10,20 @@
 #define GOVERNOR_SLACK (50 * CLOCK_MS)
 /* A request should be no more than this much of the rate. */
 #define REQUEST_SHARE 0.1
+/* The first ones of a table are smaller: its units may cost many times what was computed. */
+#define FIRST_SHARE 0.01
+#define FIRST_ANSWERS 16
+/* What units cost is judged by the last answers: each one weighs this much less than the one after it. */
+#define COST_FADES 0.95
+#define COST_LEAST 0.01 /* the table's own write is never free */
 #define PAUSED_ASK_AGAIN (50 * CLOCK_MS)
 
 /* The pace of a table is judged over spans of this length; as long as nothing is refused, longer when few answers come. */
 #define SPAN (200 * CLOCK_MS)
 #define SPAN_LONGEST (2 * CLOCK_SECOND)
 #define SPAN_ANSWERS 16
+/* The first refusal begins a span of its own, a short one: until it ends nothing is paced, and most of what is sent comes back. */
+#define SPAN_FIRST (100 * CLOCK_MS)
 /* What is refused beyond this share of a span sets the pace back: by the share refused, at most by half, and by a little more. */
 #define REFUSED_SHARE 0.005
 #define BACK 0.94
@@ -24,6 +32,10 @@
 #define GROWTH 0.01
 #define GROWTH_MORE 0.003
 #define GROWTH_MOST 0.2
+/* A pace that was set back by more than this is a guess, and often a low one: much of what would have been accepted was waiting to be sent
+ * again. Then it grows by this share a span, twice that in the next, and so on, until that is refused. */
+#define SURE_SHARE 0.8
+#define SEARCH 0.02
 #define PACE_LEAST 1.0
 /* What was accepted before the refusals began is likely to be accepted again once they end: up to this share of it the pace doubles with
  * every span, so that a minute of refusals costs little more than the minute. */
@@ -44,9 +56,13 @@ struct table {
     double accepted, refused;
     int answers;
     bool held_back; /* the pace made someone wait in this span */
+    bool came_back; /* something was refused in it, for whatever reason */
     int64_t set_back;
     bool refusing; /* the last span was refused */
+    int searching; /* 0: the pace is no guess; 1: it is one, and has not grown yet; and one more for each span in which it grew */
     double known;  /* the pace at which refusals began; INFINITY: nothing has been accepted yet */
+    double computed, consumed; /* units of the last answers that told what was consumed */
+    int64_t seen;              /* answers */
 };
 
 struct governor {
@@ -93,8 +109,8 @@ static void pacer_spend(struct pacer *p, int64_t now, double units) {
     p->next += (int64_t)(units / p->rate * (double)CLOCK_SECOND);
 }
 
-static double pacer_share(const struct pacer *p) {
-    return p->rate > 0 ? p->rate * REQUEST_SHARE : INFINITY;
+static double pacer_share(const struct pacer *p, double share) {
+    return p->rate > 0 ? p->rate * share : INFINITY;
 }
 
 /* --- what is asked for --- */
@@ -135,28 +151,50 @@ bool governor_paused(struct governor *g) {
     return paused;
 }
 
+/* --- what units cost --- */
+
+/* The units that are consumed for each one that was computed. */
+static double cost(const struct table *t) {
+    return t->computed > 0 ? fmax(t->consumed / t->computed, COST_LEAST) : 1;
+}
+
+/* Corrects what was taken of the rate asked for. Without a word of the service what was not refused was spent. */
+static void settle(struct governor *g, int64_t now, struct table *t, const struct governor_answer *a) {
+    double computed = a->units - a->refused;
+    if (a->consumed < 0) {
+        pacer_spend(&g->asked, now, -a->taken * a->refused / fmax(a->units, 1));
+        return;
+    }
+    pacer_spend(&g->asked, now, a->consumed - a->taken);
+    t->computed = t->computed * COST_FADES + computed;
+    t->consumed = t->consumed * COST_FADES + a->consumed;
+}
+
 /* --- sending --- */
 
-static int64_t ask(struct governor *g, int64_t now, struct table *t, uint32_t units) {
+static int64_t ask(struct governor *g, int64_t now, struct table *t, uint32_t units, double *taken) {
     if (g->paused) return now + PAUSED_ASK_AGAIN;
     int64_t asked = pacer_wait(&g->asked, now), own = pacer_wait(&t->pacer, now);
     if (own > asked) t->held_back = true;
     if (asked || own) return asked > own ? asked : own;
-    pacer_spend(&g->asked, now, units);
+    *taken = units * cost(t);
+    pacer_spend(&g->asked, now, *taken);
     pacer_spend(&t->pacer, now, units);
     return 0;
 }
 
-int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units) {
+int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units, double *taken) {
     pthread_mutex_lock(&g->lock);
-    int64_t when = ask(g, now, &g->tables[table], units);
+    int64_t when = ask(g, now, &g->tables[table], units, taken);
     pthread_mutex_unlock(&g->lock);
     return when;
 }
 
 uint32_t governor_request_units(struct governor *g, int table) {
     pthread_mutex_lock(&g->lock);
-    double share = fmin(pacer_share(&g->asked), pacer_share(&g->tables[table].pacer));
+    const struct table *t = &g->tables[table];
+    double asked = pacer_share(&g->asked, t->seen < FIRST_ANSWERS ? FIRST_SHARE : REQUEST_SHARE);
+    double share = fmin(asked / cost(t), pacer_share(&t->pacer, REQUEST_SHARE));
     pthread_mutex_unlock(&g->lock);
     return share >= (double)UINT32_MAX ? UINT32_MAX : share < 1 ? 1 : (uint32_t)share;
 }
@@ -176,6 +214,7 @@ static void set_back(struct table *t, int64_t now) {
         t->known = t->accepted > 0 ? pace : INFINITY;
     }
     t->refusing = true;
+    t->searching = t->pacer.rate <= 0 || pace < SURE_SHARE * t->pacer.rate || t->searching == 1;
     pacer_set(&t->pacer, now, fmax(pace * BACK, PACE_LEAST));
     t->set_back = now;
 }
@@ -184,7 +223,7 @@ static void begin_span(struct table *t, int64_t now) {
     t->span_began = now;
     t->accepted = t->refused = 0;
     t->answers = 0;
-    t->held_back = false;
+    t->held_back = t->came_back = false;
 }
 
 static void end_span(struct table *t, int64_t now) {
@@ -194,6 +233,7 @@ static void end_span(struct table *t, int64_t now) {
         double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND;
         double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
         double pace = t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds);
+        if (t->searching) pace = t->pacer.rate * (1 + fmin(SEARCH * t->searching++, GROWTH_MOST));
         pacer_set(&t->pacer, now, fmax(pace, fmin(2 * t->pacer.rate, KNOWN_SHARE * t->known)));
         t->refusing = false;
     }
@@ -205,19 +245,21 @@ static void end_span(struct table *t, int64_t now) {
 static void judge(struct table *t, int64_t now, const struct governor_answer *a) {
     bool idle = !t->held_back && a->sent - t->answered > SPAN;
     if (t->answered == 0 || idle) begin_span(t, a->sent);
+    if (t->pacer.rate <= 0 && a->refused && !t->came_back) begin_span(t, now);
+    t->came_back |= a->refused > 0;
     t->answered = now;
     t->accepted += a->units - a->refused;
     if (a->sent >= t->set_back) t->refused += a->refused - a->hot;
     t->answers++;
-    int64_t length = now - t->span_began;
-    if (length >= SPAN_LONGEST || (length >= SPAN && (t->answers >= SPAN_ANSWERS || t->refused > 0))) end_span(t, now);
+    int64_t length = now - t->span_began, enough = t->pacer.rate <= 0 && t->refused > 0 ? SPAN_FIRST : SPAN;
+    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || t->refused > 0))) end_span(t, now);
 }
 
 void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {
-    double spent = a->consumed >= 0 ? a->consumed : (double)(a->units - a->refused);
     pthread_mutex_lock(&g->lock);
     struct table *t = &g->tables[a->table];
-    pacer_spend(&g->asked, now, spent - a->units);
+    t->seen++;
+    settle(g, now, t, a);
     judge(t, now, a);
     pthread_mutex_unlock(&g->lock);
 }

@@ -17,23 +17,51 @@ struct page {
     size_t last_len;
 };
 
-static bool append_filter(struct buffer *b, const struct dynamodb_schema *schema) {
-    bool ok = buffer_append_text(b, ",\"FilterExpression\":\"");
-    for (int i = 0; ok && i < schema->owns_count; i++) ok = buffer_printf(b, "%sbegins_with(#k,:p%d)", i ? " OR " : "", i);
-    ok = ok && buffer_append_text(b, "\",\"ExpressionAttributeNames\":{\"#k\":") &&
-         json_append_string(b, schema->partition.name, strlen(schema->partition.name)) &&
-         buffer_append_text(b, "},\"ExpressionAttributeValues\":{");
-    for (int i = 0; ok && i < schema->owns_count; i++) {
-        ok = buffer_printf(b, "%s\":p%d\":{\"S\":", i ? "," : "", i) &&
-             json_append_string(b, schema->owns[i], strlen(schema->owns[i])) && buffer_append_text(b, "}");
+static bool begins(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* AND NOT begins_with(#k,:p7) for each exception to a prefix; to none: for each of them. Parentheses are not needed, and DynamoDB refuses
+ * those that are redundant. */
+static bool append_except(struct buffer *b, const struct dynamodb_owned *wanted, const char *prefix) {
+    bool ok = true, any = prefix != NULL;
+    for (int i = 0; ok && i < wanted->except_count; i++) {
+        if (prefix && !begins(wanted->except[i], prefix)) continue;
+        ok = buffer_printf(b, "%sNOT begins_with(#k,:p%d)", any ? " AND " : "", wanted->owns_count + i);
+        any = true;
     }
-    return ok && buffer_append_text(b, "}");
+    return ok;
+}
+
+static bool append_condition(struct buffer *b, const struct dynamodb_owned *wanted) {
+    bool ok = wanted->owns_count > 0 || append_except(b, wanted, NULL);
+    for (int i = 0; ok && i < wanted->owns_count; i++) {
+        ok = buffer_printf(b, "%sbegins_with(#k,:p%d)", i ? " OR " : "", i) && append_except(b, wanted, wanted->owns[i]);
+    }
+    return ok;
+}
+
+static bool append_values(struct buffer *b, int first, const char *const *texts, int count) {
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++) {
+        ok = buffer_printf(b, "%s\":p%d\":{\"S\":", first + i ? "," : "", first + i) &&
+             json_append_string(b, texts[i], strlen(texts[i])) && buffer_append_text(b, "}");
+    }
+    return ok;
+}
+
+static bool append_filter(struct buffer *b, const struct dynamodb_schema *schema, const struct dynamodb_owned *wanted) {
+    return buffer_append_text(b, ",\"FilterExpression\":\"") && append_condition(b, wanted) &&
+           buffer_append_text(b, "\",\"ExpressionAttributeNames\":{\"#k\":") &&
+           json_append_string(b, schema->partition.name, strlen(schema->partition.name)) &&
+           buffer_append_text(b, "},\"ExpressionAttributeValues\":{") && append_values(b, 0, wanted->owns, wanted->owns_count) &&
+           append_values(b, wanted->owns_count, wanted->except, wanted->except_count) && buffer_append_text(b, "}");
 }
 
 /* The request but for its end and where the page begins. */
-static bool append_scan(struct buffer *b, const struct dynamodb_schema *schema) {
+static bool append_scan(struct buffer *b, const struct dynamodb_schema *schema, const struct dynamodb_owned *wanted) {
     return buffer_append_text(b, "{\"TableName\":") && json_append_string(b, schema->name, strlen(schema->name)) &&
-           buffer_append_text(b, ",\"ConsistentRead\":true,\"Select\":\"COUNT\"") && append_filter(b, schema);
+           buffer_append_text(b, ",\"ConsistentRead\":true,\"Select\":\"COUNT\"") && append_filter(b, schema, wanted);
 }
 
 static bool read_count(const struct json *j, enum json_token token, int64_t *count) {
@@ -82,12 +110,12 @@ static bool pause(struct dynamodb_client *c, const char *table, int64_t seen, in
     return dynamodb_client_wait(c, 0, tell ? text : NULL, err);
 }
 
-static bool look(struct dynamodb_client *c, const struct dynamodb_schema *schema, struct buffer *request, struct buffer *answer,
-                 bool *has, struct error *err) {
+static bool look(struct dynamodb_client *c, const struct dynamodb_schema *schema, const struct dynamodb_owned *wanted,
+                 struct buffer *request, struct buffer *answer, bool *has, struct error *err) {
     struct page page;
     int64_t seen = 0, told = clock_now();
     *has = false;
-    if (!append_scan(request, schema)) return error_memory(err, "looking into a table");
+    if (!append_scan(request, schema, wanted)) return error_memory(err, "looking into a table");
     for (size_t head = request->len;;) {
         if (!ask_page(c, request, answer, &page, err)) return false;
         *has = page.count > 0;
@@ -101,11 +129,12 @@ static bool look(struct dynamodb_client *c, const struct dynamodb_schema *schema
     }
 }
 
-bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema, bool *has, struct error *err) {
+bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema,
+                              const struct dynamodb_owned *wanted, bool *has, struct error *err) {
     struct buffer request, answer;
     buffer_init(&request, REQUEST_MAX);
     buffer_init(&answer, RESPONSE_MAX);
-    bool ok = look(c, schema, &request, &answer, has, err);
+    bool ok = look(c, schema, wanted, &request, &answer, has, err);
     buffer_free(&request);
     buffer_free(&answer);
     return ok;

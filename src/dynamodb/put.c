@@ -8,9 +8,13 @@ static bool append_name(struct buffer *body, const char *name) {
     return json_append_string(body, name, strlen(name));
 }
 
-bool put_begin(struct buffer *body, const struct dynamodb_schema *schema) {
-    return buffer_append_text(body, "{\"TableName\":") && append_name(body, schema->name) &&
-           buffer_append_text(body, ",\"Item\":");
+bool put_ask_consumed(struct buffer *body, bool wanted) {
+    return !wanted || buffer_append_text(body, "\"ReturnConsumedCapacity\":\"TOTAL\",");
+}
+
+bool put_begin(struct buffer *body, const struct dynamodb_schema *schema, bool ask_consumed) {
+    return buffer_append_text(body, "{") && put_ask_consumed(body, ask_consumed) && buffer_append_text(body, "\"TableName\":") &&
+           append_name(body, schema->name) && buffer_append_text(body, ",\"Item\":");
 }
 
 /* --- the condition --- */

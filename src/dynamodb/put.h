@@ -23,8 +23,12 @@ struct put_condition {
     const char *attribute; /* PUT_IF_GREATER */
 };
 
+/* Appends the member that asks what a write consumed, with a comma after it, if that is wanted. In total: that of a table holds that of its
+ * indexes, and their shares tell us nothing more. */
+bool put_ask_consumed(struct buffer *body, bool wanted) __attribute__((warn_unused_result));
+
 /* Appends the beginning of a body, up to where the item's JSON goes. */
-bool put_begin(struct buffer *body, const struct dynamodb_schema *schema) __attribute__((warn_unused_result));
+bool put_begin(struct buffer *body, const struct dynamodb_schema *schema, bool ask_consumed) __attribute__((warn_unused_result));
 
 /* Ends a body whose item goes from `item` to the end: its condition, and the wish to be shown what is in its way. False when memory is
  * out. */

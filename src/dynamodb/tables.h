@@ -65,10 +65,17 @@ bool dynamodb_table_is_empty(struct dynamodb_client *c, const char *name, bool *
 
 /* --- owned.c --- */
 
-/* Whether the table has an item whose partition key begins with one of the texts that the schema owns. Reads the table, a page of 1 MB
+/* Which items are looked for: those whose partition key begins with one of `owns` (none: any), and with none of `except`; of
+ * these each begins with one of `owns`, if there are any. Not both empty. */
+struct dynamodb_owned {
+    const char *const *owns, *const *except;
+    int owns_count, except_count;
+};
+/* Whether the table has such an item. Reads the table, a page of 1 MB
  * after the other, until one is found: of a large table full of others' items, all of it, and says so to the client's patience, which
  * can also stop it. */
-bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema, bool *has, struct error *err);
+bool dynamodb_table_has_owned(struct dynamodb_client *c, const struct dynamodb_schema *schema,
+                              const struct dynamodb_owned *wanted, bool *has, struct error *err);
 
 /* --- create.c --- */
 

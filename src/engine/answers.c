@@ -6,13 +6,16 @@
 #include "base/clock.h"
 #include "engine/writer_parts.h"
 
+/* Its items are settled all the same: their chunks could not end otherwise. */
+static bool no_memory(struct writer *w, struct request *r, const char *what, struct error *err) {
+    writer_settle_all(w, r, SETTLED_DROPPED, "");
+    return error_memory(err, what);
+}
+
 /* Half of a refused batch goes into a request of its own, until the guilty item stands alone. */
 static bool split(struct writer *w, struct request *r, struct error *err) {
     struct request *other = writer_divide(w, r, r->batch.count / 2);
-    if (other == NULL) {
-        writer_settle_all(w, r, SETTLED_DROPPED, "");
-        return error_memory(err, "splitting a request");
-    }
+    if (other == NULL) return no_memory(w, r, "splitting a request", err);
     writer_push_ready(w, r);
     writer_push_ready(w, other);
     return true;
@@ -67,10 +70,10 @@ static bool held_off(struct writer *w, struct request *r, const struct http_resp
 
 /* An item that was sent alone, to be told a reason, goes into a batch again, which is judged by its own answer: the right to PutItem may not be
  * given. No item is sent alone any more. */
-static bool probe_failed(struct writer *w, struct request *r, const struct dynamodb_failure *f, struct error *err) {
+static bool probe_failed(struct writer *w, struct request *r, struct error *err) {
     atomic_store(&w->job->pacing->no_probes, true);
     struct request *batch = writer_not_alone(w, r);
-    if (batch == NULL) return stop_for(w, r, f, err);
+    if (batch == NULL) return no_memory(w, r, "sending an item again", err);
     writer_push_ready(w, batch);
     return true;
 }
@@ -79,11 +82,11 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
     struct dynamodb_failure f;
     char text[300];
     dynamodb_failure_parse(a->status, a->body, a->body_len, &f);
-    if (f.class != RETRY_THROTTLE) writer_taken(w, r);
+    if (f.class != RETRY_THROTTLE) writer_taken(w, r, -1);
     snprintf(text, sizeof text, "%s: %s%s%.150s", r->target->schema.name, *f.type ? f.type : "", *f.type ? ": " : "",
              *f.reasons ? f.reasons : f.message);
     switch (f.class) {
-    case RETRY_THROTTLE: writer_throttled(w, r, &f, a->retry_after_ms, text); return true;
+    case RETRY_THROTTLE: writer_throttled(w, r, &f, -1, a->retry_after_ms, text); return true;
     case RETRY_TRANSIENT: again(w, r, a->retry_after_ms, text); return true;
     case RETRY_CLOCK: return set_clock(w, r, a) || stop_for(w, r, &f, err);
     case RETRY_CONDITION: return r->batch.condition ? held_off(w, r, a, err) : stop_for(w, r, &f, err);
@@ -92,15 +95,16 @@ static bool refused(struct writer *w, struct request *r, const struct http_respo
         snprintf(text, sizeof text, "%s: %.200s", f.type, f.message);
         writer_settle_all(w, r, SETTLED_REFUSED, text);
         return true;
-    default: return r->probe ? probe_failed(w, r, &f, err) : stop_for(w, r, &f, err);
+    default: return r->probe ? probe_failed(w, r, err) : stop_for(w, r, &f, err);
     }
 }
 
 /* A 200: everything is written but what it sends back. */
 static bool accepted(struct writer *w, struct request *r, const struct http_response *a, struct error *err) {
-    bool left[DYNAMODB_BATCH_ITEMS_MAX];
-    int count = batch_unprocessed(&r->batch, a->body, a->body_len, left);
-    if (count <= 0) writer_taken(w, r);
+    struct batch_answer answer;
+    batch_read_answer(&r->batch, a->body, a->body_len, &answer);
+    int count = answer.left_count;
+    if (count <= 0) writer_taken(w, r, answer.consumed);
     if (count == 0) {
         writer_settle_all(w, r, SETTLED_WRITTEN, "");
         return true;
@@ -110,13 +114,13 @@ static bool accepted(struct writer *w, struct request *r, const struct http_resp
         return true;
     }
     for (int i = 0; i < r->batch.count; i++) {
-        if (!left[i]) writer_settle(w, r, i, SETTLED_WRITTEN, "");
+        if (!answer.left[i]) writer_settle(w, r, i, SETTLED_WRITTEN, "");
     }
-    batch_keep(&r->batch, left);
-    if (!batch_finish(&r->batch)) return error_memory(err, "sending items again");
+    batch_keep(&r->batch, answer.left);
+    if (!batch_finish(&r->batch)) return no_memory(w, r, "sending items again", err);
     char text[200];
     snprintf(text, sizeof text, "%s: throttled (UnprocessedItems)", r->target->schema.name);
-    writer_throttled(w, r, NULL, a->retry_after_ms, text);
+    writer_throttled(w, r, NULL, answer.consumed, a->retry_after_ms, text);
     return true;
 }
 
@@ -124,7 +128,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
     struct request *r = writer_alight(w, line);
     const struct http_response *a = http_response(line->http);
     if (a->has_crc32 && a->crc32 != hash_crc32(a->body, a->body_len)) {
-        writer_taken(w, r);
+        writer_taken(w, r, -1);
         again(w, r, -1, "an answer whose checksum (x-amz-crc32) is wrong");
         return true;
     }
@@ -133,7 +137,7 @@ bool writer_answered(struct writer *w, struct line *line, struct error *err) {
 
 bool writer_failed(struct writer *w, struct line *line, struct error *why, struct error *err) {
     struct request *r = writer_alight(w, line);
-    writer_taken(w, r);
+    writer_taken(w, r, -1);
     if (why->retryable) {
         again(w, r, -1, why->text);
         return true;

@@ -132,6 +132,11 @@ static bool add_throttling(struct buffer *b, const struct run_throttling *t) {
     return buffer_append_text(b, "}");
 }
 
+static bool add_consumed(struct buffer *b, const struct run_consumed *c) {
+    return c->computed == 0 ||
+           buffer_printf(b, ",\"consumed\":{\"units\":%lld,\"computed\":%lld}", (long long)c->units, (long long)c->computed);
+}
+
 static bool add_table(struct buffer *b, const struct run_table_progress *t) {
     const struct run_counts *c = &t->table.counts;
     return buffer_append_text(b, "{") && add_text(b, "name", t->table.name) &&
@@ -143,7 +148,7 @@ static bool add_table(struct buffer *b, const struct run_table_progress *t) {
                (long long)c->write_units) &&
            buffer_printf(b, "\"items_per_second\":%.3f,\"units_per_second\":%.3f,\"in_flight\":%lld,\"retries\":%lld",
                          t->items_per_second, t->units_per_second, (long long)t->in_flight, (long long)t->retries) &&
-           add_throttling(b, &t->table.throttling) &&
+           add_throttling(b, &t->table.throttling) && add_consumed(b, &t->table.consumed) &&
            (t->eta_seconds < 0 || buffer_printf(b, ",\"eta_seconds\":%.3f", t->eta_seconds)) && buffer_append_text(b, "}");
 }
 

@@ -7,8 +7,9 @@
 
 #include "base/clock.h"
 
-/* Ends of chunks wait so long for others, and are recorded in one transaction: at full speed there are hundreds a second, and making each
- * durable by itself is a tenth of a microsecond of CPU a row. A killed run repeats those chunks, as it does those under way. */
+/* So long after ends of chunks were recorded, the next wait, and are recorded in one transaction: at full speed there are hundreds a second,
+ * and making each durable by itself is a tenth of a microsecond of CPU a row. A killed run repeats those chunks, as it does those under
+ * way. */
 #define TOGETHER_NS INT64_C(50000000)
 
 /* --- mailboxes --- */
@@ -73,7 +74,7 @@ struct coordinator {
     pthread_cond_t arrived;
     struct message *first, **last;
     struct message *ended, **ended_last; /* ends that wait to be recorded together; the thread's own */
-    int64_t due;                         /* when they are, by clock_now() */
+    int64_t due;                         /* not before, by clock_now() */
     struct message quit;                 /* the last message needs no memory: it must get through */
     bool failed;
     struct error failure; /* the first */
@@ -193,10 +194,10 @@ static void record_ended(struct coordinator *c) {
     }
     c->ended = NULL;
     c->ended_last = &c->ended;
+    c->due = clock_now() + TOGETHER_NS;
 }
 
 static void end_chunk(struct coordinator *c, struct message *m) {
-    if (c->ended == NULL) c->due = clock_now() + TOGETHER_NS;
     m->next = NULL;
     *c->ended_last = m;
     c->ended_last = &m->next;

@@ -102,6 +102,13 @@ static void count_item(struct worker *w, struct open_chunk *c, uint32_t size, ui
     }
 }
 
+/* An item of these rows is under way, until it is settled. */
+static void hold_rows(struct worker *w, struct fetched *f, int track) {
+    f->refs++;
+    f->chunk->pending++;
+    if (track >= 0) w->tracks[track].pending++;
+}
+
 static bool sink_close(struct item_sink *self, const struct mapped_item *mapped) {
     struct worker_sink *s = (struct worker_sink *)self;
     struct worker *w = s->worker;
@@ -116,16 +123,18 @@ static bool sink_close(struct item_sink *self, const struct mapped_item *mapped)
         batch_cancel_item(s->batch, s->mark);
         return true;
     }
-    f->refs++;
-    f->chunk->pending++;
-    if (s->track >= 0) w->tracks[s->track].pending++;
     uint64_t key = inflight_key(s->target, mapped->key);
     if (waits_already(w, key, NULL) || !inflight_take(w->job->inflight, key, w->number)) {
         bool ok = defer(w, s->target, &entry, s->batch->body.data + s->start, s->batch->body.len - s->start, s->err);
         batch_cancel_item(s->batch, s->mark);
+        if (ok) hold_rows(w, f, s->track);
         return ok;
     }
-    if (!batch_close_item(s->batch, s->mark, &entry)) return error_memory(s->err, "adding an item");
+    if (!batch_close_item(s->batch, s->mark, &entry)) {
+        inflight_give(w->job->inflight, key, w->number);
+        return error_memory(s->err, "adding an item");
+    }
+    hold_rows(w, f, s->track);
     return writer_added(w->writer, s->target, s->err);
 }
 
@@ -196,17 +205,33 @@ bool items_deferred(struct worker *w, struct error *err) {
             link = &d->next;
             continue;
         }
+        struct batch *batch = writer_batch(w->writer, d->target);
+        struct job_target *target = d->target;
+        if (batch == NULL || !batch_add(batch, &d->item, d->json, d->len)) {
+            inflight_give(w->job->inflight, key, w->number);
+            return error_memory(err, "adding an item"); /* it stays, for items_drop */
+        }
         *link = d->next;
         if (*link == NULL) w->deferred_end = link;
         w->deferred_count--;
-        struct batch *batch = writer_batch(w->writer, d->target);
-        struct job_target *target = d->target;
-        bool ok = batch && batch_add(batch, &d->item, d->json, d->len);
         free(d);
-        if (!ok) return error_memory(err, "adding an item");
         if (!writer_added(w->writer, target, err)) return false;
     }
     return true;
+}
+
+void items_drop(struct worker *w) {
+    while (w->deferred) {
+        struct deferred *d = w->deferred;
+        struct fetched *f = d->item.origin;
+        w->deferred = d->next;
+        f->chunk->pending--;
+        f->chunk->broken = true;
+        reading_unref(w, f);
+        free(d);
+    }
+    w->deferred_end = &w->deferred;
+    w->deferred_count = 0;
 }
 
 static void refused(struct worker *w, const struct batch *batch, int i, int row, const char *message) {

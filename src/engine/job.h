@@ -51,6 +51,7 @@ struct job_table {
     int chunk_count;
     struct live_counts live;
     _Atomic int64_t refused[RUN_REFUSALS]; /* write units, for want of capacity */
+    _Atomic int64_t consumed, consumed_of; /* write units, as in struct run_consumed */
     struct run_limiting_key limiting;      /* guarded by the job's wait_lock */
     _Atomic int chunks_done;
 };

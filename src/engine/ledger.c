@@ -323,20 +323,45 @@ bool ledger_rejects(struct ledger *l, int64_t run, bool (*each)(void *context, c
 
 /* ---- targets */
 
-bool ledger_target_claim(struct ledger *l, const char *target, const char *table_id, struct error *err) {
-    static const char sql[] = "INSERT OR REPLACE INTO target (name, table_id, claimed) VALUES (?1, ?2, ?3)";
+bool ledger_target_claim(struct ledger *l, const char *target, const struct ledger_claim *claim, struct error *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO target (name, table_id, claimed) VALUES (?1, ?2, ?3)"; /* target_owns cascades */
+    static const char owns[] = "INSERT OR IGNORE INTO target_owns (name, prefix) VALUES (?1, ?2)";
     char time[LEDGER_TIME];
-    return ledger_do(l, sql, L_VALUES(L_TEXT(target), L_TEXT(or_empty(table_id)), L_TEXT(ledger_now(time))), NULL, err);
+    if (!ledger_begin(l, err)) return false;
+    bool ok = ledger_do(l, sql, L_VALUES(L_TEXT(target), L_TEXT(or_empty(claim->table_id)), L_TEXT(ledger_now(time))), NULL, err);
+    for (int i = 0; ok && i < claim->owns_count; i++) {
+        ok = ledger_do(l, owns, L_VALUES(L_TEXT(target), L_TEXT(claim->owns[i])), NULL, err);
+    }
+    return ledger_finish(l, ok, err);
 }
 
-bool ledger_target_find(struct ledger *l, const char *target, struct arena *a, const char **table_id, struct error *err) {
+static bool find_owns(struct ledger *l, const char *target, struct arena *a, struct ledger_claim *out, struct error *err) {
+    static const char sql[] = "SELECT count(*) OVER (), prefix FROM target_owns WHERE name = ?1 ORDER BY prefix";
+    enum ledger_step step;
+    if (l->version < 3) return true; /* read only, and older than these lists */
+    struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_TEXT(target)), err);
+    if (s == NULL) return false;
+    while ((step = ledger_step(l, s, err)) == LEDGER_ROW) {
+        if (out->owns == NULL) out->owns = ledger_list_array(s, sizeof *out->owns, a, err);
+        if (out->owns && ledger_text(s, 1, a, &out->owns[out->owns_count], err)) {
+            out->owns_count++;
+            continue;
+        }
+        ledger_end(s);
+        return false;
+    }
+    return step == LEDGER_END;
+}
+
+bool ledger_target_find(struct ledger *l, const char *target, struct arena *a, struct ledger_claim *out, struct error *err) {
     static const char sql[] = "SELECT table_id FROM target WHERE name = ?1";
-    *table_id = NULL;
+    *out = (struct ledger_claim){0};
     struct sqlite3_stmt *s = ledger_start(l, sql, L_VALUES(L_TEXT(target)), err);
     if (s == NULL) return false;
     enum ledger_step step = ledger_step(l, s, err);
     if (step != LEDGER_ROW) return step == LEDGER_END;
-    bool ok = ledger_text(s, 0, a, table_id, err);
+    bool ok = ledger_text(s, 0, a, &out->table_id, err);
     ledger_end(s);
-    return ok;
+    return ok && find_owns(l, target, a, out, err);
 }

@@ -144,9 +144,14 @@ struct ledger_mending {
 bool ledger_mend(struct ledger *l, int64_t run, const struct ledger_mending *m, struct error *err);
 
 /* Targets that this ledger has written or made. `target` names it whole (endpoint or account, region, table); `table_id` is
- * DynamoDB's TableId, which changes when a table is deleted and made again (empty: not told). */
-bool ledger_target_claim(struct ledger *l, const char *target, const char *table_id, struct error *err);
-/* *table_id is NULL when the target is not ours. */
-bool ledger_target_find(struct ledger *l, const char *target, struct arena *a, const char **table_id, struct error *err);
+ * DynamoDB's TableId, which changes when a table is deleted and made again (empty: not told). `owns`: how the keys begin that are
+ * claimed (claim.h); it takes the place of what was claimed before. */
+struct ledger_claim {
+    const char *table_id; /* NULL: the target is not ours */
+    const char **owns;
+    int owns_count;
+};
+bool ledger_target_claim(struct ledger *l, const char *target, const struct ledger_claim *claim, struct error *err);
+bool ledger_target_find(struct ledger *l, const char *target, struct arena *a, struct ledger_claim *out, struct error *err);
 
 #endif

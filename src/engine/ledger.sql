@@ -1,8 +1,8 @@
--- The ledger's schema, version 2 (ledger_upgrade.sql brings version 1 to it). Run once, in one transaction, on an empty file (src/engine/ledger_open.c).
+-- The ledger's schema, version 3 (ledger_upgrade_2.sql and _3.sql bring older ones to it). Run once, in one transaction, on an empty file (src/engine/ledger_open.c).
 -- Times are ISO texts in UTC; flags are 0 or 1.
 
 PRAGMA application_id = 1751938401; -- "hlua" in ASCII; LEDGER_APPLICATION
-PRAGMA user_version = 2;            -- LEDGER_VERSION
+PRAGMA user_version = 3;            -- LEDGER_VERSION
 
 -- Who took the lock last. Whether that process lives is told by the lock file alone.
 CREATE TABLE owner (
@@ -108,4 +108,11 @@ CREATE TABLE target (
     name     TEXT PRIMARY KEY, -- whole: endpoint or account, region, table
     table_id TEXT NOT NULL,
     claimed  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which partition keys of a target are claimed, by how they begin; '' is all. A claim of version 2 has none, and is not asked about.
+CREATE TABLE target_owns (
+    name   TEXT NOT NULL REFERENCES target (name) ON DELETE CASCADE,
+    prefix TEXT NOT NULL,
+    PRIMARY KEY (name, prefix)
 ) STRICT, WITHOUT ROWID;

@@ -20,8 +20,8 @@
 #include "engine/ledger_sql.h"
 
 #define LEDGER_APPLICATION 1751938401 /* "hlua"; both are set by ledger.sql */
-#define LEDGER_VERSION 2
-#define LEDGER_OLDEST 1 /* what ledger_upgrade.sql begins with */
+#define LEDGER_VERSION 3
+#define LEDGER_OLDEST 1 /* what ledger_upgrade_2.sql begins with */
 #define BUSY_MS 5000    /* SQLite's own locks are held for moments: recovery, a last checkpoint */
 #define LOCK_TRIES 20   /* a reader's glance holds the lock for microseconds: not to be taken for an owner */
 #define START_TRIES 100 /* a writer that has just taken the lock is given a second to make its files */
@@ -269,7 +269,8 @@ static bool move_in(struct ledger *l, bool empty, struct error *err) {
     if (!ledger_begin(l, err)) return false;
     bool ok = true;
     if (empty) ok = run_embedded(l, "src/engine/ledger.sql", err);
-    if (l->version < LEDGER_VERSION) ok = run_embedded(l, "src/engine/ledger_upgrade.sql", err);
+    if (l->version < 2) ok = run_embedded(l, "src/engine/ledger_upgrade_2.sql", err);
+    if (ok && l->version < 3) ok = run_embedded(l, "src/engine/ledger_upgrade_3.sql", err);
     if (!ledger_finish(l, ok && write_owner(l, err), err)) return false;
     l->version = LEDGER_VERSION;
     return true;

@@ -19,12 +19,29 @@
 
 _Static_assert(POLLIN == (int)EPOLLIN && POLLOUT == (int)EPOLLOUT, "http_events are epoll's");
 
-bool lines_open(struct lines *l, struct error *err) {
+static struct line *add(struct lines *l, const struct http_endpoint *endpoint) {
+    static const struct http_timeouts timeouts = {.connect_ns = 10 * CLOCK_SECOND, .response_ns = 30 * CLOCK_SECOND};
+    struct line *line = &l->all[l->count];
+    *line = (struct line){.taken = clock_now()};
+    buffer_init(&line->head, 64 * 1024);
+    line->http = http_connection_new(endpoint, timeouts);
+    if (line->http == NULL) {
+        l->stalled = line->taken; /* memory is out: those that are there must do, until the next try */
+        return NULL;
+    }
+    l->count++;
+    return line;
+}
+
+bool lines_open(struct lines *l, const struct http_endpoint *endpoint, struct error *err) {
     *l = (struct lines){.epoll = epoll_create1(EPOLL_CLOEXEC), .due = INT64_MAX};
     l->quickest = l->quickest_before = INT64_MAX;
-    if (l->epoll >= 0) return true;
-    error_set(err, ERROR_LOCAL, "cannot make an epoll: %s", strerror(errno));
-    return error_hint(err, "raise the limit of `ulimit -n`");
+    if (l->epoll < 0) {
+        error_set(err, ERROR_LOCAL, "cannot make an epoll: %s", strerror(errno));
+        return error_hint(err, "raise the limit of `ulimit -n`");
+    }
+    l->idle = add(l, endpoint);
+    return l->idle || error_memory(err, "starting a worker");
 }
 
 void lines_close(struct lines *l) {
@@ -36,17 +53,6 @@ void lines_close(struct lines *l) {
 }
 
 /* --- more of them --- */
-
-static struct line *add(struct lines *l, const struct http_endpoint *endpoint) {
-    static const struct http_timeouts timeouts = {.connect_ns = 10 * CLOCK_SECOND, .response_ns = 30 * CLOCK_SECOND};
-    struct line *line = &l->all[l->count];
-    *line = (struct line){.taken = clock_now()};
-    buffer_init(&line->head, 64 * 1024);
-    line->http = http_connection_new(endpoint, timeouts);
-    if (line->http == NULL) return NULL;
-    l->count++;
-    return line;
-}
 
 static bool may_grow(const struct lines *l) {
     int64_t quickest = l->quickest < l->quickest_before ? l->quickest : l->quickest_before;

@@ -38,7 +38,9 @@ struct lines {
     int answers;
 };
 
-bool lines_open(struct lines *l, struct error *err);
+/* Makes the first line, which connects at its first request: there is always one, so that what is ready does not wait for memory for ever.
+ * ERROR_LOCAL when memory or file descriptors are out. */
+bool lines_open(struct lines *l, const struct http_endpoint *endpoint, struct error *err);
 void lines_close(struct lines *l); /* also one that is all zero */
 
 /* An idle line; a new one when all have been busy for a while and it would help. NULL: none now. */

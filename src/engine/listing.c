@@ -94,7 +94,7 @@ static bool ask_source(struct job *job, struct job_table *t, struct pg_connectio
     l->arena = job->arena;
     buffer_init(&l->text, TEXT_MAX);
     template_grains(t->to, grains);
-    bool ok = pg_source_distinct(c, t->source, grains, add_row, l, err);
+    bool ok = pg_source_distinct(c, t->source, grains, add_row, l, &run_stopping, err);
     buffer_free(&l->text);
     if (ok) qsort(l->names, (size_t)l->count, sizeof *l->names, by_text);
     *names = l->names;

@@ -1,5 +1,6 @@
 #include "engine/pacing.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,13 +136,24 @@ bool pacing_knows_key(struct job *j, const struct job_target *target) {
     return known;
 }
 
-void pacing_read(struct job *j, const struct job_table *t, struct run_throttling *out) {
+void pacing_count_consumed(struct job_target *target, double consumed, uint32_t computed) {
+    atomic_fetch_add_explicit(&target->table->consumed, llround(consumed), memory_order_relaxed);
+    atomic_fetch_add_explicit(&target->table->consumed_of, computed, memory_order_relaxed);
+}
+
+static void read_throttling(struct job *j, const struct job_table *t, struct run_throttling *out) {
     *out = (struct run_throttling){0};
     for (int i = 0; i < RUN_REFUSALS; i++) out->refused[i] = atomic_load_explicit(&t->refused[i], memory_order_relaxed);
     for (int i = 0; j->pacing && i < t->target_count; i++) out->pace += governor_pace(j->pacing->governor, t->targets[i].paced);
     pthread_mutex_lock(&j->wait_lock);
     out->key = t->limiting;
     pthread_mutex_unlock(&j->wait_lock);
+}
+
+void pacing_read(struct job *j, const struct job_table *t, struct run_table *out) {
+    read_throttling(j, t, &out->throttling);
+    out->consumed = (struct run_consumed){.units = atomic_load_explicit(&t->consumed, memory_order_relaxed),
+                                          .computed = atomic_load_explicit(&t->consumed_of, memory_order_relaxed)};
 }
 
 const char *run_refusal_name(enum run_refusal kind) {

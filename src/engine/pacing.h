@@ -34,7 +34,10 @@ void pacing_note_key(struct job *job, struct job_target *target, const struct pa
                      size_t len);
 bool pacing_knows_key(struct job *job, const struct job_target *target);
 
-/* What of a table was refused, and the pace at which it is written. */
-void pacing_read(struct job *job, const struct job_table *t, struct run_throttling *out);
+/* Counts units as the service did, and as they were computed. Any thread. */
+void pacing_count_consumed(struct job_target *target, double consumed, uint32_t computed);
+
+/* Fills in what of a table was refused, the pace at which it is written, and what was consumed. */
+void pacing_read(struct job *job, const struct job_table *t, struct run_table *out);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dynamodb/failure.h"
 #include "engine/play_parts.h"
 
 #define GROW_SECONDS 1800.0 /* capacity.h's defaults, which are stretched */
@@ -87,12 +86,15 @@ uint32_t play_units(const struct play *p, size_t at) {
 
 struct play_request *play_request(struct play *p, int worker, int target) {
     struct play_request *r = p->spare;
-    if (r)
+    if (r) {
         p->spare = r->next;
-    else
+    } else {
         r = malloc(sizeof *r);
-    p->memory = p->memory || r == NULL;
-    if (r == NULL) return NULL;
+        p->memory = p->memory || r == NULL;
+        if (r == NULL) return NULL;
+        r->made = p->made;
+        p->made = r;
+    }
     r->next = NULL;
     r->worker = worker;
     r->target = target;
@@ -132,16 +134,6 @@ struct watch_reason play_reason(int target, const struct capacity_refusal *why) 
     struct part part = {.resource = why->resource, .key = why->key};
     if (r.cause == WATCH_PARTITION) r.bucket = parts_bucket(target, &part);
     return r;
-}
-
-/* As the service's reasons come to a client. */
-static unsigned limits_of(const struct capacity_refusal *why) {
-    static const unsigned limits[CAPACITY_LIMITS] = {
-        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,     [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
-        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED, [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
-        [CAPACITY_MAXIMUM] = DYNAMODB_LIMIT_ON_DEMAND,
-    };
-    return limits[why->limit] | (why->resource ? DYNAMODB_LIMIT_INDEX : 0);
 }
 
 static void arrives(struct play *p, struct play_request *r) {
@@ -189,16 +181,17 @@ static uint32_t tell_refused(struct play *p, const struct play_request *r, const
         struct watch_reason reason = play_reason(r->target, &r->refusals[items[i]]);
         if (why.cause == WATCH_NOTHING || why.cause == WATCH_PARTITION) why = reason;
     }
-    *hot = heat_refused(p->heat, p->now, r->sent, r->target, parts, count, count == r->count ? limits_of(&r->refusals[0]) : 0);
+    *hot =
+        heat_refused(p->heat, p->now, r->sent, r->target, parts, count, count == r->count ? capacity_limits(&r->refusals[0]) : 0);
     struct part ignored;
     const struct capacity_refusal *first = &r->refusals[0];
-    if (r->probe) heat_probed(p->heat, p->now, r->target, &parts[0], limits_of(first), first->resource, &ignored);
+    if (r->probe) heat_probed(p->heat, p->now, r->target, &parts[0], capacity_limits(first), first->resource, &ignored);
     if (units > *hot) p->paced[r->target] = why;
     return units;
 }
 
 static void answered(struct play *p, struct play_request *r) {
-    struct governor_answer a = {.table = r->target, .sent = r->sent, .units = r->units, .consumed = -1};
+    struct governor_answer a = {.table = r->target, .sent = r->sent, .units = r->units, .taken = r->taken, .consumed = -1};
     int refused[DYNAMODB_BATCH_ITEMS_MAX], count = 0;
     for (int i = 0; i < r->count; i++) {
         if (r->refusals[i].limit != CAPACITY_ACCEPTED) refused[count++] = i;
@@ -287,26 +280,12 @@ static bool make(struct play *p) {
     return ok;
 }
 
-static void free_list(struct play_request *r) {
-    while (r) {
-        struct play_request *next = r->next;
-        free(r);
-        r = next;
-    }
-}
-
 static void unmake(struct play *p) {
-    for (int i = 0; i < p->heap_count; i++) {
-        if (p->heap[i].kind == PLAY_ANSWERED) free(p->heap[i].request); /* it may be in the heap twice */
+    for (struct play_request *r = p->made, *before; r; r = before) {
+        before = r->made;
+        free(r);
     }
-    for (int i = 0; i < p->s->workers; i++) {
-        struct play_worker *w = &p->workers[i];
-        for (int t = 0; w->filling && t < p->s->target_count; t++) free_list(w->filling[t]);
-        free_list(w->ready);
-        free_list(w->waiting);
-        free(w->filling);
-    }
-    free_list(p->spare);
+    for (int i = 0; i < p->s->workers; i++) free(p->workers[i].filling);
     capacity_free(p->capacity);
     governor_free(p->governor);
     heat_free(p->heat);

@@ -20,9 +20,10 @@ struct play_item {
 };
 
 struct play_request {
-    struct play_request *next;
+    struct play_request *next, *made; /* made: the one that was made before, wherever it is now */
     int worker, target, count, attempt;
     uint32_t units;
+    double taken; /* by the governor */
     int64_t due, sent;
     bool probe;
     struct watch_reason why; /* while it waits */
@@ -70,7 +71,7 @@ struct play {
     int chunk_count, next_chunk, open_max;
     struct watch_reason *paced; /* by target: what set its pace back last */
     struct play_worker workers[PLAY_WORKERS_MAX];
-    struct play_request *spare;
+    struct play_request *spare, *made; /* made: all of them */
     struct play_event *heap;
     int heap_count, heap_room;
     uint64_t random, order;

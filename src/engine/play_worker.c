@@ -210,7 +210,7 @@ static struct watch_reason send_all(struct play *p, int worker) {
         if (w->ready == NULL) w->ready = next_request(p, worker, &why);
         if (w->ready == NULL) return why;
         cut(p, w->ready);
-        int64_t when = governor_ask(p->governor, p->now, w->ready->target, w->ready->units);
+        int64_t when = governor_ask(p->governor, p->now, w->ready->target, w->ready->units, &w->ready->taken);
         if (when) {
             play_wake(p, worker, when);
             return pace_of(p, w->ready->target);

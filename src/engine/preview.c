@@ -174,6 +174,7 @@ static bool begin(struct preview *p, int table, struct look *k, struct preview_r
     *k = (struct look){.p = p, .table = t, .out = out, .err = err};
     *out = (struct preview_rows){.arena = arena_new(), .source = pg_source_name(t->source)};
     out->columns = pg_source_selected(t->source, &out->column_count);
+    if (pg_source_key_kind(t->source) == PG_KEY_COLUMNS) out->key = pg_source_key(t->source, &out->key_count);
     return out->arena != NULL || error_memory(err, "reading rows");
 }
 

@@ -55,6 +55,8 @@ struct preview_rows {
     struct arena *arena;             /* all of it */
     const struct pg_column *columns; /* those that the mapping reads, and the key */
     int column_count;
+    const int *key; /* places among them of the source's key, when it has one that is unique */
+    int key_count;
     const char *source; /* the relation as the system knows it, or "query" */
     struct preview_row *rows;
     int count;

@@ -71,7 +71,7 @@ static void show_table(struct progress *p, int i, int64_t now) {
         .eta_seconds = -1,
     };
     job_live_read(&t->live, &out->table.counts);
-    pacing_read(p->job, t, &out->table.throttling);
+    pacing_read(p->job, t, &out->table);
     const struct run_counts *c = &out->table.counts;
     struct sample s = {now, c->rows_read, c->items_written, c->write_units};
     take_sample(h, &s);

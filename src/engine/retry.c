@@ -58,8 +58,11 @@ static bool prepare(struct retrying *r, const char *path, const struct plan *pla
     s->job.limit = 0; /* it narrowed the run; its rejects are all asked for */
     s->ledger = ledger_open(path, LEDGER_WRITE, err);
     if (s->ledger == NULL || !session_open_source(s, err) || session_stopped(err)) return false;
+    session_tell_source(s);
     s->client = targets_connect(&s->job, s->listener, err);
-    if (s->client == NULL || !find_run(r, err)) return false;
+    if (s->client == NULL) return false;
+    session_tell_target(s);
+    if (!find_run(r, err)) return false;
     if (!listing_make(&s->job, s->source, s->ledger, s->run.id, false, s->listener, err)) return false;
     return targets_prepare(&s->job, s->client, s->ledger, false, s->listener, &created, err);
 }

@@ -85,6 +85,16 @@ bool session_open_source(struct session *s, struct error *err) {
     return bind_tables(&s->job, s->source, s->options, err);
 }
 
+void session_tell_source(const struct session *s) {
+    const struct pg_server *p = pg_server(s->source);
+    session_notice(s, "from PostgreSQL %d.%d: database %.100s, host %.200s, port %.10s, user %.100s", p->version / 10000,
+                   p->version % 10000, p->database, p->host, p->port, p->user);
+}
+
+void session_tell_target(const struct session *s) {
+    session_notice(s, "to DynamoDB: region %.50s, %.400s", s->job.setting.region, s->job.endpoint.url);
+}
+
 int64_t session_started(const struct ledger_run *run) {
     struct tm tm = {0};
     if (run->started == NULL || strptime(run->started, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL) return clock_unix() * 1000000;
@@ -326,7 +336,7 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
                               .to = t->schema.name,
                               .seconds = (double)(clock_now() - s->began) / CLOCK_SECOND,
                               .rows_estimated = t->rows_estimated};
-    pacing_read(&s->job, t, &out->throttling);
+    pacing_read(&s->job, t, out);
     if (t->to && !name_targets(&s->job, t, out, err)) return false;
     if (s->ledger == NULL) {
         job_live_read(&t->live, &out->counts);
@@ -383,9 +393,12 @@ static bool prepare(struct session *s, const struct plan *plan, struct error *er
         if (s->ledger == NULL) return false;
     }
     if (!session_open_source(s, err) || session_stopped(err)) return false;
+    session_tell_source(s);
     if (j->dry_run) return listing_make(j, s->source, NULL, 0, true, s->listener, err);
     s->client = targets_connect(j, s->listener, err);
-    if (s->client == NULL || !find_run(s, err)) return false;
+    if (s->client == NULL) return false;
+    session_tell_target(s);
+    if (!find_run(s, err)) return false;
     if (!listing_make(j, s->source, s->ledger, s->run.id, s->fresh, s->listener, err) || session_stopped(err)) return false;
     if (!targets_prepare(j, s->client, s->ledger, s->fresh, s->listener, &created, err)) return false;
     if (created) session_notice(s, "created %d table%s in DynamoDB", created, created == 1 ? "" : "s");
@@ -472,12 +485,16 @@ static bool schemas_from_plan(struct job *j, struct error *err) {
 
 static bool create(struct session *s, int *created, struct error *err) {
     if (needs_source(s->job.plan)) {
-        if (!session_open_source(s, err) || !listing_make(&s->job, s->source, NULL, 0, true, s->listener, err)) return false;
+        if (!session_open_source(s, err)) return false;
+        session_tell_source(s);
+        if (!listing_make(&s->job, s->source, NULL, 0, true, s->listener, err)) return false;
     } else if (!schemas_from_plan(&s->job, err)) {
         return false;
     }
     s->client = targets_connect(&s->job, s->listener, err);
-    return s->client && targets_prepare(&s->job, s->client, NULL, true, s->listener, created, err);
+    if (s->client == NULL) return false;
+    session_tell_target(s);
+    return targets_prepare(&s->job, s->client, NULL, true, s->listener, created, err);
 }
 
 bool run_create(const struct plan *plan, const struct run_listener *listener, int *created, struct error *err) {

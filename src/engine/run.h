@@ -51,6 +51,12 @@ struct run_throttling {
     struct run_limiting_key key;
 };
 
+/* What DynamoDB counted, in write units. It is asked while a rate is asked for. */
+struct run_consumed {
+    int64_t units;    /* as it said */
+    int64_t computed; /* of the same writes, as computed; 0: it has said nothing */
+};
+
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
     bool templated;               /* `to` is a template, and `targets` are its tables; not told while a run goes on */
@@ -62,6 +68,7 @@ struct run_table {
     int chunks, chunks_done;
     int snapshots;                    /* how many snapshots its chunks were read in */
     struct run_throttling throttling; /* of this process; none in a status */
+    struct run_consumed consumed;     /* the same */
 };
 
 /* What is shown while a run goes on. Rates are of the last seconds. */

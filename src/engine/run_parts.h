@@ -33,6 +33,9 @@ bool session_stopped(struct error *err);
 bool session_open_job(struct session *s, const struct plan *plan, struct arena *arena, struct error *err);
 /* Connects, exports the snapshot and ties the plan to its source. */
 bool session_open_source(struct session *s, struct error *err);
+/* Lines that say where the session reads and writes: server, database, user; region and endpoint. Never a password. */
+void session_tell_source(const struct session *s);
+void session_tell_target(const struct session *s);
 /* Cuts a table's source into the ranges that are its chunks, and estimates its rows. */
 bool session_ranges(struct session *s, struct job_table *t, struct pg_range **ranges, int *count, struct error *err);
 /* When the run began, as the ledger has it: what hlua.started is, also after a resume. Microseconds since 1970. */

@@ -50,7 +50,7 @@ static bool start_all(struct writer *w, struct line *const lines[2], int count, 
         /* not sent: the line is not the request's, it may still hold an older one's answer */
         struct request *r = writer_alight(w, lines[i]);
         lines_return(&w->lines, lines[i]);
-        writer_taken(w, r);
+        writer_taken(w, r, -1);
         writer_settle_all(w, r, SETTLED_DROPPED, "");
     }
     return ok;
@@ -88,7 +88,7 @@ static struct line *board(struct writer *w, int64_t now) {
         if (lane->closed_until > now) continue;
         if (line == NULL && (line = lines_take(&w->lines, &w->job->endpoint)) == NULL) return NULL;
         cut(w, r);
-        lane->closed_until = governor_ask(w->job->pacing->governor, now, r->target->paced, r->batch.units);
+        lane->closed_until = governor_ask(w->job->pacing->governor, now, r->target->paced, r->batch.units, &r->taken);
         if (lane->closed_until) continue;
         writer_unlink_ready(w, link);
         r->sent = now;

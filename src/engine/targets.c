@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dynamodb/tables.h"
+#include "engine/claim.h"
 
 /* Tables in the making at once. DynamoDB takes 500 such operations at a time (developer guide, "Quotas"), but few when tables have
  * indexes, and more would save little. */
@@ -30,28 +31,31 @@ static void notify(const struct run_listener *l, const struct dynamodb_notices *
     for (int i = 0; l && l->notice && i < n->count; i++) l->notice(l->context, n->lines[i]);
 }
 
-/* Whether the ledger knows this very table: endpoint, region, name, and DynamoDB's own id of it (NULL: it is not there). When chunks were
- * done in it already, another id means that they are lost. */
+/* Whether the ledger knows this very table: endpoint, region, name, and DynamoDB's own id of it (NULL: it is not there). Then *claim says
+ * which keys of it are ours. When chunks were done in it already, another id means that they are lost. */
 static bool check_ours(const struct job *job, const struct job_target *t, struct ledger *ledger, const char *id, bool fresh,
-                       bool *ours, const char *target, struct error *err) {
-    const char *known;
-    *ours = false;
+                       struct ledger_claim *claim, const char *target, struct error *err) {
+    struct ledger_claim known;
+    *claim = (struct ledger_claim){0};
     if (!ledger_target_find(ledger, target, job->arena, &known, err)) return false;
-    if (known == NULL) return true;
-    *ours = id && (*known == '\0' || *id == '\0' || strcmp(known, id) == 0);
-    if (*ours || fresh) return true;
+    if (known.table_id == NULL) return true;
+    bool ours = id && (*known.table_id == '\0' || *id == '\0' || strcmp(known.table_id, id) == 0);
+    if (ours) *claim = known;
+    if (ours || fresh) return true;
     error_set(err, ERROR_TARGET, "table %s %s since this ledger wrote it", t->schema.name,
               id ? "was deleted and made again" : "was deleted");
     return error_hint(err, "what the ledger calls done is not there: run again with --restart");
 }
 
-/* In a table that others use as well, their items are not asked about. */
-static bool refuse_owned(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
+/* In a table that others use as well, their items are not asked about; nor those with keys that are ours already. */
+static bool refuse_owned(struct dynamodb_client *client, const struct job_target *t, const struct claim_question *q,
+                         struct error *err) {
     bool has;
-    if (!dynamodb_table_has_owned(client, &t->schema, &has, err)) return false;
+    struct dynamodb_owned wanted = {q->owns, q->except, q->owns_count, q->except_count};
+    if (!dynamodb_table_has_owned(client, &t->schema, &wanted, &has, err)) return false;
     if (!has) return true;
-    return error_set(err, ERROR_TARGET, "table %s holds items with keys that the plan owns, and this ledger did not write them",
-                     t->schema.name);
+    return error_set(err, ERROR_TARGET, "table %s holds items with keys that the plan owns%s, and this ledger did not write them",
+                     t->schema.name, q->except_count ? " now" : "");
 }
 
 static bool refuse_any(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
@@ -62,23 +66,30 @@ static bool refuse_any(struct dynamodb_client *client, const struct job_target *
 }
 
 /* Whether a plan's table lets a target hold what this ledger did not write. */
-static bool refuse_by(struct dynamodb_client *client, const struct job_target *t, struct error *err) {
-    if (t->table->plan->existing != PLAN_EXISTING_REFUSE) return true;
-    if (t->schema.owns_count ? refuse_owned(client, t, err) : refuse_any(client, t, err)) return true;
+static bool refuse_by(struct dynamodb_client *client, const struct job_target *t, const struct claim_question *q,
+                      struct error *err) {
+    if (q->nothing || t->table->plan->existing != PLAN_EXISTING_REFUSE) return true;
+    if (q->owns_count || q->except_count ? refuse_owned(client, t, q, err) : refuse_any(client, t, err)) return true;
     if (*err->hint || err->kind != ERROR_TARGET) return false;
     return error_hint(err,
                       "use another table, or say what becomes of items with the same key: existing = \"replace\" writes over "
                       "them, \"keep\" leaves them, hlua.newer(attribute) lets the newer one stay");
 }
 
-/* All tables of the plan that share a target are asked before it is claimed: each has its own policy, and owns its own keys. */
+/* All tables of the plan that share a target are asked before it is claimed: each has its own policy, and owns its own keys. *claimed:
+ * there was nothing to ask. */
 static bool refuse_strangers(const struct job *job, struct dynamodb_client *client, const struct job_target *t,
-                             struct error *err) {
+                             const struct ledger_claim *claim, bool *claimed, struct error *err) {
+    *claimed = claim->table_id && claim->owns_count;
     for (int i = 0; i < job->table_count; i++) {
         const struct job_table *table = &job->tables[i];
         for (int k = 0; k < table->target_count; k++) {
             const struct job_target *sharer = &table->targets[k];
-            if (strcmp(sharer->schema.name, t->schema.name) == 0 && !refuse_by(client, sharer, err)) return false;
+            if (strcmp(sharer->schema.name, t->schema.name) != 0) continue;
+            struct claim_question q;
+            if (!claim_ask(claim, &sharer->schema, job->arena, &q)) return error_memory(err, "looking at the target");
+            if (!refuse_by(client, sharer, &q, err)) return false;
+            *claimed = *claimed && q.nothing;
         }
     }
     return true;
@@ -100,10 +111,34 @@ static const char *whole_name(const struct preparing *p, const struct job_target
     return arena_printf(p->job->arena, "%s %s %s", p->job->endpoint.url, p->job->setting.region, t->schema.name);
 }
 
-static bool claim(struct preparing *p, const struct job_target *t, const char *id, struct error *err) {
+/* All keys that tables of the plan own in a target, beside those that were claimed before. */
+static bool add_owns(const struct job *job, const struct job_target *t, const struct ledger_claim *before,
+                     struct ledger_claim *out) {
+    int room = before->owns_count;
+    for (int i = 0; i < job->table_count; i++) room += job->tables[i].schema.owns_count + 1;
+    out->owns = arena_array(job->arena, (size_t)room, sizeof *out->owns);
+    if (out->owns == NULL) return false;
+    for (int i = 0; i < before->owns_count; i++) out->owns[out->owns_count++] = before->owns[i];
+    for (int i = 0; i < job->table_count; i++) {
+        const struct job_table *table = &job->tables[i];
+        bool sharer = false;
+        for (int k = 0; k < table->target_count; k++) {
+            sharer = sharer || strcmp(table->targets[k].schema.name, t->schema.name) == 0;
+        }
+        if (!sharer) continue;
+        for (int k = 0; k < table->schema.owns_count; k++) out->owns[out->owns_count++] = table->schema.owns[k];
+        if (table->schema.owns_count == 0) out->owns[out->owns_count++] = "";
+    }
+    return true;
+}
+
+static bool claim(struct preparing *p, const struct job_target *t, const char *id, const struct ledger_claim *before,
+                  struct error *err) {
     const char *target = whole_name(p, t);
-    if (target == NULL) return error_memory(err, "preparing the target");
-    return p->ledger == NULL || ledger_target_claim(p->ledger, target, id ? id : "", err);
+    struct ledger_claim c = {.table_id = id ? id : ""};
+    if (p->ledger == NULL) return true;
+    if (target == NULL || !add_owns(p->job, t, before, &c)) return error_memory(err, "preparing the target");
+    return ledger_target_claim(p->ledger, target, &c, err);
 }
 
 /* Claims a table that was just made, by the id that DynamoDB gave it. */
@@ -111,7 +146,8 @@ static bool claim_made(struct preparing *p, const struct job_target *t, struct e
     struct dynamodb_description d;
     struct arena *scratch = arena_new();
     if (scratch == NULL) return error_memory(err, "preparing the target");
-    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) && claim(p, t, d.id, err);
+    bool ok =
+        dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) && claim(p, t, d.id, &(struct ledger_claim){0}, err);
     arena_free(scratch);
     return ok;
 }
@@ -147,28 +183,34 @@ static bool begin(struct preparing *p, struct job_target *t, struct error *err) 
     return true;
 }
 
-/* Whether a run may write into what was described. *ours: the ledger (NULL: none) has written it. */
-static bool may_write(const struct preparing *p, const struct job_target *t, const struct dynamodb_description *d, bool *ours,
-                      struct error *err) {
+/* What a run may write into, and how far it is the ledger's (NULL: none). */
+struct standing {
+    struct ledger_claim claim; /* table_id NULL: the ledger has not written it */
+    bool claimed;              /* all that the plan owns there is the ledger's */
+};
+
+/* Whether a run may write into what was described. */
+static bool may_write(const struct preparing *p, const struct job_target *t, const struct dynamodb_description *d,
+                      struct standing *s, struct error *err) {
     const char *target = whole_name(p, t), *id = d->id ? d->id : "";
-    *ours = false;
+    *s = (struct standing){0};
     if (target == NULL) return error_memory(err, "looking at the target");
-    if (p->ledger && !check_ours(p->job, t, p->ledger, d->exists ? id : NULL, p->fresh, ours, target, err)) return false;
-    return !d->exists || *ours || refuse_strangers(p->job, p->client, t, err);
+    if (p->ledger && !check_ours(p->job, t, p->ledger, d->exists ? id : NULL, p->fresh, &s->claim, target, err)) return false;
+    return !d->exists || refuse_strangers(p->job, p->client, t, &s->claim, &s->claimed, err);
 }
 
 /* A table that is there: d says how. */
 static bool adopt(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
-    bool ours;
+    struct standing s;
     if (!dynamodb_table_wait(p->client, t->schema.name, err)) return false;
     if (!dynamodb_table_compare(&t->schema, d, &p->notices, err)) return false;
-    return p->ledger == NULL || (may_write(p, t, d, &ours, err) && (ours || claim(p, t, d->id, err)));
+    return p->ledger == NULL || (may_write(p, t, d, &s, err) && (s.claimed || claim(p, t, d->id, &s.claim, err)));
 }
 
 /* A table that is not there. */
 static bool make(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
-    bool ours;
-    return (p->ledger == NULL || may_write(p, t, d, &ours, err)) && begin(p, t, err);
+    struct standing s;
+    return (p->ledger == NULL || may_write(p, t, d, &s, err)) && begin(p, t, err);
 }
 
 static bool prepare_target(struct preparing *p, struct job_target *t, struct error *err) {
@@ -201,14 +243,14 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
 
 static bool examine_target(struct preparing *p, struct job_target *t, struct target_found *found, struct error *err) {
     struct dynamodb_description d;
-    bool ours;
+    struct standing s;
     if (!dynamodb_table_describe(p->client, t->schema.name, &d, p->job->arena, err)) return false;
     if (d.exists && !dynamodb_table_compare(&t->schema, &d, &p->notices, err)) return false;
-    if (!may_write(p, t, &d, &ours, err)) return false;
+    if (!may_write(p, t, &d, &s, err)) return false;
     found->targets++;
     if (!d.exists) return true;
     found->exists++;
-    found->ours = found->ours || ours;
+    found->ours = found->ours || s.claim.table_id;
     found->item_count += d.item_count;
     found->status = d.status;
     found->arn = d.arn;

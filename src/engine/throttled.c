@@ -40,15 +40,20 @@ int writer_fitting(const struct writer *w, const struct request *r) {
     return count;
 }
 
-static void tell(struct writer *w, const struct request *r, uint32_t refused, uint32_t hot) {
-    governor_answered(
-        w->job->pacing->governor, clock_now(),
-        &(struct governor_answer){
-            .table = r->target->paced, .sent = r->sent, .units = r->asked, .refused = refused, .hot = hot, .consumed = -1});
+static void tell(struct writer *w, const struct request *r, uint32_t refused, uint32_t hot, double consumed) {
+    if (consumed >= 0) pacing_count_consumed(r->target, consumed, r->asked - refused);
+    governor_answered(w->job->pacing->governor, clock_now(),
+                      &(struct governor_answer){.table = r->target->paced,
+                                                .sent = r->sent,
+                                                .units = r->asked,
+                                                .taken = r->taken,
+                                                .refused = refused,
+                                                .hot = hot,
+                                                .consumed = consumed});
 }
 
-void writer_taken(struct writer *w, const struct request *r) {
-    tell(w, r, 0, 0);
+void writer_taken(struct writer *w, const struct request *r, double consumed) {
+    tell(w, r, 0, 0, consumed);
 }
 
 /* --- the reason --- */
@@ -123,8 +128,8 @@ static struct request *probe(struct writer *w, struct request *r, const char *te
     return rest;
 }
 
-void writer_throttled(struct writer *w, struct request *r, const struct dynamodb_failure *f, int64_t retry_after_ms,
-                      const char *text) {
+void writer_throttled(struct writer *w, struct request *r, const struct dynamodb_failure *f, double consumed,
+                      int64_t retry_after_ms, const char *text) {
     struct parts all[DYNAMODB_BATCH_ITEMS_MAX], *parts = all;
     struct pacing *p = w->job->pacing;
     read_parts(w, r, all);
@@ -132,7 +137,7 @@ void writer_throttled(struct writer *w, struct request *r, const struct dynamodb
     uint32_t hot = heat_refused(p->heat, clock_now(), r->sent, r->target->paced, all, r->batch.count, f ? f->limits : 0);
     if (hot > units) hot = units;
     pacing_count(r->target, f, units, hot);
-    tell(w, r, units, hot);
+    tell(w, r, units, hot, consumed);
     if (f) learn(w, r, all, f);
     if (hot && !pacing_knows_key(w->job, r->target)) guess(w, r, all);
     if (atomic_load(&w->job->stop)) {

@@ -68,17 +68,7 @@ static void wind_down(struct worker *w) {
     pg_reader_drain(w->reader);
     reading_drop(w);
     writer_drop(w->writer);
-    while (w->deferred) {
-        struct deferred *d = w->deferred;
-        struct fetched *f = d->item.origin;
-        w->deferred = d->next;
-        f->chunk->pending--;
-        f->chunk->broken = true;
-        reading_unref(w, f);
-        free(d);
-    }
-    w->deferred_end = &w->deferred;
-    w->deferred_count = 0;
+    items_drop(w);
     w->failed_chunk = -1;
     struct error ignored; /* the run stops already, for a reason that was told */
     while (!writer_idle(w->writer)) {

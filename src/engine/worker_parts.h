@@ -147,6 +147,8 @@ void items_prepare(struct worker *w);
 bool items_map_row(struct worker *w, struct row_mapper *mapper, const struct pg_row *row, struct error *err);
 /* Tries again to write the items whose keys were in flight. */
 bool items_deferred(struct worker *w, struct error *err);
+/* Gives them up: the run stops. */
+void items_drop(struct worker *w);
 /* The writer's callback. */
 void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message);

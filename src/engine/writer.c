@@ -35,7 +35,7 @@ struct writer *writer_new(struct job *job, struct writer_caller caller, struct e
     }
     bool made = w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional;
     if (!made) error_memory(err, "starting a worker");
-    if (made && lines_open(&w->lines, err)) return w;
+    if (made && lines_open(&w->lines, &job->endpoint, err)) return w;
     writer_free(w);
     return NULL;
 }
@@ -90,6 +90,8 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     r->attempt = 0;
     r->failed = 0;
     r->throttled = r->clock_tried = r->probe = false;
+    /* Only a rate that was asked for needs what the service counts: what a table takes is found by its refusals. */
+    r->batch.ask_consumed = atomic_load_explicit(&w->job->write_units, memory_order_relaxed) > 0;
     if (begin(&r->batch, target)) return r;
     free_requests(r);
     return NULL;

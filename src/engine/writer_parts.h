@@ -26,6 +26,7 @@ struct request {
     int64_t failed; /* when it first failed; 0: it has not */
     int64_t sent;   /* when the governor let it go */
     uint32_t asked; /* the units that it let go */
+    double taken;   /* and what it took for them */
     bool throttled;
     bool probe;       /* sent alone, to be told the reason */
     bool clock_tried; /* the clock was set by an answer's date once */
@@ -108,10 +109,11 @@ bool writer_failed(struct writer *w, struct line *line, struct error *why, struc
 int writer_fitting(const struct writer *w, const struct request *r);
 /* It goes out at this moment: its keys are counted while some are hot. */
 void writer_count_keys(struct writer *w, struct request *r, int64_t now);
-/* Tells the governor of an answer, by which nothing was refused. */
-void writer_taken(struct writer *w, const struct request *r);
-/* What is left of it came back for want of capacity, with a reason (`f`) or, as UnprocessedItems, without: it is sent again. */
-void writer_throttled(struct writer *w, struct request *r, const struct dynamodb_failure *f, int64_t retry_after_ms,
-                      const char *text);
+/* Tells the governor of an answer, by which nothing was refused. `consumed`: as it says; below 0: it does not. */
+void writer_taken(struct writer *w, const struct request *r, double consumed);
+/* What is left of it came back for want of capacity, with a reason (`f`) or, as UnprocessedItems, without: it is sent again. `consumed`: by
+ * what is not left, as the answer says; below 0: it does not. */
+void writer_throttled(struct writer *w, struct request *r, const struct dynamodb_failure *f, double consumed,
+                      int64_t retry_after_ms, const char *text);
 
 #endif

@@ -14,6 +14,8 @@
 /* JSON is at most six times as long as what it holds, and what is added around each part is bounded by the part's own size. */
 #define JSON_MAX ((size_t)DYNAMODB_ITEM_MAX * 12)
 #define KEYS_MAX ((size_t)64 * 1024 * 1024)
+#define BOOL_TRUE "{\"BOOL\":true}"
+#define BOOL_FALSE "{\"BOOL\":false}"
 #define SORTED_BY_HAND 24 /* keys; more go to qsort, which may allocate */
 
 void attribute_writer_init(struct attribute_writer *w) {
@@ -339,23 +341,45 @@ static void put_list(lua_State *L, struct attribute_writer *w, int list, lua_Int
     PUT("]}");
 }
 
+static bool is_sorted(const struct attribute_key *keys, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        if (compare_keys(&keys[i - 1], &keys[i]) > 0) return false;
+    }
+    return true;
+}
+
+/* In the order of the last table with as many keys, which is most often right; else from there by comparing. */
+static void sort_keys(struct attribute_writer *w, struct attribute_key *keys, size_t count) {
+    struct attribute_key found[ATTRIBUTE_ORDER_MAX];
+    if (count < 2) return;
+    if (count > ATTRIBUTE_ORDER_MAX) {
+        sort(keys, count, sizeof *keys, compare_keys);
+        return;
+    }
+    uint8_t *order = w->order[count];
+    memcpy(found, keys, count * sizeof *keys);
+    for (size_t i = 0; i < count && order[0] != order[1]; i++) keys[i] = found[order[i]]; /* all zero: none so far */
+    if (is_sorted(keys, count)) return;
+    sort(keys, count, sizeof *keys, compare_keys);
+    for (size_t i = 0; i < count; i++) order[i] = (uint8_t)((keys[i].index - found[0].index) / 2);
+}
+
 int attribute_keys(lua_State *L, int index, struct attribute_writer *w) {
     size_t base = w->keys.len, bytes = w->size;
     lua_pushnil(L);
     while (lua_next(L, index)) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING)
-            REFUSE("is a table with a key that is a %s beside or instead of strings", luaL_typename(L, -1));
-        struct attribute_key key = {.index = lua_gettop(L)};
-        key.text = lua_tolstring(L, -1, &key.len);
+        if (lua_type(L, -2) != LUA_TSTRING)
+            REFUSE("is a table with a key that is a %s beside or instead of strings", luaL_typename(L, -2));
+        struct attribute_key key = {.index = lua_gettop(L) - 1};
+        key.text = lua_tolstring(L, -2, &key.len);
         bytes += key.len + 2; /* no value is smaller than a byte, and it counts as an element */
         if (bytes > DYNAMODB_ITEM_MAX * 2) add_size(L, w, bytes);
         if (!utf8_valid(key.text, key.len)) REFUSE("is a table with a key that is not UTF-8");
         if (!lua_checkstack(L, 8) || !buffer_append(&w->keys, &key, sizeof key)) no_memory(L);
-        lua_pushvalue(L, -1);
+        lua_pushvalue(L, -2);
     }
     size_t count = (w->keys.len - base) / sizeof(struct attribute_key);
-    if (count > 0) sort(w->keys.data + base, count, sizeof(struct attribute_key), compare_keys);
+    sort_keys(w, (struct attribute_key *)(void *)(w->keys.data + base), count);
     return (int)count;
 }
 
@@ -374,8 +398,7 @@ static void put_map(lua_State *L, struct attribute_writer *w, int map, int level
         if (!json_append_string(&w->json, key.text, key.len)) no_memory(L);
         PUT(":");
         w->path[w->depth++].name = key.text;
-        lua_pushvalue(L, key.index);
-        lua_rawget(L, map);
+        lua_pushvalue(L, key.index + 1);
         if (put_value(L, w, level + 1)) {
             add_size(L, w, key.len + DYNAMODB_SIZE_ELEMENT);
             first = false;
@@ -436,7 +459,7 @@ static void put_flag(lua_State *L, struct attribute_writer *w, const char *json,
 }
 
 static void put_boolean(lua_State *L, struct attribute_writer *w, bool value) {
-    put_flag(L, w, value ? "{\"BOOL\":true}" : "{\"BOOL\":false}", DYNAMODB_SIZE_BOOL);
+    put_flag(L, w, value ? BOOL_TRUE : BOOL_FALSE, DYNAMODB_SIZE_BOOL);
 }
 
 /* What a constructor made; its argument is on top. */
@@ -528,12 +551,36 @@ static void give_scalar(lua_State *L, struct attribute_writer *w, struct scalar 
     *out = (struct function_value){.type = s.type, .text = s.text, .len = s.len, .size = w->size};
 }
 
+static bool give(struct function_value *out, enum dynamodb_type type, const char *text, size_t len, size_t size) {
+    *out = (struct function_value){.type = type, .text = text, .len = len, .size = size};
+    return true;
+}
+
+bool attribute_value_ready(lua_State *L, int index, struct attribute_writer *w, struct function_value *out) {
+    size_t len;
+    const char *text;
+    switch (lua_type(L, index)) {
+    case LUA_TNIL: return give(out, DYNAMODB_ANY, NULL, 0, 0);
+    case LUA_TSTRING:
+        text = lua_tolstring(L, index, &len);
+        return len <= DYNAMODB_ITEM_MAX && utf8_valid(text, len) && give(out, DYNAMODB_S, text, len, len);
+    case LUA_TNUMBER:
+        if (!lua_isinteger(L, index)) return false;
+        text = write_integer(lua_tointeger(L, index), w->number + sizeof w->number, &len);
+        return give(out, DYNAMODB_N, text, len, dynamodb_number_size(text, len));
+    case LUA_TBOOLEAN:
+        text = lua_toboolean(L, index) ? BOOL_TRUE : BOOL_FALSE;
+        return give(out, DYNAMODB_BOOL, text, strlen(text), DYNAMODB_SIZE_BOOL);
+    default: return false;
+    }
+}
+
 void attribute_value_read(lua_State *L, int index, struct attribute_writer *w, struct function_value *out) {
+    if (attribute_value_ready(L, index, w, out)) return;
     w->size = 0;
     w->json.len = 0;
     *out = (struct function_value){.type = DYNAMODB_ANY};
     index = lua_absindex(L, index);
-    if (lua_isnil(L, index)) return;
     struct scalar s = read_scalar(L, index, w);
     if (s.type != DYNAMODB_ANY) {
         give_scalar(L, w, s, out);

@@ -10,11 +10,15 @@
 #define LUA_ATTRIBUTE_VALUE_H
 
 #include <lua.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "dynamodb/value.h"
 #include "mapping/functions.h"
 #include "pg/types.h"
+
+/* How many keys a table has for its order to be kept: tables of a plan mostly have the same keys, row after row. */
+#define ATTRIBUTE_ORDER_MAX 48
 
 /* Scratch memory and the state of one conversion; kept from row to row. */
 struct attribute_writer {
@@ -26,7 +30,9 @@ struct attribute_writer {
     const char *where;  /* file:line that messages begin with */
     const char *reason; /* after a refusal: REJECT_FUNCTION, REJECT_ITEM_SIZE */
     size_t size;        /* of the value under way, by DynamoDB's rule */
-    int depth;          /* of path */
+    /* Of the last table of so many keys: where each of its keys came, in the order of `pairs`. A guess, which is checked. */
+    uint8_t order[ATTRIBUTE_ORDER_MAX + 1][ATTRIBUTE_ORDER_MAX];
+    int depth; /* of path */
     struct {
         const char *name; /* NULL: an element of a list */
         lua_Integer place;
@@ -64,15 +70,19 @@ enum node_kind attribute_node(lua_State *L, int index, const struct attribute_wr
  * it stays valid as long as both do and until the next call. */
 void attribute_value_read(lua_State *L, int index, struct attribute_writer *w, struct function_value *out);
 
+/* The same without raising, for the plain values that functions mostly return: nil, a string, an integer, a boolean. False: it is another
+ * or cannot be, and attribute_value_read must be asked. */
+bool attribute_value_ready(lua_State *L, int index, struct attribute_writer *w, struct function_value *out);
+
 /* A key of a table, as attribute_keys gives it. */
 struct attribute_key {
     const char *text;
     size_t len;
-    int index; /* of the stack */
+    int index; /* of the stack; its value is the next */
 };
 
-/* Pushes all keys of the table at an index, which must be strings of UTF-8, and appends them, sorted, to w->keys; returns their number.
- * Raises like attribute_value_read. */
+/* Pushes all keys of the table at an index, which must be strings of UTF-8, each with its value, and appends them, sorted, to w->keys;
+ * returns their number. Raises like attribute_value_read. */
 int attribute_keys(lua_State *L, int index, struct attribute_writer *w);
 
 /* Raises with a message that begins with where, and the path; `reason` is a REJECT_ word. */

@@ -1,4 +1,5 @@
-/* The inside of a worker's functions, for mapper.c (calls) and mapper_open.c (the state) alone. */
+/* The inside of a worker's functions, for mapper.c (binding, protection), mapper_call.c (values), mapper_map.c (items), mapper_reject.c
+ * (on_reject) and mapper_open.c (the state) alone. */
 #ifndef LUA_MAPPER_PARTS_H
 #define LUA_MAPPER_PARTS_H
 
@@ -15,12 +16,27 @@ struct memory {
     struct pool pool;
 };
 
+/* The index on the stack, outside of calls, of the function that makes a text of what was raised. Nothing else stays there. */
+#define MAPPER_HANDLER 1
+
+/* What a function gave last: nil or a text. */
+struct mapper_repeat {
+    const struct mapper_table *table;
+    uint64_t serial; /* the row that it was called for */
+    int count;       /* of the columns that it depends on; 0: nothing is kept */
+    const int *columns;
+    int touched[ROW_TOUCHED_MAX]; /* those of a function that gets the row */
+    int reference;                /* in the registry: what holds the text; never nil */
+    struct function_value value;
+};
+
 /* One of the plan's functions. */
 struct mapper_function {
     int reference;               /* in the registry */
     char where[LUA_IDSIZE + 16]; /* file:line of its definition */
     char **columns;              /* of an hlua.fn; NULL: it gets the row */
     int column_count;
+    struct mapper_repeat repeat;
 };
 
 /* One of the plan's tables. */
@@ -59,9 +75,15 @@ struct mapper {
     bool item_open;
 };
 
-/* mapper.c, for mapper_reject.c */
+/* mapper.c and mapper_map.c, for the others */
 
-/* Runs a body (its argument: the mapper) for a function and a row, protected and watched. */
+/* Makes a call of a function for a row the one under way, and clears the stack but for MAPPER_HANDLER. */
+void mapper_enter(struct mapper *m, int table, int function, const struct pg_row *row, struct map_reject *reject);
+/* Runs a body (its argument: the mapper) protected; returns Lua's status. One value, its or the error's, lies on top. */
+int mapper_protected(struct mapper *m, lua_CFunction body);
+/* After watch_enter and a protected call of that status: what came of it. */
+enum map_result mapper_leave(struct mapper *m, int status);
+/* All of that for one body. */
 enum map_result mapper_run(struct mapper *m, lua_CFunction body, int table, int function, const struct pg_row *row,
                            struct map_reject *reject);
 /* The same for a body whose items go to a sink; `makes` is what messages call the function. */
@@ -72,7 +94,10 @@ int mapper_push_call(lua_State *L, struct mapper *m);
 /* Within a body: writes the items that lie on the stack from `first` on; returns 0. */
 int mapper_put_items(lua_State *L, struct mapper *m, int first);
 
-/* mapper.c and mapper_reject.c, for mapper_open.c */
+/* The other files, for mapper_open.c */
+
+/* What was raised (its argument) as a text. */
+int mapper_message(lua_State *L);
 bool mapper_bind(struct functions *self, int table, const struct pg_column *columns, int count,
                  const struct dynamodb_schema *schema, struct error *err);
 void mapper_begin(struct functions *self);

@@ -12,6 +12,10 @@
 #define SECOND_US INT64_C(1000000)
 #define UNIX_TO_2000_US (INT64_C(10957) * 86400 * SECOND_US) /* PostgreSQL counts from 2000-01-01 */
 #define ISO_MAX 32
+#define DATA_MAX ((int32_t)sizeof((struct moment *)0)->data)
+
+static const char
+    metatable; /* its address is the key of the metatable in the registry, by which it is found faster than by its name */
 
 static const char *problem_of(enum pg_moment state) {
     switch (state) {
@@ -31,7 +35,8 @@ bool moment_push(lua_State *L, enum pg_type type, struct pg_field field, const c
     memcpy(m.data, field.data, (size_t)field.len);
     struct moment *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = m;
-    luaL_setmetatable(L, MOMENT_TYPE);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable);
+    lua_setmetatable(L, -2);
     return true;
 }
 
@@ -69,60 +74,102 @@ int moment_open_started(lua_State *L) {
 
 /* --- methods and fields --- */
 
-/* The moment at index 1. Upvalue 1 of each function that asks: the metatable, by which it is found faster than by its name. */
-static const struct moment *self(lua_State *L) {
+/* The moment at index 1. What it pushes stays. */
+static const struct moment *self(lua_State *L, const void *identity) {
     const struct moment *m = lua_touserdata(L, 1);
-    if (m && lua_getmetatable(L, 1)) {
-        bool ours = lua_rawequal(L, -1, lua_upvalueindex(1));
-        lua_pop(L, 1);
-        if (ours) return m;
-    }
+    if (m && lua_getmetatable(L, 1) && lua_topointer(L, -1) == identity) return m;
     return luaL_checkudata(L, 1, MOMENT_TYPE); /* which says what is wrong */
 }
 
-/* The formats that were parsed last: a plan has a few. */
+/* The formats that were parsed last: a plan has a few. Of each the last result, if it is short (a day, an hour): the next is often the same
+ * text, and of the same moment where several functions of a row ask for it. */
 #define KNOWN_FORMATS 4
 #define KNOWN_TEXT 48
+#define KNOWN_MADE 16
+#define KNOWN_ROOM ((size_t)KNOWN_TEXT * 12) /* format_room's, at most */
+
+struct known_format {
+    char text[KNOWN_TEXT];
+    struct format format; /* its text is `text` */
+    int32_t data_len;     /* 0: no result is kept */
+    char data[DATA_MAX];  /* the moment that it is of */
+    size_t made_len;
+    char made[KNOWN_MADE];
+};
 
 struct known_formats {
-    struct known_format {
-        char text[KNOWN_TEXT];
-        struct format format; /* its text is the caller's */
-    } all[KNOWN_FORMATS];
+    const void *identity; /* of the metatable */
+    struct known_format all[KNOWN_FORMATS];
     unsigned next;
 };
 
-static void parse(lua_State *L, enum pg_type type, const char *text, size_t len, struct format *out) {
-    struct known_formats *known = lua_touserdata(L, lua_upvalueindex(2));
-    for (int i = 0; i < KNOWN_FORMATS; i++) {
-        const struct known_format *k = &known->all[i];
-        if (k->format.len != len || k->format.type != type || len > KNOWN_TEXT || memcmp(k->text, text, len) != 0) continue;
-        *out = k->format;
-        out->text = text;
-        return;
+static struct known_format *find_known(struct known_formats *known, enum pg_type type, const char *text, size_t len) {
+    for (int i = 0; i < KNOWN_FORMATS && len <= KNOWN_TEXT; i++) {
+        struct known_format *k = &known->all[i];
+        if (k->format.len == len && k->format.type == type && memcmp(k->text, text, len) == 0) return k;
     }
-    struct format_problem problem = {0};
-    if (!format_parse(text, len, &type, out, &problem))
-        luaL_error(L, "%s%s%s", problem.message, problem.hint ? "; " : "", problem.hint ? problem.hint : "");
-    if (len > KNOWN_TEXT || out->len != len || out->text != text || out->type != type) return;
-    struct known_format *k = &known->all[known->next++ % KNOWN_FORMATS];
-    k->format = *out;
-    memcpy(k->text, text, len);
+    return NULL;
 }
 
-/* t:format(text) */
-static int moment_format(lua_State *L) {
-    const struct moment *m = self(L);
-    size_t len;
-    const char *text = luaL_checklstring(L, 2, &len);
-    struct format format;
-    parse(L, m->type, text, len, &format);
-    luaL_Buffer out;
-    char *room = luaL_buffinitsize(L, &out, FORMAT_BOUNDED + format_room(&format, m->len));
+/* Parses a format. NULL: it is too long to be known, and is in *other. */
+static struct known_format *learn(lua_State *L, struct known_formats *known, enum pg_type type, const char *text, size_t len,
+                                  struct format *other) {
+    struct format_problem problem = {0};
+    if (!format_parse(text, len, &type, other, &problem))
+        luaL_error(L, "%s%s%s", problem.message, problem.hint ? "; " : "", problem.hint ? problem.hint : "");
+    if (len > KNOWN_TEXT || format_room(other, DATA_MAX) > KNOWN_ROOM) return NULL;
+    if (other->len != len || other->text != text || other->type != type) return NULL;
+    struct known_format *k = &known->all[known->next++ % KNOWN_FORMATS];
+    *k = (struct known_format){.format = *other};
+    memcpy(k->text, text, len);
+    k->format.text = k->text;
+    return k;
+}
+
+static size_t run_format(lua_State *L, const struct format *format, const struct moment *m, char *room) {
     const char *why = "";
     size_t n = 0;
-    if (!format_run(&format, field_of(m), room, &n, &why)) return luaL_error(L, "a time that %s", why);
-    luaL_pushresultsize(&out, n);
+    if (!format_run(format, field_of(m), room, &n, &why)) luaL_error(L, "a time that %s", why);
+    return n;
+}
+
+/* Upvalue 2: the last results, in a list. */
+static int push_known(lua_State *L, struct known_format *k, lua_Integer place, const struct moment *m) {
+    char room[FORMAT_BOUNDED + KNOWN_ROOM];
+    if (k->data_len == m->len && memcmp(k->data, m->data, (size_t)m->len) == 0) {
+        lua_rawgeti(L, lua_upvalueindex(2), place);
+        return 1;
+    }
+    size_t n = run_format(L, &k->format, m, room);
+    if (k->data_len == 0 || n != k->made_len || memcmp(k->made, room, n) != 0) {
+        k->data_len = 0;
+        lua_pushlstring(L, room, n);
+        if (n > KNOWN_MADE) return 1;
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, lua_upvalueindex(2), place);
+        memcpy(k->made, room, n);
+        k->made_len = n;
+    } else {
+        lua_rawgeti(L, lua_upvalueindex(2), place);
+    }
+    k->data_len = m->len;
+    memcpy(k->data, m->data, (size_t)m->len);
+    return 1;
+}
+
+/* t:format(text). Upvalue 1: struct known_formats. */
+static int moment_format(lua_State *L) {
+    struct known_formats *known = lua_touserdata(L, lua_upvalueindex(1));
+    const struct moment *m = self(L, known->identity);
+    size_t len;
+    const char *text = luaL_checklstring(L, 2, &len);
+    struct format other;
+    struct known_format *k = find_known(known, m->type, text, len);
+    if (k == NULL) k = learn(L, known, m->type, text, len, &other);
+    if (k != NULL) return push_known(L, k, k - known->all + 1, m);
+    luaL_Buffer out;
+    char *room = luaL_buffinitsize(L, &out, FORMAT_BOUNDED + format_room(&other, m->len));
+    luaL_pushresultsize(&out, run_format(L, &other, m, room));
     return 1;
 }
 
@@ -140,14 +187,15 @@ static int push_epoch(lua_State *L, const struct moment *m) {
     return 1;
 }
 
-/* t.name. Upvalue 2: the method `format`. */
+/* t.name. Upvalue 1: struct known_formats, 2: the method `format`, which looks itself whose it is. */
 static int moment_index(lua_State *L) {
-    const struct moment *m = self(L);
     const char *name = luaL_checkstring(L, 2);
     if (strcmp(name, "format") == 0) {
         lua_pushvalue(L, lua_upvalueindex(2));
         return 1;
     }
+    const struct known_formats *known = lua_touserdata(L, lua_upvalueindex(1));
+    const struct moment *m = self(L, known->identity);
     const struct {
         const char *name;
         int value;
@@ -225,8 +273,11 @@ void moment_open(lua_State *L) {
     if (luaL_newmetatable(L, MOMENT_TYPE)) {
         luaL_setfuncs(L, meta, 0);
         lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable);
+        struct known_formats *known = lua_newuserdatauv(L, sizeof *known, 0);
+        *known = (struct known_formats){.identity = lua_topointer(L, -2)};
         lua_pushvalue(L, -1);
-        memset(lua_newuserdatauv(L, sizeof(struct known_formats), 0), 0, sizeof(struct known_formats));
+        lua_createtable(L, KNOWN_FORMATS, 0);
         lua_pushcclosure(L, moment_format, 2);
         lua_pushcclosure(L, moment_index, 2);
         lua_setfield(L, -2, "__index");

@@ -49,7 +49,7 @@ void *pool_change(struct pool *p, void *block, size_t old, size_t wanted) {
     if (old > POOL_BLOCK_MAX && wanted > POOL_BLOCK_MAX) return realloc(block, wanted);
     if (units(old) == units(wanted)) return block;
     void *other = wanted <= POOL_BLOCK_MAX ? take(p, wanted) : malloc(wanted);
-    if (other == NULL) return NULL;
+    if (other == NULL) return wanted < old ? block : NULL; /* what is too large is large enough */
     memcpy(other, block, old < wanted ? old : wanted);
     give(p, block, old);
     return other;

@@ -17,7 +17,8 @@ struct pool {
 /* All zero is a pool that has not begun; it begins at the first block. */
 void pool_free(struct pool *p);
 
-/* As realloc, or free when `wanted` is 0 (then NULL). `old` is the size that the block was asked for; 0 without a block. */
+/* As realloc, or free when `wanted` is 0 (then NULL). `old` is the size that the block was asked for; 0 without a block. A block
+ * can always become smaller. */
 void *pool_change(struct pool *p, void *block, size_t old, size_t wanted);
 
 #endif

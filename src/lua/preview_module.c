@@ -143,8 +143,14 @@ static void push_row(lua_State *L, const struct preview_rows *rows, const struct
 }
 
 static void push_rows(lua_State *L, const struct preview_rows *rows) {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     field_text(L, "source", rows->source);
+    lua_createtable(L, rows->key_count, 0);
+    for (int i = 0; i < rows->key_count; i++) {
+        lua_pushstring(L, rows->columns[rows->key[i]].name);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "source_key");
     lua_pushboolean(L, rows->twice);
     lua_setfield(L, -2, "twice");
     lua_pushboolean(L, rows->left_out);

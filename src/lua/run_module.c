@@ -55,8 +55,17 @@ static void set_throttling(lua_State *L, const struct run_throttling *t) {
     lua_setfield(L, -2, "throttling");
 }
 
+/* Sets `consumed`, if the service has said anything. */
+static void set_consumed(lua_State *L, const struct run_consumed *c) {
+    if (c->computed == 0) return;
+    lua_createtable(L, 0, 2);
+    field_integer(L, "units", c->units);
+    field_integer(L, "computed", c->computed);
+    lua_setfield(L, -2, "consumed");
+}
+
 static void push_table(lua_State *L, const struct run_table *t) {
-    lua_createtable(L, 0, 22);
+    lua_createtable(L, 0, 23);
     field_text(L, "name", t->name);
     field_text(L, "from", t->from);
     field_text(L, "to", t->to);
@@ -67,6 +76,7 @@ static void push_table(lua_State *L, const struct run_table *t) {
     field_integer(L, "chunks_done", t->chunks_done);
     field_integer(L, "snapshots", t->snapshots);
     set_throttling(L, &t->throttling);
+    set_consumed(L, &t->consumed);
     if (!t->templated) return;
     lua_createtable(L, t->target_count, 0);
     for (int i = 0; i < t->target_count; i++) {

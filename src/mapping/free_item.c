@@ -134,10 +134,20 @@ static enum map_result refuse(struct map_reject *reject, const char *reason, con
     return MAP_REJECT;
 }
 
+static size_t key_max(const struct known *k) {
+    return k->sort ? DYNAMODB_SORT_KEY_MAX : DYNAMODB_PARTITION_KEY_MAX;
+}
+
 /* The rules of keys: type, length. */
-static enum map_result check_key(const struct known *k, const struct function_value *value, struct map_reject *reject) {
+static bool key_fits(const struct known *k, const struct function_value *value) {
+    bool scalar = value->type == DYNAMODB_S || value->type == DYNAMODB_N || value->type == DYNAMODB_B;
+    if (!scalar || (k->type != DYNAMODB_ANY && value->type != k->type) || value->len == 0) return false;
+    return value->type == DYNAMODB_N || value->len <= key_max(k);
+}
+
+/* Which of them a key breaks. */
+static enum map_result refuse_key(const struct known *k, const struct function_value *value, struct map_reject *reject) {
     char why[400], of[300];
-    size_t max = k->sort ? DYNAMODB_SORT_KEY_MAX : DYNAMODB_PARTITION_KEY_MAX;
     snprintf(of, sizeof of, "%s%.255s", k->index ? "index " : "the table", k->index ? k->index : "");
     bool scalar = value->type == DYNAMODB_S || value->type == DYNAMODB_N || value->type == DYNAMODB_B;
     if (!scalar || (k->type != DYNAMODB_ANY && value->type != k->type)) {
@@ -149,8 +159,7 @@ static enum map_result check_key(const struct known *k, const struct function_va
         snprintf(why, sizeof why, "a key of %s must not be empty", of);
         return refuse(reject, REJECT_KEY_EMPTY, k->name, k->name_len, why);
     }
-    if (value->type == DYNAMODB_N || value->len <= max) return MAP_ITEM;
-    snprintf(why, sizeof why, "a key of %s of %zu bytes is over the limit of %zu", of, value->len, max);
+    snprintf(why, sizeof why, "a key of %s of %zu bytes is over the limit of %zu", of, value->len, key_max(k));
     return refuse(reject, REJECT_KEY_SIZE, k->name, k->name_len, why);
 }
 
@@ -171,7 +180,7 @@ static enum map_result note(struct free_item *f, const char *name, size_t name_l
     for (int i = 0; i < f->known_count; i++) {
         struct known *k = &f->known[i];
         if (k->name_len != name_len || memcmp(k->name, name, name_len) != 0) continue;
-        if (k->key && check_key(k, value, reject) != MAP_ITEM) return MAP_REJECT;
+        if (k->key && !key_fits(k, value)) return refuse_key(k, value, reject);
         k->size = (uint32_t)(name_len + value->size);
         if (i == 0 && !dynamodb_key_owned(f->schema, value->text, value->len))
             return refuse(reject, REJECT_OWNS, name, name_len, "the key begins with nothing that the plan owns");
@@ -181,19 +190,40 @@ static enum map_result note(struct free_item *f, const char *name, size_t name_l
     return MAP_ITEM;
 }
 
+/* ,"name": */
+static bool put_name(struct buffer *out, char before, const char *name, size_t name_len) {
+    if (!buffer_reserve(out, JSON_ESCAPED_MAX(name_len) + 4)) return false;
+    char *at = out->data + out->len;
+    *at++ = before;
+    *at++ = '"';
+    at += json_escape(at, name, name_len);
+    *at++ = '"';
+    *at++ = ':';
+    out->len = (size_t)(at - out->data);
+    return true;
+}
+
+/* {"S":"text"} */
 static bool put_value(struct buffer *out, const struct function_value *value) {
-    if (value->type == DYNAMODB_S) {
-        return buffer_append_text(out, "{\"S\":") && json_append_string(out, value->text, value->len) &&
-               buffer_append(out, "}", 1);
+    bool text = value->type == DYNAMODB_S, bytes = value->type == DYNAMODB_B;
+    if (!text && !bytes && value->type != DYNAMODB_N) return buffer_append(out, value->text, value->len);
+    size_t room = text ? JSON_ESCAPED_MAX(value->len) : bytes ? DYNAMODB_BASE64_ROOM(value->len) : value->len;
+    if (!buffer_reserve(out, room + 8)) return false;
+    char *at = out->data + out->len;
+    memcpy(at, text ? "{\"S\":\"" : bytes ? "{\"B\":\"" : "{\"N\":\"", 6);
+    at += 6;
+    if (text) {
+        at += json_escape(at, value->text, value->len);
+    } else if (bytes) {
+        at += dynamodb_base64(at, value->text, value->len);
+    } else {
+        memcpy(at, value->text, value->len);
+        at += value->len;
     }
-    if (value->type == DYNAMODB_N) {
-        return buffer_append_text(out, "{\"N\":\"") && buffer_append(out, value->text, value->len) &&
-               buffer_append(out, "\"}", 2);
-    }
-    if (value->type != DYNAMODB_B) return buffer_append(out, value->text, value->len);
-    if (!buffer_append_text(out, "{\"B\":\"") || !buffer_reserve(out, DYNAMODB_BASE64_ROOM(value->len))) return false;
-    out->len += dynamodb_base64(out->data + out->len, value->text, value->len);
-    return buffer_append(out, "\"}", 2);
+    *at++ = '"';
+    *at++ = '}';
+    out->len = (size_t)(at - out->data);
+    return true;
 }
 
 enum map_result free_item_add(struct free_item *f, const char *name, size_t name_len, const struct function_value *value,
@@ -209,8 +239,7 @@ enum map_result free_item_add(struct free_item *f, const char *name, size_t name
     }
     if (note(f, name, name_len, value, reject) != MAP_ITEM) return MAP_REJECT;
     struct buffer *out = f->out;
-    bool ok = buffer_append(out, out->len == f->start ? "{" : ",", 1) && json_append_string(out, name, name_len) &&
-              buffer_append(out, ":", 1) && put_value(out, value);
+    bool ok = put_name(out, out->len == f->start ? '{' : ',', name, name_len) && put_value(out, value);
     return ok ? MAP_ITEM : MAP_MEMORY;
 }
 

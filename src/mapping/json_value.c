@@ -11,14 +11,21 @@ struct writer {
     struct json json;
     struct buffer *out;
     size_t size;
-    const char *why;
+    struct json_value_fault fault; /* why: NULL, nothing is wrong */
     bool memory;
     struct buffer *keys;                   /* the keys of all open objects, as hashes, to find one that stands twice */
     size_t level_keys[JSON_DEPTH_MAX + 1]; /* where each open object's keys begin */
 };
 
-static bool invalid(struct writer *w, const char *why) {
-    w->why = why;
+/* What is wrong, at `at` in the text. */
+static bool invalid(struct writer *w, const char *why, const char *at) {
+    w->fault = (struct json_value_fault){.why = why, .at = (size_t)(at - w->json.start)};
+    return false;
+}
+
+static bool malformed(struct writer *w) {
+    invalid(w, w->json.problem ? w->json.problem : "not a JSON value", w->json.at);
+    w->fault.malformed = true;
     return false;
 }
 
@@ -42,7 +49,7 @@ static bool string_size(struct writer *w, size_t *n) {
         return false;
     }
     *n = json_unescape(w->out->data + room, j->text, j->len);
-    if (*n == (size_t)-1) return invalid(w, "it has half of a surrogate pair");
+    if (*n == (size_t)-1) return invalid(w, "it has half of a surrogate pair", j->text);
     return true;
 }
 
@@ -68,16 +75,16 @@ static bool key_is_new(struct writer *w, int depth) {
     const uint64_t *seen = (const uint64_t *)(void *)w->keys->data;
     size_t count = w->keys->len / sizeof hash;
     for (size_t i = w->level_keys[depth]; i < count; i++) {
-        if (seen[i] == hash) return invalid(w, "an object has the same key twice");
+        if (seen[i] == hash) return invalid(w, "an object has the same key twice", j->text);
     }
     if (buffer_append(w->keys, &hash, sizeof hash)) return true;
-    return invalid(w, "an object has too many keys");
+    return invalid(w, "an object has too many keys", j->text);
 }
 
 static bool put_number(struct writer *w) {
     const struct json *j = &w->json;
     enum dynamodb_number_fault fault = dynamodb_number_check(j->text, j->len);
-    if (fault != DYNAMODB_NUMBER_OK) return invalid(w, dynamodb_number_fault_text(fault));
+    if (fault != DYNAMODB_NUMBER_OK) return invalid(w, dynamodb_number_fault_text(fault), j->text);
     w->size += dynamodb_number_size(j->text, j->len);
     return PUT(w, "{\"N\":\"") && put(w, j->text, j->len) && PUT(w, "\"}");
 }
@@ -85,7 +92,8 @@ static bool put_number(struct writer *w) {
 /* A scalar, or the opening of a container. Each is a level of its own. */
 static bool put_value(struct writer *w, enum json_token token) {
     bool opens = token == JSON_OBJECT || token == JSON_ARRAY;
-    if (w->json.depth + !opens > DYNAMODB_NESTING_MAX && token != JSON_ERROR) return invalid(w, "it is nested over 32 levels");
+    if (w->json.depth + !opens > DYNAMODB_NESTING_MAX && token != JSON_ERROR)
+        return invalid(w, "it is nested over 32 levels", w->json.at);
     switch (token) {
     case JSON_STRING: return PUT(w, "{\"S\":") && put_string(w) && PUT(w, "}");
     case JSON_NUMBER: return put_number(w);
@@ -97,7 +105,7 @@ static bool put_value(struct writer *w, enum json_token token) {
         w->level_keys[w->json.depth] = w->keys->len / sizeof(uint64_t);
         w->size += DYNAMODB_SIZE_CONTAINER;
         return token == JSON_OBJECT ? PUT(w, "{\"M\":{") : PUT(w, "{\"L\":[");
-    default: return invalid(w, w->json.problem ? w->json.problem : "it is not JSON");
+    default: return malformed(w);
     }
 }
 
@@ -106,8 +114,7 @@ static bool put_document(struct writer *w) {
     enum json_token token = json_next(&w->json);
     if (!put_value(w, token)) return false;
     if (w->json.depth == 0) {
-        if (json_next(&w->json) != JSON_END) return invalid(w, w->json.problem);
-        return true;
+        return json_next(&w->json) == JSON_END || malformed(w);
     }
     for (;;) {
         token = json_next(&w->json);
@@ -126,14 +133,14 @@ static bool put_document(struct writer *w) {
             token = json_next(&w->json);
         }
         w->size += DYNAMODB_SIZE_ELEMENT;
-        if (w->size > DYNAMODB_ITEM_MAX) return invalid(w, "it is larger than an item can be");
+        if (w->size > DYNAMODB_ITEM_MAX) return invalid(w, "it is larger than an item can be", w->json.at);
         if (!put_value(w, token)) return false;
         if (token != JSON_OBJECT && token != JSON_ARRAY) first = false;
     }
 }
 
 enum json_value_result json_value_write(const char *text, size_t len, struct buffer *out, struct buffer *keys, size_t *size,
-                                        const char **why) {
+                                        struct json_value_fault *fault) {
     struct writer w = {.out = out, .keys = keys};
     size_t before = out->len;
     json_init(&w.json, text, len);
@@ -143,6 +150,6 @@ enum json_value_result json_value_write(const char *text, size_t len, struct buf
         return JSON_VALUE_OK;
     }
     out->len = before;
-    *why = w.why ? w.why : "it is not JSON";
+    *fault = w.fault;
     return w.memory ? JSON_VALUE_MEMORY : JSON_VALUE_INVALID;
 }

@@ -170,22 +170,29 @@ static enum outcome run_text(struct machine *m, const struct op *op, struct pg_f
     return text_made(m, op, text, len, size);
 }
 
+static enum outcome refuse_json(struct machine *m, const struct op *op, const struct json_value_fault *fault, size_t len) {
+    char why[160];
+    int n = snprintf(why, sizeof why, "%s", fault->why);
+    if (fault->at < len) snprintf(why + n, sizeof why - (size_t)n, ", at byte %zu", fault->at + 1);
+    return machine_refuse(m, op, REJECT_JSON, fault->malformed ? "this is no JSON:" : "the JSON cannot be stored:", why);
+}
+
 static enum outcome run_json(struct machine *m, const struct op *op, struct pg_field field, uint32_t *size) {
     struct pg_field text;
-    const char *why = "";
+    struct json_value_fault fault;
     size_t bytes = 0;
     if (op->column_type == PG_TEXT) {
         text = field;
     } else if (!pg_json(op->column_type, field, &text)) {
         return machine_refuse(m, op, REJECT_VALUE, "", "the value is not of its type");
     }
-    switch (json_value_write(text.data, (size_t)text.len, m->out, &m->keys, &bytes, &why)) {
+    switch (json_value_write(text.data, (size_t)text.len, m->out, &m->keys, &bytes, &fault)) {
     case JSON_VALUE_OK: *size = (uint32_t)bytes; return DONE;
     case JSON_VALUE_MEMORY: return text.len > TEXT_MAX ? too_large(m, op) : NO_MEMORY;
     case JSON_VALUE_INVALID: break;
     }
     if (op->invalid == JSON_INVALID_ABSENT) return ABSENT;
-    if (op->invalid == JSON_INVALID_REJECT) return machine_refuse(m, op, REJECT_JSON, "the JSON cannot be stored:", why);
+    if (op->invalid == JSON_INVALID_REJECT) return refuse_json(m, op, &fault, (size_t)text.len);
     return put_as(m, op, DYNAMODB_S, text.data, (size_t)text.len, size);
 }
 

@@ -2,10 +2,13 @@
  * message about a broken one repeats it, password included. */
 #include "pg/connect.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pg/libpq.h"
+
+#define LOOK_MS 100 /* a long statement's caller is asked that often whether it is still wanted; a signal is noticed at once */
 
 struct pg_connection {
     PGconn *pg;
@@ -179,6 +182,46 @@ PGresult *pg_execute(struct pg_connection *c, const char *sql, struct error *err
     ExecStatusType status = PQresultStatus(res);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return res;
     pg_error(err, c->pg, res);
+    PQclear(res);
+    return NULL;
+}
+
+static void cancel(PGconn *pg) {
+    char ignored[256];
+    PGcancel *c = PQgetCancel(pg);
+    if (c) PQcancel(c, ignored, sizeof ignored);
+    PQfreeCancel(c);
+}
+
+/* Waits until the next result can be taken without blocking. *cancelled: the server was asked to stop. */
+static void wait_result(PGconn *pg, const volatile int *stop, bool *cancelled) {
+    while (PQisBusy(pg)) {
+        struct pollfd fd = {.fd = PQsocket(pg), .events = POLLIN};
+        int ready = poll(&fd, 1, LOOK_MS);
+        if (stop && *stop && !*cancelled) {
+            cancel(pg);
+            *cancelled = true;
+        }
+        if (ready > 0 && !PQconsumeInput(pg)) return; /* the connection is lost: the result says so */
+    }
+}
+
+PGresult *pg_execute_until(struct pg_connection *c, const char *sql, const volatile int *stop, struct error *err) {
+    PGresult *res = NULL, *more;
+    bool cancelled = false;
+    if (PQsendQuery(c->pg, sql)) {
+        for (wait_result(c->pg, stop, &cancelled); (more = PQgetResult(c->pg)); wait_result(c->pg, stop, &cancelled)) {
+            PQclear(res);
+            res = more;
+        }
+    }
+    ExecStatusType status = PQresultStatus(res);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return res;
+    if (cancelled) {
+        error_set(err, ERROR_INTERRUPTED, "interrupted");
+    } else {
+        pg_error(err, c->pg, res);
+    }
     PQclear(res);
     return NULL;
 }

@@ -12,6 +12,10 @@ PGconn *pg_handle(const struct pg_connection *c);
 /* The result of a statement that returned rows, as libpq has it; NULL on failure. The caller clears it. */
 PGresult *pg_execute(struct pg_connection *c, const char *sql, struct error *err);
 
+/* The same of one statement that may take long: when *stop is set (it may be NULL), the server is asked to cancel it, and the failure is
+ * ERROR_INTERRUPTED. The transaction is aborted then. */
+PGresult *pg_execute_until(struct pg_connection *c, const char *sql, const volatile int *stop, struct error *err);
+
 /* What the columns of a SELECT would be, without running it; NULL on failure. The caller clears it. */
 PGresult *pg_describe(struct pg_connection *c, const char *sql, struct error *err);
 

@@ -90,10 +90,10 @@ void pg_source_key_text(const struct pg_source *s, const struct pg_row *row, cha
 
 /* Reads the distinct values of some of the selected columns, each as finely as grains[i] says, in c's transaction and under the
  * plan's where. `each` gets rows of all selected columns, NULL in those of grain none; two rows may be alike (the server tells 1.0
- * from 1.00). It returns false, with err set, to stop. */
+ * from 1.00). It returns false, with err set, to stop. When *stop is set (it may be NULL), the server is asked to cancel: ERROR_INTERRUPTED. */
 bool pg_source_distinct(struct pg_connection *c, const struct pg_source *s, const enum pg_grain *grains,
                         bool (*each)(void *context, const struct pg_row *row, struct error *err), void *context,
-                        struct error *err);
+                        const volatile int *stop, struct error *err);
 
 /* The key of one row as the `lower` of a range, so that the row can be read again: out is emptied, gets it, and is terminated. False when
  * it cannot be: the source has no key, a value of it has no text that the server would read back as the same (an array, a time beyond

@@ -77,6 +77,7 @@ static void view_row(const struct pg_source *s, const enum pg_grain *grains, con
 }
 
 static bool fail(const struct pg_source *s, struct error *err) {
+    if (err && err->kind == ERROR_INTERRUPTED) return false;
     error_context(err, "listing the values of %s", s->name);
     if (!pg_error_is_data(err)) return false;
     return error_hint(err,
@@ -85,7 +86,7 @@ static bool fail(const struct pg_source *s, struct error *err) {
 
 bool pg_source_distinct(struct pg_connection *c, const struct pg_source *s, const enum pg_grain *grains,
                         bool (*each)(void *context, const struct pg_row *row, struct error *err), void *context,
-                        struct error *err) {
+                        const volatile int *stop, struct error *err) {
     struct arena *a = arena_new();
     char *sql = a ? distinct_sql(s, grains, a) : NULL;
     struct pg_field *fields = a ? arena_array(a, (size_t)s->selected_count + 1, sizeof *fields) : NULL;
@@ -94,7 +95,7 @@ bool pg_source_distinct(struct pg_connection *c, const struct pg_source *s, cons
     bool ok = sql && fields ? pg_run(c, err, sql) || fail(s, err) : error_memory(err, "listing values");
     snprintf(fetch, sizeof fetch, "FETCH FORWARD %d FROM hlua_distinct", FETCH_ROWS);
     for (int got = FETCH_ROWS; ok && got == FETCH_ROWS;) {
-        PGresult *res = pg_execute(c, fetch, err);
+        PGresult *res = pg_execute_until(c, fetch, stop, err);
         if (res == NULL) ok = fail(s, err);
         got = res ? PQntuples(res) : 0;
         for (int i = 0; ok && i < got; i++) {

@@ -1,4 +1,4 @@
--- The ledger's schema, version 1, as it was: what src/engine/ledger_upgrade.sql begins with (tests/integration/test_retry.py).
+-- The ledger's schema, version 1, as it was: what src/engine/ledger_upgrade_2.sql begins with (tests/integration/test_retry.py).
 -- Times are ISO texts in UTC; flags are 0 or 1.
 
 PRAGMA application_id = 1751938401; -- "hlua" in ASCII; LEDGER_APPLICATION

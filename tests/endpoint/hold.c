@@ -107,8 +107,8 @@ static bool print_batch(const struct batch *b, const bool held[BATCH_MAX], const
 
 /* --- the two kinds of request --- */
 
-static bool judge_batch(const struct hold *hold, struct catalog *c, const struct batch *b, bool held[BATCH_MAX],
-                        struct consumed *consumed, struct refusals *refusals, struct error *err) {
+static bool judge_batch(const struct hold *hold, struct catalog *c, const struct batch *b, const struct slice *there,
+                        bool held[BATCH_MAX], struct consumed *consumed, struct refusals *refusals, struct error *err) {
     struct catalog_table *tables[BATCH_MAX];
     for (int i = 0; i < b->table_count; i++) {
         tables[i] = catalog_find(c, b->tables[i], err);
@@ -119,8 +119,9 @@ static bool judge_batch(const struct hold *hold, struct catalog *c, const struct
         const struct batch_operation *o = &b->operations[i];
         struct parts parts;
         struct capacity_refusal why;
+        struct slice found = there ? there[i] : (struct slice){0};
         if (held[i]) continue;
-        if (!limits_write(hold->limits, tables[o->table], o->item, &parts, &why, err)) return false;
+        if (!limits_write(hold->limits, tables[o->table], o->item, found, &parts, &why, err)) return false;
         held[i] = why.limit != CAPACITY_ACCEPTED;
         if (held[i])
             add_refusal(refusals, tables[o->table], &why);
@@ -130,12 +131,12 @@ static bool judge_batch(const struct hold *hold, struct catalog *c, const struct
     return true;
 }
 
-bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *b, bool held[BATCH_MAX], struct answer *a,
-                struct error *err) {
+bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *b, const struct slice *there,
+                bool held[BATCH_MAX], struct answer *a, struct error *err) {
     struct consumed consumed[BATCH_MAX];
     struct refusals refusals = {.count = 0};
     for (int i = 0; i < b->count; i++) held[i] = i >= b->count - hold->last;
-    if (hold->limits && !judge_batch(hold, c, b, held, consumed, &refusals, err)) return false;
+    if (hold->limits && !judge_batch(hold, c, b, there, held, consumed, &refusals, err)) return false;
     a->items = (size_t)b->count;
     for (int i = 0; i < b->count; i++) a->applied += !held[i];
     bool failed = refusals.count && a->applied == 0;
@@ -143,8 +144,8 @@ bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *
     return ok || error_memory(err, "answering");
 }
 
-bool hold_one(const struct hold *hold, struct catalog *c, enum operation op, struct slice body, struct answer *a,
-              struct error *err) {
+bool hold_one(const struct hold *hold, struct catalog *c, enum operation op, struct slice body, struct slice there,
+              struct answer *a, struct error *err) {
     struct slice item;
     struct parts parts;
     struct capacity_refusal why;
@@ -155,7 +156,7 @@ bool hold_one(const struct hold *hold, struct catalog *c, enum operation op, str
     if (t == NULL) return false;
     if (!doc_get(body, op == OPERATION_PUT_ITEM ? "Item" : "Key", &item))
         return refuse_value(err, "a write without its Item or Key");
-    if (!limits_write(hold->limits, t, item, &parts, &why, err)) return false;
+    if (!limits_write(hold->limits, t, item, there, &parts, &why, err)) return false;
     bool ok = true;
     if (why.limit != CAPACITY_ACCEPTED) {
         struct refusals refusals = {.count = 0};

@@ -15,12 +15,13 @@ struct hold {
     struct limits *limits; /* may be NULL */
 };
 
-/* A batch that is right: says which operations are held back, counts, answers. When all are refused they are all held back. */
-bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *b, bool held[BATCH_MAX], struct answer *a,
-                struct error *err);
+/* A batch that is right: says which operations are held back, counts, answers. When all are refused they are all held back. `there` has
+ * what each operation finds (limits.h); NULL: nobody knows. */
+bool hold_batch(const struct hold *hold, struct catalog *c, const struct batch *b, const struct slice *there,
+                bool held[BATCH_MAX], struct answer *a, struct error *err);
 
 /* One PutItem or DeleteItem that is right. answer->applied says whether it is to be done. */
-bool hold_one(const struct hold *hold, struct catalog *c, enum operation op, struct slice body, struct answer *a,
-              struct error *err);
+bool hold_one(const struct hold *hold, struct catalog *c, enum operation op, struct slice body, struct slice there,
+              struct answer *a, struct error *err);
 
 #endif

@@ -223,12 +223,60 @@ static void note(struct limits *l, int64_t now, uint32_t units, enum capacity_li
     }
 }
 
-bool limits_write(struct limits *l, struct catalog_table *c, struct slice item, struct parts *parts, struct capacity_refusal *why,
-                  struct error *err) {
+static bool same_slice(struct slice a, struct slice b) {
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* As they are spelled: the tests spell a key as they did before. */
+static bool same_keys(const struct dynamodb_key *keys, int count, struct slice a, struct slice b) {
+    for (int i = 0; i < count; i++) {
+        struct slice x, y;
+        if (doc_get(a, keys[i].name, &x) && doc_get(b, keys[i].name, &y) && !same_slice(x, y)) return false;
+    }
+    return true;
+}
+
+static struct part *part_of(struct parts *p, int resource) {
+    for (int i = 0; i < p->count; i++) {
+        if (p->at[i].resource == resource) return &p->at[i];
+    }
+    return NULL;
+}
+
+/* What a write of `item` over `there` costs an index: none, one, or two writes more among `parts`. */
+static void charge_index(const struct dynamodb_index *index, const struct part *old, struct slice item, struct slice there,
+                         struct parts *parts) {
+    struct part *new = part_of(parts, old->resource);
+    bool stays = new &&same_keys(index->partition, index->partition_count, item, there) &&
+                 same_keys(index->sort, index->sort_count, item, there);
+    if (!stays) {
+        if (parts->count < PARTS_MAX) parts->at[parts->count++] = *old;
+    } else if (index->projection == DYNAMODB_PROJECT_KEYS_ONLY || same_slice(item, there)) {
+        *new = parts->at[--parts->count];
+    } else if (old->units > new->units) {
+        new->units = old->units;
+    }
+}
+
+static void charge(const struct dynamodb_schema *s, const struct parts *old, struct slice item, struct slice there,
+                   struct parts *parts) {
+    for (int i = 0; i < old->count; i++) {
+        const struct part *p = &old->at[i];
+        if (p->resource != PARTS_TABLE)
+            charge_index(&s->indexes[p->resource - 1], p, item, there, parts);
+        else if (p->units > parts->at[0].units)
+            parts->at[0].units = p->units;
+    }
+}
+
+bool limits_write(struct limits *l, struct catalog_table *c, struct slice item, struct slice there, struct parts *parts,
+                  struct capacity_refusal *why, struct error *err) {
     struct limits_table *t = find_table(l, c);
+    struct parts old;
     if (t == NULL) return error_memory(err, "limiting a table");
     if (!parts_read(t->reader, item.data, item.len, parts))
         return refuse_value(err, "One or more parameter values were invalid: an item that cannot be read, or without its key");
+    if (there.data && parts_read(t->reader, there.data, there.len, &old)) charge(&t->schema, &old, item, there, parts);
     int64_t now = clock_now();
     capacity_write(l->capacity, now, t->number, parts, why);
     note(l, now, parts_units(parts), why->limit);

@@ -15,10 +15,14 @@ struct limits;
 struct limits *limits_new(const char *spec, struct error *err);
 void limits_free(struct limits *l); /* NULL is fine */
 
-/* One write, of an Item or a Key. *parts says what it costs where; why->limit what refused it, CAPACITY_ACCEPTED: nothing. False when it is
- * no item, or memory is out. */
-bool limits_write(struct limits *l, struct catalog_table *t, struct slice item, struct parts *parts, struct capacity_refusal *why,
-                  struct error *err);
+/* One write, of an Item or a Key, where `there` is (data NULL: nothing, or nothing that is known of). *parts says what it costs where;
+ * why->limit what refused it, CAPACITY_ACCEPTED: nothing. False when it is no item, or memory is out.
+ *
+ * As the service charges: the table's write is as large as the larger of the two items. A changed index key is two writes of that index, to
+ * take the old entry out and to put the new one in; an entry that goes, or comes, or changes, is one; one that stays as it is none. (The
+ * attributes of an INCLUDE are not looked at: when the item changes, they do.) */
+bool limits_write(struct limits *l, struct catalog_table *t, struct slice item, struct slice there, struct parts *parts,
+                  struct capacity_refusal *why, struct error *err);
 
 /* Milliseconds that the answer under way takes: random, by the seed. */
 int64_t limits_latency(struct limits *l);

@@ -52,10 +52,15 @@ bool predicate_read(struct predicate *p, struct slice body, const char *member, 
     struct expression e;
     p->count = 0;
     if (!expression_begin(&e, body, member)) return true;
+    bool joined = false;
     do {
         if (p->count == PREDICATE_TERMS_MAX) return refuse_value(err, "Invalid %s: too many terms", member);
-        if (!read_term(&e, &p->terms[p->count++], err)) return false;
-    } while (expression_take(&e, "OR"));
+        struct term *t = &p->terms[p->count++];
+        t->joined = joined;
+        t->negated = expression_take(&e, "NOT");
+        if (!read_term(&e, t, err)) return false;
+        joined = expression_take(&e, "AND");
+    } while (joined || expression_take(&e, "OR"));
     return expression_ended(&e) || expression_refuse(&e, err);
 }
 
@@ -104,8 +109,12 @@ static bool term_holds(const struct term *t, struct slice item, bool *holds, str
 
 bool predicate_holds(const struct predicate *p, struct slice item, bool *holds, struct error *err) {
     *holds = p->count == 0;
-    for (int i = 0; i < p->count && !*holds; i++) {
-        if (!term_holds(&p->terms[i], item, holds, err)) return false;
+    for (int i = 0; i < p->count; i++) {
+        bool one;
+        if (!p->terms[i].joined && *holds) return true; /* one of those that OR joins */
+        if (!term_holds(&p->terms[i], item, &one, err)) return false;
+        one = one != p->terms[i].negated;
+        *holds = p->terms[i].joined ? *holds && one : one;
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /* ConditionExpression of a PutItem and FilterExpression of a Scan: what is asked of one item.
  *
- * Terms joined by OR: attribute_exists(a), attribute_not_exists(a), attribute_type(a, :t), begins_with(a, :v),
+ * Terms, each perhaps after NOT, joined by AND and OR, of which AND binds closer: attribute_exists(a), attribute_not_exists(a), attribute_type(a, :t), begins_with(a, :v),
  * a (= | < | <= | > | >=) :v. Anything else is refused, never ignored. */
 #ifndef ENDPOINT_PREDICATE_H
 #define ENDPOINT_PREDICATE_H
@@ -23,6 +23,7 @@ enum term_kind {
 
 struct term {
     enum term_kind kind;
+    bool negated, joined; /* NOT stands before it; AND, and not OR, stands between it and the one before */
     char name[DOC_NAME];
     struct value value; /* slices of the request */
 };

@@ -23,7 +23,7 @@ static size_t count_writes(struct slice body) {
 static bool take_batch(struct catalog *c, struct slice body, const struct hold *hold, struct answer *a, struct error *err) {
     struct batch b;
     bool held[BATCH_MAX];
-    if (hold->last || hold->limits) return batch_read(body, &b, err) && hold_batch(hold, c, &b, held, a, err);
+    if (hold->last || hold->limits) return batch_read(body, &b, err) && hold_batch(hold, c, &b, NULL, held, a, err);
     a->items = a->applied = count_writes(body);
     return buffer_append_text(&a->body, "{\"UnprocessedItems\":{}}") || error_memory(err, "answering");
 }
@@ -32,7 +32,8 @@ bool sink_handle(struct catalog *c, const struct request *r, const struct hold *
     switch (r->op) {
     case OPERATION_BATCH_WRITE_ITEM: return take_batch(c, r->body, hold, a, err);
     case OPERATION_PUT_ITEM:
-    case OPERATION_DELETE_ITEM: return hold_one(hold, c, r->op, r->body, a, err); /* else the dispatcher's empty answer */
-    default: return store_handle(c, r, hold, a, err);                             /* finds the tables empty */
+    case OPERATION_DELETE_ITEM:
+        return hold_one(hold, c, r->op, r->body, (struct slice){0}, a, err); /* else the dispatcher's empty answer */
+    default: return store_handle(c, r, hold, a, err);                        /* finds the tables empty */
     }
 }

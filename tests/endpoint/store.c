@@ -32,6 +32,11 @@ static bool read_item(const struct catalog_table *t, struct slice item, bool put
            view_append_key(t, &v, bytes, key, err);
 }
 
+/* What is there; data NULL: nothing. */
+static struct slice json_of(const struct item *found) {
+    return found ? item_json(found) : (struct slice){0};
+}
+
 static bool apply(struct catalog_table *t, bool put, struct item_key key, struct slice item, struct error *err) {
     if (put) return items_put(&t->items, key, item) || error_memory(err, "storing an item");
     items_delete(&t->items, key);
@@ -76,7 +81,7 @@ static bool handle_one(struct catalog *c, enum operation op, struct slice body, 
     const struct item *found = items_get(&t->items, key);
     if (op != OPERATION_GET_ITEM) {
         bool meets;
-        if (!hold_one(hold, c, op, body, a, err)) return false;
+        if (!hold_one(hold, c, op, body, json_of(found), a, err)) return false;
         if (!a->applied) return true;
         if (!meets_condition(body, found, &meets, err)) return false;
         return meets ? apply(t, put, key, item, err) : answer_condition(body, found, a, err);
@@ -126,10 +131,13 @@ static bool handle_batch_write(struct catalog *c, struct slice body, const struc
                                struct buffer *bytes, struct error *err) {
     struct batch b;
     struct target targets[BATCH_MAX];
+    struct slice there[BATCH_MAX];
     bool held[BATCH_MAX];
     if (!batch_read(body, &b, err)) return false;
     a->items = (size_t)b.count;
-    if (!read_targets(c, &b, targets, bytes, err) || !hold_batch(hold, c, &b, held, a, err)) return false;
+    if (!read_targets(c, &b, targets, bytes, err)) return false;
+    for (int i = 0; hold->limits && i < b.count; i++) there[i] = json_of(items_get(&targets[i].table->items, targets[i].key));
+    if (!hold_batch(hold, c, &b, hold->limits ? there : NULL, held, a, err)) return false;
     for (int i = 0; i < b.count; i++) {
         if (!held[i] && !apply(targets[i].table, b.operations[i].put, targets[i].key, b.operations[i].item, err)) return false;
     }

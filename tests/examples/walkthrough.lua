@@ -11,6 +11,7 @@ file:close()
 local function comparable(text)
   text = text:gsub("in [%d.]+ s %([%d,]+ items/s%)", "in TIME"):gsub("%d+%-%d+%-%d+T%d+:%d+:%d+Z\n", "MOMENT\n")
   text = text:gsub("from PostgreSQL %d.- as user %S+", "from SERVER"):gsub("to DynamoDB, region.-credentials by %S+", "to TARGET")
+  text = text:gsub("from PostgreSQL [%d.]+: database [^\n]+", "from SERVER"):gsub("to DynamoDB: region [^\n]+", "to TARGET")
   return (text:gsub("(\t%d+%.%d-)0+\t", "%1\t"):gsub("(\t%d+)%.\t", "%1\t"))
 end
 

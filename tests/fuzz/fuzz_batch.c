@@ -22,13 +22,15 @@ static void fill(struct batch *b) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = exact_copy(data, size);
     struct batch b;
-    bool left[DYNAMODB_BATCH_ITEMS_MAX];
+    struct batch_answer answer;
     uint64_t key, again;
     fill(&b);
-    int count = batch_unprocessed(&b, text, size, left), flags = 0;
-    for (int i = 0; i < DYNAMODB_BATCH_ITEMS_MAX; i++) flags += left[i];
+    batch_read_answer(&b, text, size, &answer);
+    int count = answer.left_count, flags = 0;
+    for (int i = 0; i < DYNAMODB_BATCH_ITEMS_MAX; i++) flags += answer.left[i];
     require(count == -1 ? flags == b.count : count == flags && count <= b.count);
-    batch_keep(&b, left);
+    require(answer.consumed == -1 || (answer.consumed >= 0 && answer.consumed <= 1e6 && count >= 0));
+    batch_keep(&b, answer.left);
     require(b.count == flags && batch_finish(&b));
     if (dynamodb_key_hash_item(&schema, text, size, &key)) {
         require(dynamodb_key_hash_item(&schema, text, size, &again) && key == again);

@@ -34,16 +34,16 @@ static bool try_reader(const char *text, size_t n) {
 static void try_value(const char *text, size_t n, bool whole) {
     struct buffer out, keys;
     size_t size = 0, item = 0;
-    const char *why = NULL;
+    struct json_value_fault fault = {0};
     buffer_init(&out, 1 << 22);
     buffer_init(&keys, JSON_VALUE_KEYS_BYTES);
     require(buffer_append_text(&out, "{\"a\":"));
-    enum json_value_result result = json_value_write(text, n, &out, &keys, &size, &why);
+    enum json_value_result result = json_value_write(text, n, &out, &keys, &size, &fault);
     if (result == JSON_VALUE_OK) {
         require(whole && buffer_append_text(&out, "}"));
         require(dynamodb_item_size(out.data, out.len, &item, NULL) && item == size + 1);
     } else {
-        require(out.len == 5 && (result == JSON_VALUE_MEMORY || (why && *why)));
+        require(out.len == 5 && (result == JSON_VALUE_MEMORY || (fault.why && *fault.why && fault.at <= n)));
     }
     buffer_free(&out);
     buffer_free(&keys);

@@ -378,3 +378,15 @@ def test_on_reject_is_asked(place):
         assert "on_reject would stop the run: the fourth" in next(r for r in table["rejects"] if r["key"] == "id=4")["message"]
         text = place.hlua("check", "--rows", "4", code=5, json=False).output
         assert "mended by on_reject: key-missing" in text and "on_reject would stop the run" in " ".join(text.split()), text
+
+
+def test_a_key_that_leaves_out_the_sources(place):
+    """A warning, on the screen and as an event; none when the key has it."""
+    rows(place)
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        for key, warned in ("{v}", True), ("{v}#{id}", False):
+            place.plan(f"""from = "t", where = "v IS NOT NULL", to = "Target", partition_key = {{ PK = "{key}" }},""")
+            said = [e["text"] for e in check(place).lines if e["event"] == "notice"]
+            assert ["does not have id of the source's key" in text for text in said] == [True] * warned, said
+            assert ("warning: Target: the key in DynamoDB" in screen(place)) == warned

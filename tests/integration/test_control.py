@@ -42,8 +42,10 @@ def test_pause_status_resume(place):
         t = control(place, "status").event("control")["tables"][0]
         assert 0 < t["items_written"] == t["rows_written"] and 0 < t["done"] < 1, t
         said = place.hlua("control", "status", json=False).output
-        assert "paused" in said and "items/s" in said, said
+        assert said.startswith("plan plan: paused, begun ") and said.count("paused") == 1 and "items/s" not in said, said
         assert "going on" in place.hlua("control", "resume", json=False).output
+        said = place.hlua("control", "status", json=False).output
+        assert said.startswith("plan plan: migrating, begun ") and "items/s" in said, said
         expect.check(running.end(), target, "Target", wanted(place), MAPPING)
 
 

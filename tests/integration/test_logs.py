@@ -64,6 +64,15 @@ def test_26_rows_on_dynoxide(place):
     migrate(place, place.stage.engine("dynoxide"), 26)
 
 
+def test_questions_to_a_table_that_is_not_there(place):
+    """AWS's error type is told once."""
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        for name in "integration-logs", "payments":
+            answer = place.start(plan=servers.ROOT / "migrations" / name / "access-patterns.lua", json=False).end()
+            assert answer.code == 4 and answer.error.count("ResourceNotFoundException") == 1, answer
+
+
 def test_10000_rows_on_dynoxide(place):
     if servers.SANITIZER:
         raise Skip("the large one on Dynoxide runs in the release build only")

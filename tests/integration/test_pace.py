@@ -67,6 +67,29 @@ def test_rate_is_kept(place):
         keeps(found["seconds"], 2000)
 
 
+def test_rate_is_kept_over_what_is_there(place):
+    """Half of the rows lie over items of 5 KB, and all change an index key: DynamoDB counts three times what was computed, and the rate
+    is one of what it counts."""
+    rows(place, 4000)
+    place.sql("UPDATE logs SET v = v || CASE WHEN id % 2 = 0 THEN repeat('x', 5000) ELSE '' END")
+    indexed = INDEXED.replace('"{{v}}"', '"{{id}}-{{n}}"').replace('to = "{0}",', 'to = "{0}", columns = {{ n = "length(v)" }},')
+    with Endpoint("--capacity", UNLIMITED) as endpoint:
+        target = place.target(endpoint.url)
+        place.plan(indexed.format("logs"))
+        first = place.hlua("migrate").table()
+        assert first["consumed"] is None, first
+        before = capacity(endpoint)
+        place.sql("UPDATE logs SET v = left(v, 31)")
+        result = place.hlua("migrate", "--restart", "--wcu", "2000", "--jobs", "2")
+        written(target, "logs", 4000)
+        after, told = capacity(endpoint), result.table()["consumed"]
+        counted = after["accepted"] - before["accepted"]
+        assert told == {"units": counted, "computed": 8000} and counted > 2.5 * 8000, (told, counted)
+        result.says("DynamoDB counted")
+        seconds = after["seconds"][len(before["seconds"]):]
+        keeps(seconds[next(i for i, n in enumerate(seconds) if n) + 1:], 2000)
+
+
 class Watch:
     """What the endpoint has accepted and refused, at moments since the first write: polled while hlua runs."""
 
@@ -270,4 +293,4 @@ def test_retry_obeys(place):
         place.plan(keyed, more="write_units = 200,")
         place.hlua("rejects", "--retry")
         written(target, "logs", 900)
-        keeps(capacity(endpoint)["seconds"], 200, length=2)
+        keeps(capacity(endpoint)["seconds"], 200, length=2, within=0.1)  # in two seconds what a late worker makes up for is 2.5 %

@@ -529,6 +529,52 @@ def test_tables_that_share_a_target_own_their_keys(place):
         assert len(found(target, table)) == 41
 
 
+def test_owns_that_changed_is_asked_again(place):
+    """--restart with other prefixes: what is new is looked for, what is the ledger's own is not."""
+    source(place, 20)
+    plan = 'from = "t", to = "Target", owns = { %s }, partition_key = { PK = "%s{id}" },'
+    with Endpoint() as endpoint:
+        target = place.target(endpoint.url)
+        plant(target, "Target", {"PK": {"S": "L#of-others"}})
+
+        def scans():
+            return endpoint.counts()["operations"].get("Scan", {"requests": 0})["requests"]
+
+        def run(owns, key, code=0):
+            place.plan(plan % (owns, key))
+            before = scans()
+            result = place.hlua("migrate", "--restart", code=code)
+            return result, scans() - before
+
+        assert run('"K#"', "K#")[1] == 1
+        assert run('"K#"', "K#")[1] == 0
+        refused, _ = run('"K#", "L#"', "K#", code=4)
+        refused.says("keys that the plan owns", "existing")
+        place.hlua("check", code=4).says("keys that the plan owns")
+        run('"K#", "L#"', "K#", code=4)                # it is not claimed by having been refused
+        assert run('"K#", "M#"', "M#")[1] == 1         # there is none
+        assert run('"K#", "M#"', "K#")[1] == 0         # both are claimed now
+        assert run('"K#1"', "K#1")[1] == 0             # a part of it
+        assert run('"K"', "K")[1] == 1                 # wider: its own items are no strangers
+        place.plan('from = "t", to = "Target", partition_key = { PK = "K{id}" },')
+        place.hlua("migrate", "--restart", code=4).says("keys that the plan owns now")
+        target.delete_item(TableName="Target", Key={"PK": {"S": "L#of-others"}})
+        place.hlua("migrate", "--restart")
+
+
+def test_owns_that_became_wider(place):
+    """A filter of an engine that is not ours: what is claimed is left out of what is looked for."""
+    source(place, 20)
+    with engine(place, "dynoxide") as (target, table):
+        plan = 'from = "t", to = "' + table + '", owns = { %s }, partition_key = { PK = "%s{id}" },'
+        for owns in '"K#1", "M"', '"K#", "M"', '"K", "M"':
+            place.plan(plan % (owns, "K#1"))
+            place.hlua("migrate", "--restart")
+        plant(target, table, {"PK": {"S": "N"}})
+        place.plan(plan % ('"K", "N"', "K"))
+        place.hlua("migrate", "--restart", code=4).says("keys that the plan owns")
+
+
 def test_owns_of_a_number(place):
     source(place, 3)
     with engine(place):

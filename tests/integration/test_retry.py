@@ -340,12 +340,12 @@ def test_a_ledger_of_version_1(place):
         place.plan(FIRST)
         place.hlua("migrate", code=5)
         with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
-            ledger.executescript("ALTER TABLE reject DROP COLUMN bound; DROP TABLE retry; DROP TABLE run_target; PRAGMA user_version = 1")
+            ledger.executescript("ALTER TABLE reject DROP COLUMN bound; DROP TABLE retry; DROP TABLE run_target; DROP TABLE target_owns; PRAGMA user_version = 1")
         assert len(place.rejects()) == 10 and status(place)["retries"] == []
         event = retry(place, code=5)
         assert event["tables"][0]["unknown"] == 10 and event["left"] == 10
         with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
-            assert ledger.execute("PRAGMA user_version").fetchone() == (2,)
+            assert ledger.execute("PRAGMA user_version").fetchone() == (3,)
         place.hlua("migrate", "--restart", code=5)
         assert retry(place, code=5)["tables"][0]["rows_read"] == 10
 
@@ -359,24 +359,28 @@ def schema_of(path):
 
 
 def test_an_upgrade_makes_todays_schema(place):
-    """From the schema that version 1 had, object by object; such a ledger can be read before, by a plan of today."""
+    """From the schema that each older version had, object by object; such a ledger can be read before, by a plan of today."""
     texts(place, 10, 100)
-    new = place.folder / "new.db"
     place.ledger.parent.mkdir(exist_ok=True)
-    with contextlib.closing(sqlite3.connect(place.ledger)) as ledger:
-        ledger.executescript((ROOT / "tests/data/ledger-1.sql").read_text())
-        ledger.executescript("""INSERT INTO run (key, plan, identity, seed, started, updated) VALUES
-            ('', 'plan', 'x', 1, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z');
-            INSERT INTO run_table VALUES (1, 0, 'Target', 't', 'Target', 100, 1)""")
-    with Endpoint() as endpoint:
-        place.target(endpoint.url)
-        place.plan(FIRST.replace('to = "Target"', 'to = "Logs-{id}", name = "Target"'))
-        assert status(place)["tables"][0]["targets"] == []  # read as it is: there is no table of targets
-        place.plan(FIRST)
-        place.hlua("migrate", "--restart", code=5)
-        place.hlua("migrate", "--ledger", str(new), "--restart", code=4)  # the target is another ledger's
-    old, fresh = schema_of(place.ledger), schema_of(new)
-    assert old == fresh, {k: (old[0].get(k), fresh[0].get(k)) for k in old[0].keys() | fresh[0].keys() if old[0].get(k) != fresh[0].get(k)}
+    for version in 1, 2:
+        new, place_of_old = place.folder / f"new-{version}.db", place.folder / f"old-{version}.db"
+        with contextlib.closing(sqlite3.connect(place_of_old)) as ledger:
+            ledger.executescript((ROOT / f"tests/data/ledger-{version}.sql").read_text())
+            ledger.executescript("""INSERT INTO run (key, plan, identity, seed, started, updated) VALUES
+                ('', 'plan', 'x', 1, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z');
+                INSERT INTO run_table VALUES (1, 0, 'Target', 't', 'Target', 100, 1)""")
+        ledger = ["--ledger", str(place_of_old)]
+        with Endpoint() as endpoint:
+            place.target(endpoint.url)
+            place.plan(FIRST.replace('to = "Target"', 'to = "Logs-{id}", name = "Target"'))
+            told = place.hlua("status", *ledger).event("status")
+            assert told["tables"][0]["targets"] == []  # read as it is: there is no table of targets
+            place.plan(FIRST)
+            place.hlua("migrate", *ledger, "--restart", code=5)
+            place.hlua("migrate", "--ledger", str(new), "--restart", code=4)  # the target is another ledger's
+        old, fresh = schema_of(place_of_old), schema_of(new)
+        names = old[0].keys() | fresh[0].keys()
+        assert old == fresh, {k: (old[0].get(k), fresh[0].get(k)) for k in names if old[0].get(k) != fresh[0].get(k)}
 
 
 def test_export(place):

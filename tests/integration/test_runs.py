@@ -253,3 +253,17 @@ def test_no_secret_is_told(place):
         ledger = b"".join(p.read_bytes() for p in place.ledger.parent.iterdir())
         for text in [r.output + r.error for r in results] + [ledger.decode(errors="replace")]:
             assert secret not in text and servers.SECRET not in text
+
+
+def test_says_where_it_reads_and_writes(place):
+    """The first lines of what works: the server and its database, the endpoint; no password."""
+    leaves(place, leaves=2)
+    place.plan(LEAF_PLAN)
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.environment["PGPASSWORD"] = "hunter2"
+        source, target = f"database {place.database}, host ", f"to DynamoDB: region {servers.REGION}, {endpoint.url}"
+        for command, named in (["migrate", "--dry-run"], [source]), (["create"], [target]), (["migrate"], [source, target]):
+            result = place.hlua(*command, json=False)
+            at = [(result.output + result.error).find(text) for text in named]
+            assert min(at) >= 0 and at == sorted(at) and "hunter2" not in str(result), (command, result)

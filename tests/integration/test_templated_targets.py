@@ -1,7 +1,9 @@
 """`to` as a template: the tables that the source names when a run begins, what goes where, what has no table."""
 import os
 import random
+import signal
 import sqlite3
+import time
 
 import expect
 import servers
@@ -406,3 +408,22 @@ def test_identity_holds_the_template(place):
         assert place.hlua().summary["outcome"] == "already done"  # another list is no other plan
         place.plan(PLAN.replace("%Y-%m", "%Y"))
         place.hlua(code=1).says("Logs-{at:%Y-%m}", "Logs-{at:%Y}")
+
+
+def test_interrupted_while_the_tables_are_listed(place):
+    """Ctrl-C is heard while the server looks for the names; the statement is cancelled there."""
+    source(place, rows=2000)
+    place.plan(PLAN + """where = "pg_sleep(0.05)::text IS NOT NULL",""")
+    listing = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH%hlua_distinct' AND state = 'active' AND datname = current_database()"
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        for command in "migrate", "create", "rehearse":
+            running = place.start(command)
+            wait_until(lambda: place.sql(listing).fetchone()[0], "the listing")
+            began = time.monotonic()
+            running.kill(signal.SIGINT)
+            result = running.end()
+            assert result.code == 130 and time.monotonic() - began < 5, (command, result)
+            result.says("interrupted")
+            wait_until(lambda: not place.sql(listing).fetchone()[0], "the end of the statement")
+        assert endpoint.writes() == 0

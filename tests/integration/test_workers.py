@@ -67,7 +67,7 @@ def test_rejects_of_every_worker(place):
 
 
 def test_interrupt_and_resume(place):
-    leaves(place, leaves=100, rows=60)
+    leaves(place, leaves=200, rows=60)
     place.plan(LEAF_PLAN)
     with Endpoint("--latency-ms", "20") as endpoint:
         target = place.target(endpoint.url)
@@ -100,7 +100,7 @@ def test_denied_in_the_middle(place):
 
 
 def test_connections_lost_in_the_middle(place):
-    leaves(place, leaves=100, rows=60)
+    leaves(place, leaves=200, rows=60)
     place.plan(LEAF_PLAN)
     with Endpoint("--latency-ms", "20") as endpoint:
         target = place.target(endpoint.url)

@@ -6,6 +6,7 @@ local difference = require "hlua.report.difference"
 local encode     = require "hlua.encode"
 local format     = require "hlua.report.format"
 local row        = require "hlua.report.row"
+local same_key   = require "hlua.report.same_key"
 local screen     = require "hlua.report.screen"
 
 -- A screen that remembers its lines.
@@ -261,5 +262,41 @@ describe("the event", function()
       .. '"sampled":{"rows":2,"items":1,"bytes":10,"write_units":1,"rejected":1,"filtered":0},'
       .. '"rejects":[{"key":"id=8","reason":"value","message":"attribute SK: it is infinity"}],"deterministic":true}],"exit":5}',
       encode.text(event))
+  end)
+end)
+
+describe("rows that come to one key", function()
+  local core = { template_columns = function(source)
+    local names = {}
+    for name in source:gmatch "{([^}:]+)" do names[#names + 1] = name end
+    return names
+  end }
+
+  local function warning(key, source_key, changes)
+    local t = { name = "orders", target = { name = "Orders" }, expressions = {}, attributes = {
+      { name = "PK", role = "table_key", value = key }, { name = "id", role = "plain", value = { kind = "column", text = "id" } } } }
+    for name, value in pairs(changes or {}) do t[name] = value end
+    return same_key.warning(core, t, source_key)
+  end
+  local function template(text) return { kind = "template", text = text } end
+
+  it("are warned of where the key leaves out the source's", function()
+    local text = warning(template "C#{customer}", { "id" })
+    assert.truthy(text:find("orders: the key in DynamoDB does not have id of the source's key", 1, true), text)
+    assert.truthy(warning(template "C#{loan}", { "loan", "payment" }):find("does not have payment of", 1, true))
+    assert.truthy(warning({ kind = "function", columns = { "customer" } }, { "id" }))
+    assert.truthy(warning({ kind = "constant", text = "id" }, { "id" }))
+  end)
+  it("are not where it has it, or nothing can be told", function()
+    assert.is_nil(warning(template "C#{customer}#{id:%05d}", { "id" }))
+    assert.is_nil(warning({ kind = "column", text = "id" }, { "id" }))
+    assert.is_nil(warning({ kind = "function", columns = { "id" } }, { "id" }))
+    assert.is_nil(warning({ kind = "function" }, { "id" }))
+    assert.is_nil(warning(template "{customer}", {}))
+    assert.is_nil(warning(template "{customer}", { "id" }, { keep = "updated" }))
+    assert.is_nil(warning(template "{customer}", { "id" }, { query = "SELECT" }))
+    assert.is_nil(warning(template "{pk}", { "id" }, { expressions = { { name = "pk", sql = "'A' || id" } } }))
+    assert.is_nil(warning(template "{customer}", { "id" }, { attributes = {}, map = 1 }))
+    assert.is_nil(warning(template "{customer}", { "id" }, { to_template = {}, target = { name = "Orders-{id}" } }))
   end)
 end)

@@ -47,6 +47,8 @@ describe("nearest", function()
     assert.are.equal("stream", nearest.pick("stream_view_type", fields))
     assert.are.equal("global_secondary_indexes", nearest.pick("global_secondary_index", fields))
     assert.is_nil(nearest.pick("webhook", fields))
+    assert.are.equal("columns", nearest.pick("colums", schema.names)) -- column is as near
+    assert.are.equal("column", nearest.pick("columm", schema.names))
     assert.is_nil(nearest.pick(("x"):rep(100000), fields))
     assert.are.equal("allowed here: a, b", nearest.hint("zzz", { "a", "b" }))
     assert.is_nil(nearest.hint("zzz", fields))

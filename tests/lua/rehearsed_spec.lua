@@ -3,7 +3,7 @@ local encode    = require "hlua.encode"
 local rehearsed = require "hlua.report.rehearsed"
 local screen    = require "hlua.report.screen"
 
-local LOW = { name = "logs" }
+local LOW = { name = "logs", tables = { { on_reject = -1 } } }
 
 local function a_rehearsal(changes)
   local found = {
@@ -25,10 +25,10 @@ local function a_rehearsal(changes)
   return found
 end
 
-local function shown(found, units)
+local function shown(found, units, asked_once, low)
   local file = { text = "", flush = function() end }
   function file:write(...) self.text = self.text .. table.concat { ... } return self end
-  rehearsed.write(screen.new { file = file, width = 100 }, LOW, found, units or 0)
+  rehearsed.write(screen.new { file = file, width = 100 }, low or LOW, found, units or 0, asked_once)
   return file.text
 end
 
@@ -63,6 +63,15 @@ describe("the screen of a rehearsal", function()
     has(shown(a_rehearsal { target_unknown = "no region" }), "taken to be new, since the target cannot be looked at: no region")
     has(shown(a_rehearsal { targets = { { name = "Logs", exists = true, warm = 40000.0 } } }),
       "1 table is there, warm for 40,000 write units a second")
+  end)
+  it("says what is not as the run will be", function()
+    local rejected = a_rehearsal()
+    rejected.tables[1].rows_rejected = 7
+    has(shown(rejected), "7 rows of those read would be rejected: check says why")
+    has(shown(rejected, 0, false, { name = "logs", tables = { { on_reject = 0 } } }),
+      "7 rows of those read cannot be mapped; what on_reject makes of them is not played")
+    has(shown(a_rehearsal(), 2000, true), "played at 2,000 write units a second, as the plan's write_units gives now")
+    assert.is_nil(shown(a_rehearsal(), 2000):find("played at", 1, true))
   end)
   it("of an empty source says so", function()
     local none = { name = "Logs", to = "Logs", chunks = 1, rows_read = 0, rows_rejected = 0, rows_filtered = 0, rows = 0.0, items = 0.0,

@@ -4,6 +4,7 @@ local encode   = require "hlua.encode"
 local failure  = require "hlua.report.failure"
 local format   = require "hlua.report.format"
 local progress = require "hlua.report.progress"
+local running  = require "hlua.report.running"
 local screen   = require "hlua.report.screen"
 
 -- A file that remembers.
@@ -83,6 +84,39 @@ describe("the live block", function()
   end)
 end)
 
+describe("control status", function()
+  it("says the state once, and a paragraph a table", function()
+    assert.same({
+      "plan logs: migrating, begun 12 s ago",
+      "Logs-dev: 50% done, about 2m 05s left",
+      "  1,234,567 rows read, 1,234,555 items written, 12 rows rejected",
+      "  123,457 items/s, 400,000 write units/s, 1,250 items in flight, 3 sent again",
+    }, running.lines("logs", a_progress { state = "migrating" }, 100))
+  end)
+  it("tells no rate and no time of a run that is paused", function()
+    assert.same({
+      "plan logs: paused, begun 2m 05s ago",
+      "  at most 2,000 write units/s are asked for",
+      "  its snapshot of the source is 2m 05s old",
+      "Logs-dev: 50% done",
+      "  1,234,567 rows read, 1,234,555 items written, 12 rows rejected",
+      "  0 items in flight, 3 sent again",
+    }, running.lines("logs", a_progress { state = "paused", elapsed_seconds = 125.0, snapshot_age_seconds = 125.0,
+      write_units_asked = 2000.0, tables = { a_table { in_flight = 0 } } }, 100))
+  end)
+  it("tells what limits it", function()
+    local t = a_table { pace = 3839.4, throttling = { refused_units = 500, reasons = { HotKey = 500 }, key = "day-0",
+      index = "ByDay" } }
+    local text = table.concat(running.lines("logs", a_progress { state = "throttled", tables = { t },
+      detail = "trying again in 0.8 s" }, 60), "\n")
+    for _, part in ipairs { "throttled, begun 12 s ago\n  trying again in 0.8 s\n", "\n  DynamoDB takes about 3,839 write units/s of it\n",
+      "\n  limited by partition key day-0 of index ByDay\n  what would help: " } do
+      assert.truthy(text:find(part, 1, true), text)
+    end
+    for line in text:gmatch "[^\n]+" do assert.is_true(format.width(line) <= 60, line) end
+  end)
+end)
+
 describe("a terminal", function()
   it("is redrawn in place", function()
     local listener, file = listening { live = true }
@@ -132,7 +166,7 @@ describe("events", function()
       .. '"snapshot_age_seconds":12,"tables":[{"name":"Logs-dev","done":0.5,"rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
       .. '"bytes":617283500,"write_units":4938268,"items_per_second":123456.7,"units_per_second":400000,"in_flight":1250,"retries":3,'
-      .. '"eta_seconds":125,"pace":null,"throttling":null}]}',
+      .. '"eta_seconds":125,"pace":null,"consumed":null,"throttling":null}]}',
       events[1])
   end)
   it("of notices come at once", function()
@@ -145,7 +179,8 @@ describe("events", function()
     t.from = nil
     assert.equal('{"event":"summary","tables":[{"name":"Logs-dev","from":null,"to":"Logs","rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
-      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"throttling":null}],'
+      .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"consumed":null,'
+      .. '"throttling":null}],'
       .. '"outcome":"done","dry_run":false,"rejects":12,"resumes":0,"sum_holds":true,"exit":5}',
       encode.text(closing.event(a_summary(t), {}, 5)))
   end)
@@ -174,6 +209,13 @@ done
     assert.truthy(text:find("1,061,732 write units were refused and sent again, 17.7 %% of those sent"), text)
     assert.truthy(text:find("limited by partition key day%-7 of index ByDay"), text)
     assert.truthy(text:find("shard(16)", 1, true), text)
+  end)
+  it("tells what DynamoDB counted where it is not what was computed", function()
+    local function told(units) return written(a_summary(a_table { consumed = { units = units, computed = 4938268 } })) end
+    assert.truthy(told(9876536):find("DynamoDB counted 9,876,536 write units where 4,938,268 were computed", 1, true))
+    assert.truthy(told(1234567):find "DynamoDB counted 1,234,567")
+    assert.falsy(told(4938270):find "DynamoDB counted")
+    assert.equal('{"units":5,"computed":4}', encode.text(progress.consumed(a_table { consumed = { units = 5, computed = 4 } })))
   end)
   it("advises by the limit that refused", function()
     local throttling = require "hlua.report.throttling"

@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "dynamodb/capacity.h"
-#include "dynamodb/failure.h"
 #include "dynamodb/governor.h"
 #include "dynamodb/heat.h"
 #include "dynamodb/value.h"
@@ -41,6 +40,7 @@ struct world_request {
     struct world_request *next;
     int worker, count, attempt;
     uint32_t units;
+    double taken; /* by the governor */
     int64_t due, sent;
     bool probe;
     struct world_item items[DYNAMODB_BATCH_ITEMS_MAX];
@@ -67,6 +67,7 @@ struct world {
     int workers;
     int capacity_table;     /* where writes go in the model: a test may change it on the way */
     double consumed_factor; /* what the service counts for each unit that was computed; 0: it does not report */
+    bool consumed_varies;   /* that much for one request, and as computed for the next */
     int64_t now, end;
     uint64_t seed, order;
     struct world_event *heap;
@@ -271,7 +272,7 @@ static inline void world_work(struct world *w, int worker) {
         struct world_request *r = w->ready[worker];
         if (r == NULL) return;
         world_cut(w, r);
-        int64_t when = governor_ask(w->governor, w->now, 0, r->units);
+        int64_t when = governor_ask(w->governor, w->now, 0, r->units, &r->taken);
         if (when) {
             assert(when > w->now);
             world_wake(w, worker, when);
@@ -287,15 +288,6 @@ static inline void world_work(struct world *w, int worker) {
 static inline void world_arrives(struct world *w, struct world_request *r) {
     for (int i = 0; i < r->count; i++)
         capacity_write(w->capacity, w->now, w->capacity_table, &r->items[i].parts, &r->refusals[i]);
-}
-
-static inline unsigned world_limits(const struct capacity_refusal *why) {
-    static const unsigned limits[CAPACITY_LIMITS] = {
-        [CAPACITY_PARTITION] = DYNAMODB_LIMIT_PARTITION,     [CAPACITY_WARM] = DYNAMODB_LIMIT_PARTITION,
-        [CAPACITY_PROVISIONED] = DYNAMODB_LIMIT_PROVISIONED, [CAPACITY_ACCOUNT] = DYNAMODB_LIMIT_ACCOUNT,
-        [CAPACITY_MAXIMUM] = DYNAMODB_LIMIT_ON_DEMAND,
-    };
-    return limits[why->limit] | (why->resource ? DYNAMODB_LIMIT_INDEX : 0);
 }
 
 /* Puts refused items back: one alone when its reason is wanted, the others when their keys have cooled. */
@@ -324,7 +316,7 @@ static inline void world_probed(struct world *w, const struct world_request *r) 
     struct part part;
     const struct capacity_refusal *why = &r->refusals[0];
     w->probes++;
-    if (heat_probed(w->heat, w->now, 0, &r->items[0].parts, world_limits(why), why->resource, &part) != HEAT_KEY) return;
+    if (heat_probed(w->heat, w->now, 0, &r->items[0].parts, capacity_limits(why), why->resource, &part) != HEAT_KEY) return;
     w->keys_found++;
     w->found = part;
 }
@@ -332,7 +324,7 @@ static inline void world_probed(struct world *w, const struct world_request *r) 
 static inline void world_answered(struct world *w, struct world_request *r) {
     struct world_item refused[DYNAMODB_BATCH_ITEMS_MAX];
     struct parts parts[DYNAMODB_BATCH_ITEMS_MAX];
-    struct governor_answer a = {.table = 0, .sent = r->sent, .units = r->units, .consumed = -1};
+    struct governor_answer a = {.table = 0, .sent = r->sent, .units = r->units, .taken = r->taken, .consumed = -1};
     int count = 0;
     for (int i = 0; i < r->count; i++) {
         if (r->refusals[i].limit == CAPACITY_ACCEPTED) continue;
@@ -342,8 +334,9 @@ static inline void world_answered(struct world *w, struct world_request *r) {
         refused[count++] = r->items[i];
     }
     double written = a.units - a.refused;
-    if (w->consumed_factor > 0) written = a.consumed = written * w->consumed_factor;
-    unsigned limits = count == r->count ? world_limits(&r->refusals[0]) : 0;
+    bool plain = w->consumed_varies && world_random(w) % 2;
+    if (w->consumed_factor > 0) written = a.consumed = plain ? written : written * w->consumed_factor;
+    unsigned limits = count == r->count ? capacity_limits(&r->refusals[0]) : 0;
     if (count) a.hot = heat_refused(w->heat, w->now, r->sent, 0, parts, count, limits);
     if (r->probe) world_probed(w, r);
     governor_answered(w->governor, w->now, &a);

@@ -236,6 +236,10 @@ static void nearest_names(void **state) {
         int found = nearest_find(table[i].wanted, names, 5);
         if (found != table[i].found) fail_msg("%s: %d", table[i].wanted, found);
     }
+    static const char *const ties[] = {"column", "columns", "clumns"};
+    assert_int_equal(nearest_find("colums", ties, 3), 1);
+    assert_int_equal(nearest_find("columm", ties, 3), 0);
+    assert_int_equal(nearest_find("clums", ties, 3), 2);
     assert_int_equal(nearest_find("LogId", NULL, 0), -1);
     char out[200];
     nearest_hint("logid", names, 2, "columns", out, sizeof out);

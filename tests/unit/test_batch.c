@@ -148,14 +148,14 @@ static void splitting(void **state) {
 
 static int sent_back(const char *answer, size_t n, char flags[32]) {
     char *exact = malloc(n ? n : 1);
-    bool left[DYNAMODB_BATCH_ITEMS_MAX];
+    struct batch_answer read;
     assert_non_null(exact);
     memcpy(exact, answer, n);
-    int count = batch_unprocessed(&b, exact, n, left);
+    batch_read_answer(&b, exact, n, &read);
     free(exact);
-    for (int i = 0; i < b.count; i++) flags[i] = left[i] ? '1' : '0';
+    for (int i = 0; i < b.count; i++) flags[i] = read.left[i] ? '1' : '0';
     flags[b.count] = '\0';
-    return count;
+    return read.left_count;
 }
 
 #define BACK(items) "{\"UnprocessedItems\":{\"T\\\"1\":[" items "]}}"
@@ -211,6 +211,64 @@ static void truncated_answers(void **state) {
         assert_int_equal(sent_back(all_back, n, flags), -1);
         assert_string_equal(flags, "111");
     }
+}
+
+/* --- ConsumedCapacity --- */
+
+static void consumed(void **state) {
+    (void)state;
+    static const struct {
+        const char *answer;
+        double units;
+    } table[] = {
+        {"{}", -1},
+        {"{\"UnprocessedItems\":{}}", -1},
+        {"{\"UnprocessedItems\":{},\"ConsumedCapacity\":[{\"TableName\":\"T\",\"CapacityUnits\":75.0}]}", 75},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":7,\"TableName\":\"T\"}],\"UnprocessedItems\":{}}", 7},
+        /* several tables; what is within a table is in its sum already */
+        {"{\"ConsumedCapacity\":[{\"Table\":{\"CapacityUnits\":1.0},\"CapacityUnits\":3.5,\"GlobalSecondaryIndexes\":"
+         "{\"I\":{\"CapacityUnits\":2.5}}},{\"CapacityUnits\":4e1}]}",
+         43.5},
+        {"{\"ConsumedCapacity\":{\"CapacityUnits\":2.0}}", 2}, /* a PutItem's */
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":0}]}", 0},
+        /* what is not known tells nothing, and is no failure */
+        {"{\"ConsumedCapacity\":[]}", -1},
+        {"{\"ConsumedCapacity\":null}", -1},
+        {"{\"ConsumedCapacity\":7}", -1},
+        {"{\"ConsumedCapacity\":[{}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":1},{\"Table\":{\"CapacityUnits\":1}}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":\"9\"}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":[9]}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":-1}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":1e300}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":1e999}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":1000000},{\"CapacityUnits\":1}]}", -1},
+        {"{\"ConsumedCapacity\":[{\"CapacityUnits\":1.000000000000000000000000000000000000000000}]}", -1},
+    };
+    fill(3);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct batch_answer read;
+        batch_read_answer(&b, table[i].answer, strlen(table[i].answer), &read);
+        if (read.left_count != 0 || read.consumed != table[i].units) fail_msg("%s: %g", table[i].answer, read.consumed);
+    }
+    /* what was consumed is of the items that did not come back */
+    static const char part[] = "{\"ConsumedCapacity\":[{\"CapacityUnits\":4}],\"UnprocessedItems\":{\"T\\\"1\":[" ITEM(
+        "\"PK\":{\"S\":\"k1\"},\"N\":{\"N\":\"10\"}") "]}}";
+    struct batch_answer read;
+    batch_read_answer(&b, part, sizeof part - 1, &read);
+    assert_true(read.left_count == 1 && read.left[1] && read.consumed == 4);
+    batch_read_answer(&b, part, sizeof part - 2, &read);
+    assert_true(read.left_count == -1 && read.consumed == -1);
+}
+
+static void asking_what_is_consumed(void **state) {
+    (void)state;
+    b.ask_consumed = true;
+    fill(1);
+    assert_true(batch_finish(&b) && buffer_terminate(&b.body));
+    assert_string_equal(b.body.data, "{\"ReturnConsumedCapacity\":\"TOTAL\",\"RequestItems\":{\"T\\\"1\":[{\"PutRequest\":"
+                                     "{\"Item\":{\"PK\":{\"S\":\"k0\"},\"N\":{\"N\":\"0\"}}}}]}}");
+    b.ask_consumed = false;
 }
 
 /* --- the hash of a key --- */
@@ -299,6 +357,8 @@ int main(void) {
         cmocka_unit_test(splitting),
         cmocka_unit_test(answers),
         cmocka_unit_test(truncated_answers),
+        cmocka_unit_test(consumed),
+        cmocka_unit_test(asking_what_is_consumed),
         cmocka_unit_test(spellings_of_numbers),
         cmocka_unit_test(hashes_of_items),
         cmocka_unit_test(owned_keys),

@@ -4,10 +4,12 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "dynamodb/capacity.h"
+#include "dynamodb/failure.h"
 
 #define BEGIN (77 * CLOCK_SECOND)
 
@@ -57,6 +59,11 @@ static void assert_refused(enum capacity_limit limit, int resource, const char *
     assert_int_equal(why.resource, resource);
     assert_string_equal(capacity_reason(&why), reason);
     assert_string_equal(capacity_error(&why), error);
+    struct dynamodb_failure f; /* what a client makes of it */
+    char body[300];
+    int n = snprintf(body, sizeof body, "{\"__type\":\"x#%s\",\"ThrottlingReasons\":[{\"reason\":\"%s\"}]}", error, reason);
+    dynamodb_failure_parse(400, body, (size_t)n, &f);
+    assert_int_equal(capacity_limits(&why), f.limits);
 }
 
 static void test_a_new_table_on_demand(void **state) {

@@ -300,8 +300,9 @@ static void owned_or_not(void **state) {
         {{"{\"Count\":0"}, 1, false, false},
         {{"[]"}, 1, false, false},
     };
-    static const char *const owns[] = {"A#", "B\"#"};
-    struct dynamodb_schema schema = {.name = "t", .partition = {"k", DYNAMODB_S}, .owns = owns, .owns_count = 2};
+    static const char *const owns[] = {"A#", "B\"#"}, *const except[] = {"A#1"};
+    struct dynamodb_schema schema = {.name = "t", .partition = {"k", DYNAMODB_S}};
+    struct dynamodb_owned wanted = {.owns = owns, .owns_count = 2, .except = except, .except_count = 1};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct answer answers[3];
         for (int k = 0; k < 3; k++) answers[k] = (struct answer){200, "", table[i].bodies[k] ? table[i].bodies[k] : ""};
@@ -310,7 +311,7 @@ static void owned_or_not(void **state) {
         bool has = false;
         open_peer(&p, answers, 3);
         struct dynamodb_client *c = open_client(&p);
-        assert_int_equal(dynamodb_table_has_owned(c, &schema, &has, &err), table[i].ok);
+        assert_int_equal(dynamodb_table_has_owned(c, &schema, &wanted, &has, &err), table[i].ok);
         dynamodb_client_free(c);
         close_peer(&p);
         assert_int_equal(has, table[i].has);

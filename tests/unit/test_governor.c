@@ -146,16 +146,63 @@ static void test_a_stalled_source_does_not_burst(void **state) {
 
 static void test_consumed_capacity_replaces_what_was_computed(void **state) {
     (void)state;
-    static const double factors[] = {2, 0.5};
-    for (int i = 0; i < 2; i++) {
+    static const double factors[] = {2, 0.5, 0.25, 5, 20}, rates[] = {100, 1000, 10000};
+    for (int i = 0; i < 5 * 3 * 2; i++) {
         struct rows rows = {.units = 1};
+        double factor = factors[i / 6], rate = rates[i / 2 % 3];
+        if (factor * UNITS > rate / 4) continue; /* one item would be more than a quarter of a second */
         struct world *w = world_of(&LIMITLESS, (struct capacity_given){0}, &rows);
-        w->consumed_factor = factors[i];
-        governor_set_rate(w->governor, w->now, 10000);
+        w->consumed_factor = factor;
+        w->consumed_varies = i % 2;
+        governor_set_rate(w->governor, w->now, rate);
         world_run(w, 40);
-        assert_kept(w, 0, 39, 10000);
+        assert_kept(w, 0, 39, rate);
         world_free(w);
     }
+}
+
+/* Items that were small, and then lie over large ones: what units cost changes while the rate is kept. */
+static void test_consumed_capacity_that_changes(void **state) {
+    (void)state;
+    struct rows rows = {.units = 1};
+    struct world *w = world_of(&LIMITLESS, (struct capacity_given){0}, &rows);
+    static const double factors[] = {1, 5, 0.25, 3};
+    governor_set_rate(w->governor, w->now, 5000);
+    for (int i = 0; i < 4; i++) {
+        w->consumed_factor = factors[i];
+        world_run(w, 15);
+    }
+    assert_kept(w, 0, 59, 5000);
+    world_free(w);
+}
+
+/* Half of the units come back, and what was accepted cost three times what was computed. */
+static void test_consumed_capacity_of_a_part(void **state) {
+    (void)state;
+    struct governor *g = governor_new(1);
+    double taken, consumed = 0;
+    int64_t begin = CLOCK_SECOND, now = begin;
+    governor_set_rate(g, now, 1200);
+    while (now < begin + 20 * CLOCK_SECOND) {
+        uint32_t units = governor_request_units(g, 0);
+        int64_t when = governor_ask(g, now, 0, units, &taken);
+        if (when == 0) {
+            uint32_t refused = units / 2;
+            /* all is explained by a hot key: the table's own pace is left out of it */
+            governor_answered(g, now + 10 * CLOCK_MS,
+                              &(struct governor_answer){.sent = now,
+                                                        .units = units,
+                                                        .taken = taken,
+                                                        .refused = refused,
+                                                        .hot = refused,
+                                                        .consumed = 3.0 * (units - refused)});
+            consumed += 3.0 * (units - refused);
+            when = now + 10 * CLOCK_MS;
+        }
+        now = when;
+    }
+    assert_true(fabs(consumed / 20 / 1200 - 1) < 0.02);
+    governor_free(g);
 }
 
 /* What comes back was not spent: the rate is one of units written. */
@@ -219,6 +266,38 @@ static void test_both_readings_of_the_quota(void **state) {
     world_free(w);
 }
 
+/* The first refusals come when little is on its way, so that the first pace is a quarter of what the table takes. */
+static void test_a_low_guess_is_left_soon(void **state) {
+    (void)state;
+    struct governor *g = governor_new(1);
+    int64_t begin = CLOCK_SECOND, now = begin, full_at = begin;
+    double taken, limit = 16000;
+    for (int i = 0; i < 5; i++, now += 25 * CLOCK_MS)
+        governor_answered(g, now, &(struct governor_answer){.sent = now, .units = 200, .refused = 100, .consumed = -1});
+    assert_true(governor_pace(g, 0) > 0 && governor_pace(g, 0) < 0.35 * limit);
+    int64_t found = 0;
+    while (now < begin + 20 * CLOCK_SECOND) {
+        int64_t when = governor_ask(g, now, 0, 100, &taken);
+        if (when) {
+            now = when;
+            continue;
+        }
+        if (full_at < now) full_at = now;
+        bool fits = full_at < now + 50 * CLOCK_MS;
+        if (fits) full_at += (int64_t)(100 / limit * (double)CLOCK_SECOND);
+        governor_answered(
+            g, now,
+            &(struct governor_answer){.sent = now, .units = 100, .taken = taken, .refused = fits ? 0 : 100, .consumed = -1});
+        if (found == 0 && governor_pace(g, 0) > 0.9 * limit) found = now;
+        if (found && now > found + CLOCK_SECOND)
+            assert_true(governor_pace(g, 0) > 0.85 * limit && governor_pace(g, 0) < 1.1 * limit);
+        now += 1;
+    }
+    print_message("# after %.1f s\n", (double)(found - begin) / (double)CLOCK_SECOND);
+    assert_true(found > 0 && found < begin + 4 * CLOCK_SECOND);
+    governor_free(g);
+}
+
 /* Burst capacity is used as long as it lasts; then the table's own units are the limit. */
 static void test_burst_capacity(void **state) {
     (void)state;
@@ -280,8 +359,9 @@ static void test_a_full_index(void **state) {
 static void test_nothing_is_paced_before_the_first_refusal(void **state) {
     (void)state;
     struct governor *g = governor_new(2);
+    double spent;
     for (int i = 0; i < 1000; i++) {
-        assert_true(governor_ask(g, 5, 0, 100000) == 0);
+        assert_true(governor_ask(g, 5, 0, 100000, &spent) == 0);
         governor_answered(g, 6 + i, &(struct governor_answer){.table = 0, .sent = 5, .units = 100000, .consumed = -1});
     }
     assert_true(governor_pace(g, 0) == 0 && governor_rate(g) == 0);
@@ -293,13 +373,14 @@ static void test_one_table_does_not_slow_another(void **state) {
     (void)state;
     struct governor *g = governor_new(2);
     int64_t now = 1;
+    double spent;
     for (int i = 0; i < 100; i++, now += 20 * CLOCK_MS) {
-        if (governor_ask(g, now, 0, 100)) continue;
+        if (governor_ask(g, now, 0, 100, &spent)) continue;
         governor_answered(g, now + 10 * CLOCK_MS,
                           &(struct governor_answer){.table = 0, .sent = now, .units = 100, .refused = 50, .consumed = -1});
     }
     assert_true(governor_pace(g, 0) > 0 && governor_pace(g, 1) == 0);
-    assert_true(governor_ask(g, now, 1, 1000000) == 0 && governor_ask(g, now, 1, 1000000) == 0);
+    assert_true(governor_ask(g, now, 1, 1000000, &spent) == 0 && governor_ask(g, now, 1, 1000000, &spent) == 0);
     governor_free(g);
 }
 
@@ -323,9 +404,11 @@ static void *ask_often(void *context) {
     (void)context;
     for (int i = 0; i < 20000; i++) {
         int64_t now = atomic_fetch_add(&shared_now, 10000) + 10000;
-        if (governor_ask(shared, now, 0, 10)) continue;
+        double spent;
+        if (governor_ask(shared, now, 0, 10, &spent)) continue;
         atomic_fetch_add(&taken, 10);
-        governor_answered(shared, now, &(struct governor_answer){.table = 0, .sent = now, .units = 10, .consumed = -1});
+        governor_answered(shared, now,
+                          &(struct governor_answer){.table = 0, .sent = now, .units = 10, .taken = spent, .consumed = -1});
     }
     return NULL;
 }
@@ -351,10 +434,13 @@ int main(void) {
         cmocka_unit_test(test_pause_stops_and_resume_does_not_burst),
         cmocka_unit_test(test_a_stalled_source_does_not_burst),
         cmocka_unit_test(test_consumed_capacity_replaces_what_was_computed),
+        cmocka_unit_test(test_consumed_capacity_that_changes),
+        cmocka_unit_test(test_consumed_capacity_of_a_part),
         cmocka_unit_test(test_refused_units_are_not_spent),
         cmocka_unit_test(test_the_limit_is_found),
         cmocka_unit_test(test_the_limit_is_found_for_large_items),
         cmocka_unit_test(test_both_readings_of_the_quota),
+        cmocka_unit_test(test_a_low_guess_is_left_soon),
         cmocka_unit_test(test_burst_capacity),
         cmocka_unit_test(test_warm_throughput_is_followed),
         cmocka_unit_test(test_a_fallen_limit_is_followed),

@@ -16,7 +16,7 @@
 
 static struct buffer out, keys;
 static size_t size;
-static const char *why;
+static struct json_value_fault fault;
 
 /* Writes the value as the attribute "a" of an item, from memory of exactly its size. */
 static enum json_value_result write_value(const char *text, size_t n) {
@@ -24,14 +24,14 @@ static enum json_value_result write_value(const char *text, size_t n) {
     assert_non_null(exact);
     if (n) memcpy(exact, text, n);
     out.len = 0;
-    why = NULL;
+    fault = (struct json_value_fault){0};
     assert_true(buffer_append_text(&out, "{\"a\":"));
     size_t before = out.len;
-    enum json_value_result result = json_value_write(exact, n, &out, &keys, &size, &why);
+    enum json_value_result result = json_value_write(exact, n, &out, &keys, &size, &fault);
     free(exact);
     if (result != JSON_VALUE_OK) {
         assert_int_equal(out.len, before);
-        assert_true(result == JSON_VALUE_MEMORY || (why && *why));
+        assert_true(result == JSON_VALUE_MEMORY || (fault.why && *fault.why));
         return result;
     }
     assert_true(buffer_append_text(&out, "}") && buffer_terminate(&out));
@@ -68,7 +68,7 @@ static void known_values(void **state) {
         {"{\"\":1}", "{\"M\":{\"\":{\"N\":\"1\"}}}", 6},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
-        if (write_value(table[i].text, strlen(table[i].text)) != JSON_VALUE_OK) fail_msg("%s: %s", table[i].text, why);
+        if (write_value(table[i].text, strlen(table[i].text)) != JSON_VALUE_OK) fail_msg("%s: %s", table[i].text, fault.why);
         char wanted[400];
         snprintf(wanted, sizeof wanted, "{\"a\":%s}", table[i].value);
         assert_string_equal(out.data, wanted);
@@ -106,7 +106,35 @@ static void refusals(void **state) {
     };
     for (size_t i = 0; i < COUNT(table); i++) {
         enum json_value_result result = write_value(table[i].text, strlen(table[i].text));
-        if (result != JSON_VALUE_INVALID || !strstr(why, table[i].why)) fail_msg("%s: %s", table[i].text, why ? why : "taken");
+        if (result != JSON_VALUE_INVALID || !strstr(fault.why, table[i].why))
+            fail_msg("%s: %s", table[i].text, fault.why ? fault.why : "taken");
+    }
+}
+
+/* Whether a text is no JSON, or JSON that cannot be stored; and where that is. */
+static void places(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *why;
+        bool malformed;
+        size_t at;
+    } table[] = {
+        {"not json", "not a JSON value", true, 0},
+        {"{a: 1}", "a key in double quotes is missing", true, 1},
+        {"{\"a\": 1,}", "a key in double quotes is missing", true, 8},
+        {"{\"a\" 1}", "a colon is missing", true, 5},
+        {" [1 2]", "a comma is missing", true, 4},
+        {"[1,", "the text ends too early", true, 3},
+        {"[\"ab", "the text ends inside a string", true, 1},
+        {"[\"a\\x\"]", "an unknown escape in a string", true, 3},
+        {"{} {}", "something follows the value", true, 3},
+        {"[1e200]", "1E+126", false, 1},
+        {"{\"a\":1,\"a\":2}", "an object has the same key twice", false, 8},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        assert_int_equal(write_value(table[i].text, strlen(table[i].text)), JSON_VALUE_INVALID);
+        if (strstr(fault.why, table[i].why) && fault.malformed == table[i].malformed && fault.at == table[i].at) continue;
+        fail_msg("%s: %s, at %zu, malformed %d", table[i].text, fault.why, fault.at, fault.malformed);
     }
 }
 
@@ -117,7 +145,7 @@ static void keys_of_other_objects(void **state) {
                                         "{\"x\":{\"a\":1},\"y\":{\"a\":1},\"a\":3}",
                                         "{\"a\":1,\"b\":[{\"a\":1,\"b\":2}],\"c\":[[{\"c\":1}]]}"};
     for (size_t i = 0; i < COUNT(texts); i++) {
-        if (write_value(texts[i], strlen(texts[i])) != JSON_VALUE_OK) fail_msg("%s: %s", texts[i], why);
+        if (write_value(texts[i], strlen(texts[i])) != JSON_VALUE_OK) fail_msg("%s: %s", texts[i], fault.why);
     }
 }
 
@@ -132,7 +160,7 @@ static void nesting(void **state) {
         text[levels] = '1';
         memset(text + levels + 1, ']', levels);
         assert_int_equal(write_value(text, 2 * levels + 1) == JSON_VALUE_OK, levels + 1 <= 32);
-        if (levels > 32) assert_non_null(strstr(why, "32 levels"));
+        if (levels > 32) assert_non_null(strstr(fault.why, "32 levels"));
     }
 }
 
@@ -168,7 +196,7 @@ static void limits_of_memory(void **state) {
         buffer_init(&out, max);
         buffer_init(&keys, JSON_VALUE_KEYS_BYTES);
         assert_true(buffer_append_text(&out, "{\"a\":"));
-        enum json_value_result result = json_value_write(text, sizeof text - 1, &out, &keys, &size, &why);
+        enum json_value_result result = json_value_write(text, sizeof text - 1, &out, &keys, &size, &fault);
         assert_true(result == JSON_VALUE_MEMORY ? out.len == 5 : result == JSON_VALUE_OK && max + 1 >= needed);
         buffer_free(&out);
         buffer_free(&keys);
@@ -188,7 +216,7 @@ static void large_values(void **state) {
     text[1] = '1';
     text[n - 1] = ']';
     assert_int_equal(write_value(text, n), JSON_VALUE_INVALID); /* over 409,600 bytes: not all of it is even written */
-    assert_non_null(strstr(why, "larger"));
+    assert_non_null(strstr(fault.why, "larger"));
     free(text);
 }
 
@@ -196,9 +224,15 @@ int main(void) {
     buffer_init(&out, 8 * 1024 * 1024);
     buffer_init(&keys, JSON_VALUE_KEYS_BYTES);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_values),     cmocka_unit_test(refusals),           cmocka_unit_test(keys_of_other_objects),
-        cmocka_unit_test(nesting),          cmocka_unit_test(truncated_anywhere), cmocka_unit_test(escaped_keys_at_every_place),
-        cmocka_unit_test(limits_of_memory), cmocka_unit_test(large_values),
+        cmocka_unit_test(known_values),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(places),
+        cmocka_unit_test(keys_of_other_objects),
+        cmocka_unit_test(nesting),
+        cmocka_unit_test(truncated_anywhere),
+        cmocka_unit_test(escaped_keys_at_every_place),
+        cmocka_unit_test(limits_of_memory),
+        cmocka_unit_test(large_values),
     };
     int failed = cmocka_run_group_tests_name("json_value", tests, NULL, NULL);
     buffer_free(&out);

@@ -336,27 +336,38 @@ static void target_tables_are_listed(void **state) {
     ledger_close(l);
 }
 
+static bool claim(struct ledger *l, const char *target, const char *id, const char *first, const char *second) {
+    const char *owns[] = {first, second};
+    return ledger_target_claim(l, target, &(struct ledger_claim){id, owns, second ? 2 : 1}, &e);
+}
+
 static void targets_outlive_runs(void **state) {
     (void)state;
     struct ledger *l = open_or_fail(LEDGER_WRITE);
-    const char *id;
+    struct ledger_claim found;
     int64_t run;
     assert_true(plan_run(l, 1, &run));
-    OK(ledger_target_find(l, "123/eu-west-1/Logs", arena, &id, &e));
-    assert_null(id);
-    OK(ledger_target_claim(l, "123/eu-west-1/Logs", "uuid-1", &e));
-    OK(ledger_target_claim(l, "http://127.0.0.1:1/x/T'2", NULL, &e));
+    OK(ledger_target_find(l, "123/eu-west-1/Logs", arena, &found, &e));
+    assert_null(found.table_id);
+    OK(claim(l, "123/eu-west-1/Logs", "uuid-1", "K#", NULL));
+    OK(claim(l, "http://127.0.0.1:1/x/T'2", NULL, "", ""));
     OK(ledger_run_forget(l, run, &e));
-    OK(ledger_target_find(l, "123/eu-west-1/Logs", arena, &id, &e));
-    assert_string_equal(id, "uuid-1");
-    OK(ledger_target_claim(l, "123/eu-west-1/Logs", "uuid-2", &e)); /* deleted and made again */
+    OK(ledger_target_find(l, "123/eu-west-1/Logs", arena, &found, &e));
+    assert_string_equal(found.table_id, "uuid-1");
+    assert_int_equal(found.owns_count, 1);
+    assert_string_equal(found.owns[0], "K#");
+    OK(claim(l, "123/eu-west-1/Logs", "uuid-2", "M", "L'")); /* deleted and made again */
     ledger_close(l);
     l = open_or_fail(LEDGER_READ);
-    OK(ledger_target_find(l, "123/eu-west-1/Logs", arena, &id, &e));
-    assert_string_equal(id, "uuid-2");
-    OK(ledger_target_find(l, "http://127.0.0.1:1/x/T'2", arena, &id, &e));
-    assert_string_equal(id, "");
-    assert_false(ledger_target_claim(l, "x", "y", &e)); /* a reader does not write */
+    OK(ledger_target_find(l, "123/eu-west-1/Logs", arena, &found, &e));
+    assert_string_equal(found.table_id, "uuid-2");
+    assert_int_equal(found.owns_count, 2);
+    assert_string_equal(found.owns[0], "L'");
+    assert_string_equal(found.owns[1], "M");
+    OK(ledger_target_find(l, "http://127.0.0.1:1/x/T'2", arena, &found, &e));
+    assert_string_equal(found.table_id, "");
+    assert_int_equal(found.owns_count, 1);
+    assert_false(claim(l, "x", "y", "", NULL)); /* a reader does not write */
     assert_int_equal(e.kind, ERROR_LOCAL);
     ledger_close(l);
 }

@@ -383,10 +383,10 @@ static void foreign_files(void **state) {
     patch(60, 0); /* user_version: an ordinary database with tables */
     assert_refused("not-a-ledger");
     patch(68, 0x686c7561);
-    patch(60, 3);
+    patch(60, 4);
     assert_refused("newer");
-    assert_non_null(strstr(e.text, "version 3"));
-    patch(60, 2);
+    assert_non_null(strstr(e.text, "version 4"));
+    patch(60, 3);
     ledger_close(open_or_fail(LEDGER_WRITE));
 }
 

@@ -105,7 +105,7 @@ static void json_bodies(void **state) {
     logs_row(&r, 1, "Bank", 1, NULL, "{\"a\": [1.50, \"\\u00e4\"]}");
     rig_becomes(&r, KEYS "1\"},\"Body\":{\"M\":{\"a\":{\"L\":[{\"N\":\"1.50\"},{\"S\":\"\\u00e4\"}]}}}}", 1);
     logs_row(&r, 1, "Bank", 1, NULL, "{\"a\": ");
-    rig_rejects(&r, REJECT_JSON, "attribute Body: the JSON cannot be stored: the text ends too early");
+    rig_rejects(&r, REJECT_JSON, "attribute Body: this is no JSON: the text ends too early");
     rig.logs.attributes[2].value.invalid = JSON_INVALID_STRING;
     rig_compile();
     logs_row(&r, 1, "Bank", 1, NULL, "{\"a\": ");

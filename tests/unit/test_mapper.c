@@ -416,6 +416,105 @@ static void memory_may_end_anywhere(void **state) {
     end(&b);
 }
 
+/* The row with another text in a column, in `out`. */
+static struct pg_row other_row(struct pg_field out[COLUMNS], const char *column, const char *text) {
+    memcpy(out, fields, sizeof fields);
+    for (int i = 0; i < COLUMNS; i++) {
+        if (strcmp(columns[i].name, column) == 0)
+            out[i] = (struct pg_field){.data = text, .len = text ? (int32_t)strlen(text) : -1};
+    }
+    return (struct pg_row){.fields = out, .count = COLUMNS};
+}
+
+/* Rows that differ in one column from the row of every type, and what a function gives that counts its calls: n. */
+static void expect_calls(const char *function, const char *column, const char *const (*pairs)[2], size_t count) {
+    struct bench b;
+    struct map_reject reject = {0};
+    begin_function(&b, "local n = 0; local function count() n = n + 1; return '#' .. n end", function);
+    for (size_t i = 0; i < count; i++) {
+        struct function_value v;
+        struct pg_field others[COLUMNS];
+        char *text = pairs[i][0] ? strdup(pairs[i][0]) : NULL; /* at an address of its own */
+        const struct pg_row next = other_row(others, column, text);
+        b.functions->begin(b.functions);
+        bool item = b.functions->call(b.functions, 0, 0, &next, &v, &reject) == MAP_ITEM;
+        const char *is = !item ? "refused" : v.type == DYNAMODB_ANY ? "nil" : v.text;
+        size_t len = item && v.type != DYNAMODB_ANY ? v.len : strlen(is);
+        if (len != strlen(pairs[i][1]) || memcmp(is, pairs[i][1], len) != 0)
+            fail_msg("%s, row %zu: is %.*s", function, i, (int)len, is);
+        free(text);
+    }
+    end(&b);
+}
+
+#define EXPECT_CALLS(function, column, ...)                                                                                      \
+    do {                                                                                                                         \
+        static const char *const rows[][2] = {__VA_ARGS__};                                                                      \
+        expect_calls(function, column, rows, sizeof rows / sizeof rows[0]);                                                      \
+    } while (0)
+
+/* A function depends on its columns alone: it is not called again while they stay what they were. */
+static void unchanged_columns_repeat(void **state) {
+    (void)state;
+    const char *of_text = "hlua.fn({ 'Text' }, function(text) return (text or 'none') .. count() end)";
+    EXPECT_CALLS(of_text, "Text", {"a", "a#1"}, {"a", "a#1"}, {"b", "b#2"}, {"b", "b#2"}, {"a", "a#3"}, {NULL, "none#4"},
+                 {NULL, "none#4"}, {"", "#5"}, {"", "#5"}, {"a", "a#6"});
+    EXPECT_CALLS(of_text, "I2", {"\1\1", "h\xC3\xA9llo#1"}, {"\1\2", "h\xC3\xA9llo#1"});
+    EXPECT_CALLS("hlua.fn({ 'I2', 'Text' }, function(n, text) return n .. count() end)", "I2", {"\1\1", "257#1"},
+                 {"\1\1", "257#1"}, {"\1\2", "258#2"});
+    EXPECT_CALLS("hlua.fn({ 'Text' }, function(text) count() if text == 'a' then return nil end return text .. count() end)",
+                 "Text", {"a", "nil"}, {"a", "nil"}, {"b", "b#3"});
+    /* only what it touched counts */
+    EXPECT_CALLS("function(row) return (row.Flag and row.Text or row.Odd) .. count() end", "Text", {"a", "a#1"}, {"a", "a#1"},
+                 {"b", "b#2"});
+    EXPECT_CALLS("function(row) return (row.Flag and row.Text or row.Odd) .. count() end", "Odd", {"a", "h\xC3\xA9llo#1"},
+                 {"b", "h\xC3\xA9llo#1"});
+    /* times that are kept are the same times, and give the same texts */
+    EXPECT_CALLS("function(row) return row.Stamp:format('%H') .. row.Stamp:format('%d') .. row.Text end", "Text", {"a", "1201a"},
+                 {"b", "1201b"});
+}
+
+/* The texts of formats that are kept are those of their times, however these come after each other. */
+static void formats_follow_their_times(void **state) {
+    (void)state;
+    static const struct pg_field days[] = {B("\x00\x00\x25\xCD"), B("\x00\x00\x25\xCD"), B("\x00\x00\x25\xCE"),
+                                           B("\x00\x00\x25\xEC"), B("\x00\x00\x25\xCD")};
+    static const char *const texts[] = {"2026-06 30", "2026-06 30", "2026-07 01", "2026-07 31", "2026-06 30"};
+    struct bench b;
+    struct function_value v;
+    struct map_reject reject = {0};
+    begin_function(&b, "", "function(row) return row.Day:format('%Y-%m') .. ' ' .. row.Day:format('%d') end");
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        struct pg_field others[COLUMNS];
+        const struct pg_row next = other_row(others, "", NULL);
+        for (int c = 0; c < COLUMNS; c++) {
+            if (strcmp(columns[c].name, "Day") == 0) others[c] = days[i];
+        }
+        b.functions->begin(b.functions);
+        assert_int_equal(b.functions->call(b.functions, 0, 0, &next, &v, &reject), MAP_ITEM);
+        assert_int_equal(v.len, strlen(texts[i]));
+        assert_memory_equal(v.text, texts[i], v.len);
+    }
+    end(&b);
+}
+
+/* What is not kept: anything but texts, errors, what depends on no column or on many, long columns, JSON (which a function can change). */
+static void other_results_do_not_repeat(void **state) {
+    (void)state;
+    static const char lorem[] = "a text of more bytes than are kept to tell whether the next row has the same";
+    EXPECT_CALLS("hlua.fn({ 'Text' }, function(text) count() return n end)", "Text", {"a", "1"}, {"a", "2"});
+    EXPECT_CALLS("hlua.fn({ 'Text' }, function(text) if count() == '#1' then error('no') end return text end)", "Text",
+                 {"a", "refused"}, {"a", "a"});
+    EXPECT_CALLS("function(row) return count() end", "Text", {"a", "#1"}, {"a", "#2"});
+    EXPECT_CALLS(
+        "function(row) for name, value in pairs { 1, 2 } do count() end for name in pairs(row) do if name == 'Zoned' then "
+        "break end end return count() end",
+        "Text", {"a", "#3"}, {"a", "#6"});
+    EXPECT_CALLS("function(row) return #row.Text .. count() end", "Text", {lorem, "76#1"}, {lorem, "76#2"});
+    EXPECT_CALLS("function(row) local t = row.Json; t.a = (t.a or '') .. 'x'; return t.a .. count() end", "Json",
+                 {"{\"a\":\"y\"}", "yx#1"}, {"{\"a\":\"y\"}", "yx#2"});
+}
+
 static void a_kept_row_is_gone(void **state) {
     (void)state;
     struct bench b;
@@ -425,8 +524,10 @@ static void a_kept_row_is_gone(void **state) {
     b.functions->begin(b.functions);
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM);
     assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_ITEM); /* the same row still */
+    struct pg_field others[COLUMNS];
+    const struct pg_row next = other_row(others, "Text", "other");
     b.functions->begin(b.functions);
-    assert_int_equal(b.functions->call(b.functions, 0, 0, &row, &v, &reject), MAP_REJECT);
+    assert_int_equal(b.functions->call(b.functions, 0, 0, &next, &v, &reject), MAP_REJECT);
     assert_non_null(strstr(reject.message, "this row is gone"));
     end(&b);
     begin_function(&b, "local kept; setmetatable({}, { __gc = function() pcall(function() return kept.Text end) end })",
@@ -525,6 +626,9 @@ int main(void) {
         cmocka_unit_test(coroutines_work),
         cmocka_unit_test(memory_is_limited),
         cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(unchanged_columns_repeat),
+        cmocka_unit_test(formats_follow_their_times),
+        cmocka_unit_test(other_results_do_not_repeat),
         cmocka_unit_test(a_kept_row_is_gone),
         cmocka_unit_test(clocks_and_chance_are_errors),
         cmocka_unit_test(a_worker_reads_the_same_bytes),

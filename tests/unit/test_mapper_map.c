@@ -102,6 +102,35 @@ static void map_gives_items(void **state) {
     end(&b);
 }
 
+/* The attributes come sorted, whatever the order of pairs was and whichever item came before. */
+static void map_sorts_names(void **state) {
+    (void)state;
+    struct bench b;
+    struct sink s;
+    struct map_reject reject = {0};
+    begin_map(&b, "function(r) local items = {}\n"
+                  "  for i = 1, 7 do local item = { PK = 'p', SK = i }\n"
+                  "    for k = 1, i % 4 * 20 do item['n' .. k * 7919 * i % 9973] = k end\n"
+                  "    items[i] = item end\n"
+                  "  return table.unpack(items) end");
+    for (int round = 0; round < 2; round++) {
+        if (run_map(&b, &s, &reject) != MAP_ITEM) fail_msg("%s", reject.message);
+        assert_int_equal(s.count, 7);
+        check_items(&b, &s);
+        assert_true(buffer_terminate(&s.out));
+        for (int i = 0; i < s.count; i++) {
+            char last[32] = "", name[32] = "";
+            for (const char *at = s.out.data + s.at[i]; at && at < s.out.data + s.ends[i]; at = strchr(at + 1, ',')) {
+                assert_int_equal(sscanf(at + 1, "\"%30[^\"]", name), 1);
+                assert_true(strcmp(last, name) < 0);
+                memcpy(last, name, sizeof last);
+            }
+        }
+        buffer_free(&s.out);
+    }
+    end(&b);
+}
+
 static void map_rejects(void **state) {
     (void)state;
     static const struct {
@@ -203,6 +232,7 @@ static void on_reject_mends(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_gives_items),
+        cmocka_unit_test(map_sorts_names),
         cmocka_unit_test(map_rejects),
         cmocka_unit_test(on_reject_mends),
     };

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "engine/play.h"
+#include "memory_faults.h"
 
 #define RESOURCES 4
 #define ROWS_A_DAY 20000
@@ -204,6 +205,28 @@ static void test_stretched(void **state) {
     tape_free(&t);
 }
 
+/* Each allocation fails in turn: the play ends and says why, and gives everything back (the address sanitizer looks). */
+static void test_memory_runs_out(void **state) {
+    (void)state;
+    struct tape t;
+    struct play_target target = {.given = fresh, .resources = RESOURCES, .batch = 25};
+    struct play_setting s = {.targets = &target, .target_count = 1, .workers = 8, .open_max = 4, .weight = 20, .seed = 1};
+    struct play_outcome out;
+    struct error err;
+    record(&t, heavy_keys, 12000, 250, 1);
+    int n = 1, failed = 1;
+    for (; failed; n++) {
+        memory_faults_set(n, n % 2);
+        bool ok = play_run(&t, &s, &out, &err);
+        failed = memory_faults.failed;
+        memory_faults_set(0, false);
+        assert_true(ok || (failed > 0 && err.kind == ERROR_LOCAL));
+    }
+    assert_near(out.units, 12000 * 2 * 20, 0.0001);
+    print_message("# %d allocations\n", n - 2);
+    tape_free(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_even_keys_and_a_new_table),
@@ -214,6 +237,7 @@ int main(void) {
         cmocka_unit_test(test_key_order_is_slower),
         cmocka_unit_test(test_thinned),
         cmocka_unit_test(test_stretched),
+        cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

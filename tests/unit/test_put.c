@@ -59,12 +59,19 @@ static void bodies(void **state) {
     struct batch b;
     batch_init(&b);
     for (size_t i = 0; i < COUNT(table); i++) assert_string_equal(body_of(&b, table[i].condition, table[i].item), table[i].body);
-    bool left[DYNAMODB_BATCH_ITEMS_MAX];
-    assert_int_equal(batch_unprocessed(&b, "{}", 2, left), 0);
-    static const char more[] = "{\"ConsumedCapacity\":{\"UnprocessedItems\":[1]}}";
-    assert_int_equal(batch_unprocessed(&b, more, sizeof more - 1, left), 0);
-    assert_int_equal(batch_unprocessed(&b, "<html>", 6, left), -1);
-    assert_true(left[0]);
+    struct batch_answer answer;
+    batch_read_answer(&b, "{}", 2, &answer);
+    assert_true(answer.left_count == 0 && answer.consumed == -1);
+    static const char more[] = "{\"ConsumedCapacity\":{\"UnprocessedItems\":[1],\"CapacityUnits\":5.0}}";
+    batch_read_answer(&b, more, sizeof more - 1, &answer);
+    assert_true(answer.left_count == 0 && answer.consumed == 5);
+    batch_read_answer(&b, "<html>", 6, &answer);
+    assert_true(answer.left_count == -1 && answer.left[0]);
+    b.ask_consumed = true;
+    assert_string_equal(
+        body_of(&b, &absent, table[0].item),
+        "{\"ReturnConsumedCapacity\":\"TOTAL\",\"TableName\":\"T\\\"1\",\"Item\":{\"P\\\"K\":{\"S\":\"a\"}}" ABSENT);
+    b.ask_consumed = false;
     assert_true(batch_begin(&b, &schema)); /* and it can be a batch again */
     assert_string_equal(batch_operation(&b), "BatchWriteItem");
     batch_free(&b);

@@ -7,6 +7,7 @@ local explain    = require "hlua.explain"
 local failure    = require "hlua.report.failure"
 local format     = require "hlua.report.format"
 local progress   = require "hlua.report.progress"
+local same_key   = require "hlua.report.same_key"
 
 local check = {}
 
@@ -39,7 +40,7 @@ end
 
 -- Connected ---------------------------------------------------------------------------------------
 
--- Reads and maps a table's sample. Returns { rows, picked, sum, twice, difference } or nil and an error.
+-- Reads and maps a table's sample. Returns { rows, picked, sum, twice, difference, warning } or nil and an error.
 local function look(context, preview, number)
   local shown = context.options.rows or SHOWN
   local found, err = preview:sample(number, math.max(SAMPLE, shown))
@@ -48,6 +49,7 @@ local function look(context, preview, number)
     rows = found.rows,
     picked = checked.pick(found.rows, shown),
     sum = checked.count(found.rows),
+    warning = same_key.warning(context.core, context.low.tables[number], found.source_key),
     twice = found.twice,
     difference = difference.find(context.low.tables[number], found.rows, context.low.functions),
   }
@@ -91,6 +93,7 @@ local function connected(context)
     all[number], err = look(context, preview, number)
     if err then return failure.tell(err, context.emit) end
     checked.table_lines(screen, t, all[number], low.tables)
+    if all[number].warning then listener.notice("warning: " .. all[number].warning) end
   end
   local target, target_error = core.examine(preview, listener)
   checked.target_lines(screen, target, low.tables)

@@ -1,8 +1,8 @@
 -- `hlua PLAN control ACTION`: talks to the migration of this plan that runs now, in another process.
 local cjson    = require "cjson"
 local failure  = require "hlua.report.failure"
-local format   = require "hlua.report.format"
 local progress = require "hlua.report.progress"
+local running  = require "hlua.report.running"
 
 local control = {}
 
@@ -45,10 +45,8 @@ function control.run(context)
     screen:line(done[action]:format(options.value))
     return 0
   end
-  screen:line(("plan %s: %s"):format(format.printable(context.low.name), progress.state(answer)))
-  for _, t in ipairs(answer.tables) do screen:line(format.fold(progress.plain(t, answer), screen.width, "  ")) end
+  for _, line in ipairs(running.lines(context.low.name, answer, screen.width)) do screen:line(line) end
   return 0
 end
-
 
 return control

@@ -15,7 +15,7 @@ function rehearse.run(context)
   local found, err = core.rehearse(context.plan,
     { where = options.where, jobs = options.jobs, sample = options.sample, units = units }, listener)
   if not found then return failure.tell(err, emit) end
-  rehearsed.write(screen, low, found, units)
+  rehearsed.write(screen, low, found, units, not options.wcu and type(low.write_units) == "function")
   if emit then emit(rehearsed.event(low, found, units)) end
   return 0
 end

@@ -35,7 +35,7 @@ end
 local function write_file(context, path, event)
   local kind = context.core.file_kind(path)
   if kind == "other" then return nil, cannot(path, "it is no file") end -- a device would be replaced by one
-  if kind and not context.options.yes then
+  if kind and not context.options.replace then
     return nil, { kind = "local", exit = 8, text = ("%s is there already"):format(path), hint = "--yes writes over it" }
   end
   local beside = path .. ".part"

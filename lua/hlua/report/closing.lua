@@ -43,6 +43,14 @@ local function cost_text(t, summary)
   return ("%s (%s items/s)"):format(text, format.count(t.items_written / t.seconds))
 end
 
+-- What DynamoDB counted, where it is not what was computed: a list of one line, or empty.
+local function consumed_lines(t, width)
+  local found = t.consumed
+  if not found or math.abs(found.units - found.computed) <= found.computed / 100 then return {} end
+  return { format.fold(("DynamoDB counted %s where %s were computed: what was there before counts, too"):format(
+    format.plural(found.units, "write unit"), format.count(found.computed)), width, "  ") }
+end
+
 -- The tables that a `to` with columns came to, as a list of one line; empty when `to` is one table.
 function closing.target_lines(t, width)
   local names = t.targets
@@ -58,6 +66,7 @@ local function table_lines(screen, t, summary, written)
   table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
   lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
   if written then lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ") end
+  table.move(consumed_lines(t, screen.width), 1, 1, #lines + 1, lines)
   table.move(throttling.lines(t, screen.width), 1, 3, #lines + 1, lines)
   if t.snapshots > 1 then
     lines[#lines + 1] = format.fold(
@@ -126,6 +135,7 @@ function closing.table_event(t)
   fields[#fields + 1] = { "chunks", t.chunks }
   fields[#fields + 1] = { "chunks_done", t.chunks_done }
   fields[#fields + 1] = { "snapshots", t.snapshots }
+  fields[#fields + 1] = { "consumed", progress.consumed(t) }
   fields[#fields + 1] = { "throttling", throttling.event(t) }
   if t.targets then fields[#fields + 1] = { "targets", encode.array(t.targets) } end
   return encode.object(fields)

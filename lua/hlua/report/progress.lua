@@ -84,6 +84,12 @@ function progress.counts(t)
   }
 end
 
+-- What DynamoDB counted, as an object of an event; null when it was not asked.
+function progress.consumed(t)
+  local found = t.consumed
+  return found and encode.object { { "units", found.units }, { "computed", found.computed } } or encode.null
+end
+
 -- A progress event.
 function progress.event(p)
   local tables = {}
@@ -95,6 +101,7 @@ function progress.event(p)
     end
     fields[#fields + 1] = { "eta_seconds", t.eta_seconds or encode.null }
     fields[#fields + 1] = { "pace", t.pace or encode.null }
+    fields[#fields + 1] = { "consumed", progress.consumed(t) }
     fields[#fields + 1] = { "throttling", throttling.event(t) }
     tables[i] = encode.object(fields)
   end

@@ -130,8 +130,25 @@ local function change_lines(screen, found)
   end
 end
 
--- One screen: how long, what limits it when, what a change would make of it.
-function rehearsed.write(screen, low, found, units)
+-- What is not as the run will be, a sentence each.
+local function unlike_the_run(low, found, sum, units, asked_once)
+  local lines, mended = {}, false
+  for i, t in ipairs(low.tables) do
+    mended = mended or t.on_reject >= 0 and found.tables[i].rows_rejected > 0
+  end
+  if sum.rows_rejected > 0 then
+    lines[#lines + 1] = ("%s of those read %s"):format(format.plural(sum.rows_rejected, "row"),
+      mended and "cannot be mapped; what on_reject makes of them is not played" or "would be rejected: check says why")
+  end
+  if asked_once then
+    lines[#lines + 1] = ("played at %s write units a second, as the plan's write_units gives now; the run asks it every second")
+      :format(format.count(units))
+  end
+  return lines
+end
+
+-- One screen: how long, what limits it when, what a change would make of it. `asked_once`: the rate came from a function.
+function rehearsed.write(screen, low, found, units, asked_once)
   local sum = sum_of(found)
   screen:line(("plan %s would take %s"):format(format.printable(low.name), screen:paint("bold", format.duration(found.seconds))))
   screen:line(format.fold(read_text(found, sum), screen.width, "  "))
@@ -139,9 +156,7 @@ function rehearsed.write(screen, low, found, units)
     format.count(rate(sum.rows, found.seconds)), format.count(rate(sum.items, found.seconds)),
     format.count(rate(sum.write_units, found.seconds)), format.plural(sum.items, "item"), format.bytes(sum.bytes),
     format.plural(sum.write_units, "write unit")), screen.width, "  "))
-  if sum.rows_rejected > 0 then
-    screen:line(("  %s of those read would be rejected: check says why"):format(format.plural(sum.rows_rejected, "row")))
-  end
+  for _, line in ipairs(unlike_the_run(low, found, sum, units, asked_once)) do screen:line(format.fold(line, screen.width, "  ")) end
   screen:line(format.fold(target_text(found), screen.width, "  "))
   if together_differs(found) then
     local text = "%s if the account's quota is that of a table together with its indexes: AWS's guide can be read both ways"
