@@ -256,15 +256,15 @@ static void watch_connecting(struct http_connection *c) {
 }
 
 /* The SSL that libcurl has made, from now on without it: it takes 2 us a request to find its connection again for each piece, reads a record
- * in two system calls, and sends each in one of its own. NULL: the bytes go through libcurl. */
-static void *take_ssl(struct http_connection *c) {
+ * in two system calls, and sends each in one of its own. NULL: the bytes go through libcurl. *early: how many it has said already, in
+ * *byte: 0 or 1. */
+static void *take_ssl(struct http_connection *c, char *byte, size_t *early) {
     struct curl_tlssessioninfo *info = NULL;
-    char byte;
-    size_t n;
+    *early = 0;
     if (!c->endpoint.tls || !trust_can_share(curl_version_info(CURLVERSION_NOW)->ssl_version) || may_be_proxied(&c->endpoint))
         return NULL;
     /* Nothing to read: then libcurl holds nothing back either. It tells the SSL only after a first use like this one. */
-    bool quiet = curl_easy_recv(c->easy, &byte, sizeof byte, &n) == CURLE_AGAIN;
+    bool quiet = curl_easy_recv(c->easy, byte, 1, early) == CURLE_AGAIN;
     bool told = quiet && curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
                 info->backend == CURLSSLBACKEND_OPENSSL && info->internals;
     return told && tls_take(info->internals, c->socket) ? info->internals : NULL;
@@ -279,8 +279,14 @@ static bool connected(struct http_connection *c) {
     c->socket = fd;
     c->serial++;
     c->open = true;
-    c->ssl = take_ssl(c);
+    char byte = 0;
+    size_t early;
+    c->ssl = take_ssl(c, &byte, &early);
     start_sending(c);
+    if (!buffer_append(&c->in, &byte, early)) {
+        fail_memory(c);
+        return false;
+    }
     return true;
 }
 

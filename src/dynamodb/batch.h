@@ -1,7 +1,8 @@
 /* One request that writes items to one table, straight in the body that is sent: a BatchWriteItem of up to 25 puts or, since a
  * condition goes with one item alone, a PutItem of one; so does a refusal's reason (PUT_ALWAYS).
  *
- * For: filling, sending again what came back, splitting. Not for: connections, waits and retries (engine/writer.c).
+ * For: filling, sending again what came back, splitting. Not for: connections (engine/lines.h), sending, what became of it, waits
+ * (engine/sending.c, answers.c, throttled.c).
  * Source: DynamoDB API reference, BatchWriteItem, PutItem; limits in dynamodb/value.h. */
 #ifndef DYNAMODB_BATCH_H
 #define DYNAMODB_BATCH_H

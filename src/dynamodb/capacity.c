@@ -8,11 +8,6 @@
 #include "base/clock.h"
 #include "dynamodb/failure.h"
 
-#define QUOTA 40000.0
-#define PARTITION 1000.0
-#define WARM 4000.0
-#define GROW_SECONDS 1800.0
-#define BURST_SECONDS 300.0
 #define KEYS 65536
 #define WAYS 8 /* places in which a key may be: a cache line or two */
 #define PEAK_WINDOW (60 * CLOCK_SECOND)
@@ -52,11 +47,11 @@ struct capacity *capacity_new(const struct capacity_rules *rules) {
     if (c == NULL) return NULL;
     c->rules = (struct capacity_rules){
         .quota_of = rules->quota_of,
-        .quota = or_default(rules->quota, QUOTA),
-        .partition = or_default(rules->partition, PARTITION),
-        .warm = or_default(rules->warm, WARM),
-        .grow_seconds = or_default(rules->grow_seconds, GROW_SECONDS),
-        .burst_seconds = or_default(rules->burst_seconds, BURST_SECONDS),
+        .quota = or_default(rules->quota, CAPACITY_QUOTA_UNITS),
+        .partition = or_default(rules->partition, CAPACITY_PARTITION_UNITS),
+        .warm = or_default(rules->warm, CAPACITY_WARM_UNITS),
+        .grow_seconds = or_default(rules->grow_seconds, CAPACITY_GROW_SECONDS),
+        .burst_seconds = or_default(rules->burst_seconds, CAPACITY_BURST_SECONDS),
         .partition_seconds = or_default(rules->partition_seconds, 1),
         .keys = rules->keys > 0 ? rules->keys : KEYS,
     };

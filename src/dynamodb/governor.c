@@ -166,6 +166,7 @@ static void settle(struct governor *g, int64_t now, struct table *t, const struc
         return;
     }
     pacer_spend(&g->asked, now, a->consumed - a->taken);
+    if (computed <= 0) return; /* nothing that could have cost it */
     t->computed = t->computed * COST_FADES + computed;
     t->consumed = t->consumed * COST_FADES + a->consumed;
 }

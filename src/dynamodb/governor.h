@@ -1,23 +1,24 @@
 /* When a request may be sent: the rate that was asked for, and the rate that each table takes.
  *
- * For: all workers of a run together; thread-safe, one lock a request, none a row. Pure: on the caller's clock (nanoseconds, never back).
- * Not for: how often and when a failed request is sent again (aws/retry.h), which keys are hot (heat.h), the service's own rules
- * (capacity.h models them).
+ * For: all workers of a run together; thread-safe, one lock a call, and a few calls a request, none a row. Pure: on the caller's
+ * clock (nanoseconds, never back). Not for: how often and when a failed request is sent again (aws/retry.h), which keys are hot
+ * (heat.h), the service's own rules (capacity.h models them).
  *
  * Units are write units, those of indexes included, as computed before sending.
  *
- * The rate asked for is one of units written: over any 10 seconds the units that were written are within 5 % of it, if there is as much
- * to write and the service takes it. It never bursts: neither at the start, nor after a pause, nor to make up for a stall (GOVERNOR_SLACK
- * is all that is made up for). Units that come back refused were not spent; ConsumedCapacity, where it is reported, replaces what was
- * computed: a put over a larger item costs as much as that one did, a changed index key costs two writes, an index that stays as it is
- * none. What a table's units cost of late is what its next requests are expected to cost, and they are cut by it. A request whose answer
- * was lost counts as spent.
+ * The rate asked for is one of units written: over any 10 seconds the units that were written are within 5 % of it, if there is as
+ * much to write and the service takes it. It never bursts: neither at the start, nor after a pause, nor to make up for a stall
+ * (GOVERNOR_SLACK is all that is made up for). Units that come back refused were not spent; ConsumedCapacity, where it is reported,
+ * replaces what was computed: a put over a larger item costs as much as that one did, a changed index key costs two writes, an
+ * index that stays as it is none. What a table's units cost of late is what its next requests are expected to cost, and they are
+ * cut by it. A request whose answer was lost counts as spent.
  *
- * Beside it, and without it, each table's own limit is found. Until the table first refuses there is none. Then the rate at which it
- * accepted is the limit, and what is sent is paced a little below it; while that pace is what holds us back and nothing is refused, the
- * pace grows, faster the longer it goes well; a refusal sets it back. After refusals it doubles up to most of what was accepted before
- * them. A pace that was set far back, as the first one is, may be much too low: it grows fast until that is refused. Units that a hot key explains do not count as refused. This pace is one of computed units, whatever they cost: it needs to be told
- * of refusals alone. */
+ * Beside it, and without it, each table's own limit is found. Until the table first refuses there is none. Then the rate at which
+ * it accepted is the limit, and what is sent is paced a little below it; while that pace is what holds us back and nothing is
+ * refused, the pace grows, faster the longer it goes well; a refusal sets it back. After refusals it doubles up to most of what was
+ * accepted before them. A pace that was set far back, as the first one is, may be much too low: it grows fast until that is
+ * refused. Units that a hot key explains do not count as refused. This pace is one of computed units, whatever they cost: it needs
+ * to be told of refusals alone. */
 #ifndef DYNAMODB_GOVERNOR_H
 #define DYNAMODB_GOVERNOR_H
 
@@ -39,13 +40,13 @@ void governor_pause(struct governor *g);
 void governor_resume(struct governor *g, int64_t now);
 bool governor_paused(struct governor *g);
 
-/* May a request of so many units be sent now? 0: yes, and *taken of the rate asked for is taken: governor_answered must follow. Otherwise
- * when to ask again (always later than now). A table number must be one of governor_new's. */
+/* May a request of so many units be sent now? 0: yes, and *taken of the rate asked for is taken: governor_answered must follow.
+ * Otherwise when to ask again (always later than now). A table number must be one of governor_new's. */
 int64_t governor_ask(struct governor *g, int64_t now, int table, uint32_t units, double *taken);
 
-/* The units that one request should have at most, so that a low rate is kept evenly: a batch is sent on when it has as many, and one that
- * was filled before the rate fell, or whose items come back, is cut before it is sent. One item is always allowed. UINT32_MAX: as many as
- * fit. */
+/* The units that one request should have at most, so that a low rate is kept evenly: a batch is sent on when it has as many, and
+ * one that was filled before the rate fell, or whose items come back, is cut before it is sent. One item is always allowed.
+ * UINT32_MAX: as many as fit. */
 uint32_t governor_request_units(struct governor *g, int table);
 
 struct governor_answer {

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "dynamodb/capacity.h"
 #include "dynamodb/failure.h"
 
-#define PARTITION 1000.0 /* write units a second (Developer Guide, "Burst and adaptive capacity") */
+#define PARTITION CAPACITY_PARTITION_UNITS
 /* Units a second are an average that fades with this time: as long as a partition's own bucket is deep. */
 #define FADE CLOCK_SECOND
 /* A key explains a refusal when it was sent this share of PARTITION of late; when the service has said that it is the table, more. */
@@ -282,15 +283,4 @@ enum heat_verdict heat_probed(struct heat *h, int64_t now, int table, const stru
     }
     pthread_mutex_unlock(&h->lock);
     return verdict;
-}
-
-int heat_hot_keys(struct heat *h, int64_t now) {
-    int hot = 0;
-    if (!heat_active(h)) return 0;
-    pthread_mutex_lock(&h->lock);
-    for (int s = 0; s < SETS; s++) {
-        for (int i = 0; i < WAYS; i++) hot += h->keys[s][i].bucket && is_hot(&h->keys[s][i], now) && h->keys[s][i].next > now;
-    }
-    pthread_mutex_unlock(&h->lock);
-    return hot;
 }

@@ -1,14 +1,16 @@
-/* Which partition keys throttle, as the writer sees it: so that one hot key neither slows the whole table down nor stops a chunk's reader
- * from reading elsewhere.
+/* Which partition keys throttle, as the writer sees it: so that one hot key neither slows the whole table down nor stops a chunk's
+ * reader from reading elsewhere.
  *
- * UnprocessedItems carry no reason, and an item lies in several partitions (the table's, each index's). What decides is arithmetic: a
- * partition takes 1,000 units a second (Developer Guide), so a refused item one of whose keys was sent about that much of late was refused
- * for it, and any other item was refused for the table. A key so found is hot: what may be sent to it is paced, a little below the limit,
- * and its pace falls further if that is still too much (many keys may share a partition).
+ * UnprocessedItems carry no reason, and an item lies in several partitions (the table's, each index's). What decides is arithmetic:
+ * a partition takes 1,000 units a second (Developer Guide), so a refused item one of whose keys was sent about that much of late
+ * was refused for it, and any other item was refused for the table. A key so found is hot: what may be sent to it is paced, a
+ * little below the limit, and its pace falls further if that is still too much (many keys may share a partition).
  *
- * A fixed table of counters, not exact: the coldest keys are forgotten first. Counts only while something throttles: the first refusal
- * switches it on, a minute without one switches it off, so that a run below the limits pays one atomic load a request.
- * Thread-safe: one lock a request, none a row. On the caller's clock (nanoseconds). Not for: how fast the table may be written (governor.h). */
+ * A fixed table of counters, not exact: the coldest keys are forgotten first. Counts only while something throttles: the first
+ * refusal switches it on, a minute without one switches it off, so that a run below the limits pays one atomic load a request.
+ * Thread-safe: one lock a call. While it counts there is a call for each request that is sent, for each item that was refused, and
+ * for each hot key of a chunk whose turn it is; none for a row that is mapped. On the caller's clock (nanoseconds). Not for: how
+ * fast the table may be written (governor.h). */
 #ifndef DYNAMODB_HEAT_H
 #define DYNAMODB_HEAT_H
 
@@ -23,26 +25,26 @@ void heat_free(struct heat *h); /* NULL is fine */
 /* Whether the parts of what is sent are to be told (heat_sent). */
 bool heat_active(const struct heat *h);
 
-/* Items go out, again or for the first time: counts their keys and spends from those that are hot. hot[i] (may be NULL) is the hot key of
- * item i that must wait longest, 0: none. A caller that reads by chunks keeps it with the item's chunk (heat_wait). */
+/* Items go out, again or for the first time: counts their keys and spends from those that are hot. hot[i] (may be NULL) is the hot
+ * key of item i that must wait longest, 0: none. A caller that reads by chunks keeps it with the item's chunk (heat_wait). */
 void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items, int count, uint64_t *hot);
 
-/* Items came back. Returns the units of those that a hot key explains; the rest are the table's affair (governor_answered).
- * `sent`: when they went out; what went out before a key was paced says nothing about that pace. `limits`: DYNAMODB_LIMIT_* of the answer,
+/* Items came back. Returns the units of those that a hot key explains; the rest are the table's affair (governor_answered). `sent`:
+ * when they went out; what went out before a key was paced says nothing about that pace. `limits`: DYNAMODB_LIMIT_* of the answer,
  * 0 when it gave no reason. Switches the counting on. */
 uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *items, int count,
                       unsigned limits);
 
-/* How long to leave a key alone (nanoseconds; 0: not at all): a chunk that brings rows for it is put aside for so long, and so are items
- * that were refused for it. */
+/* How long to leave a key alone (nanoseconds; 0: not at all): a chunk that brings rows for it is put aside for so long, and so are
+ * items that were refused for it. */
 int64_t heat_wait(struct heat *h, int64_t now, uint64_t hot);
 /* The longest wait among an item's keys. */
 int64_t heat_wait_item(struct heat *h, int64_t now, int table, const struct parts *item);
 
 /* --- asking the service: one item alone --- */
 
-/* Whether one of the items that were just refused without a reason should be sent alone, by PutItem, whose refusal has a reason. True at
- * most once in two seconds. */
+/* Whether one of the items that were just refused without a reason should be sent alone, by PutItem, whose refusal has a reason.
+ * True at most once in two seconds. */
 bool heat_wants_probe(struct heat *h, int64_t now);
 
 enum heat_verdict {
@@ -54,8 +56,5 @@ enum heat_verdict {
 /* What the answer to it says: `limits` as above, `resource` the one that it names (struct part), -1: none. */
 enum heat_verdict heat_probed(struct heat *h, int64_t now, int table, const struct parts *item, unsigned limits, int resource,
                               struct part *part);
-
-/* How many keys are hot now: for progress. */
-int heat_hot_keys(struct heat *h, int64_t now);
 
 #endif

@@ -149,7 +149,7 @@ bool capture_calls_functions(const struct job_table *table) {
     return program_calls_functions(table->program) || table->plan->on_reject >= 0;
 }
 
-struct capture *capture_new(const struct job *job, int table, struct error *err) {
+struct capture *capture_new(const struct job *job, int table, bool always, struct error *err) {
     const struct job_table *t = &job->tables[table];
     struct capture *c = calloc(1, sizeof *c);
     if (c == NULL) {
@@ -163,6 +163,7 @@ struct capture *capture_new(const struct job *job, int table, struct error *err)
     buffer_init(&c->partial, ITEMS_MAX);
     bool ok = !capture_calls_functions(t) || (c->functions = bind_functions(job, err));
     if (ok) {
+        if (c->functions) c->functions->always = always;
         c->mapper = program_mapper(t->program, program_calls_functions(t->program) ? c->functions : NULL);
         if (t->to) c->route = route_new(t);
         ok = (c->mapper && (c->route || t->to == NULL)) || error_memory(err, "mapping rows");

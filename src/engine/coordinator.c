@@ -1,9 +1,7 @@
 #include "engine/coordinator.h"
 
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -12,54 +10,13 @@
  * way. */
 #define TOGETHER_NS INT64_C(50000000)
 
-/* --- mailboxes --- */
-
-bool mailbox_init(struct mailbox *m, struct error *err) {
-    *m = (struct mailbox){.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    if (m->wake < 0) {
-        error_set(err, ERROR_LOCAL, "no eventfd for a worker: too many open files");
-        return error_hint(err, "raise the limit of `ulimit -n`, or run with fewer --jobs");
-    }
-    pthread_mutex_init(&m->lock, NULL);
-    return true;
-}
-
-void mailbox_free(struct mailbox *m) {
-    close(m->wake);
-    pthread_mutex_destroy(&m->lock);
-}
-
-bool mailbox_take(struct mailbox *m, struct job_chunk *out, bool *no_more) {
-    uint64_t seen;
-    if (read(m->wake, &seen, sizeof seen) < 0) seen = 0; /* it only wakes: what counts is under the lock */
-    pthread_mutex_lock(&m->lock);
-    bool found = m->count > 0;
-    if (found) *out = m->chunks[--m->count];
-    *no_more = m->no_more && m->count == 0;
-    pthread_mutex_unlock(&m->lock);
-    return found;
-}
-
-static void mailbox_put(struct mailbox *m, const struct job_chunk *chunk) {
-    pthread_mutex_lock(&m->lock);
-    if (chunk && m->count < MAILBOX_CHUNKS) {
-        m->chunks[m->count++] = *chunk;
-    } else {
-        m->no_more = true;
-    }
-    pthread_mutex_unlock(&m->lock);
-    uint64_t one = 1;
-    if (write(m->wake, &one, sizeof one) < 0) return; /* it is full: the worker is awake already */
-}
-
 /* --- messages --- */
 
-enum message_kind { MESSAGE_WANT, MESSAGE_END, MESSAGE_QUIT };
+enum message_kind { MESSAGE_END, MESSAGE_QUIT };
 
 struct message {
     struct message *next;
     enum message_kind kind;
-    struct mailbox *mailbox;
     struct chunk_result result;
 };
 
@@ -68,9 +25,9 @@ struct coordinator {
     struct ledger *ledger;
     int64_t run;
     struct job_chunk *order;
-    int count, next;
     pthread_t thread;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* guards what follows, but for what is the thread's own */
+    int count, next;      /* of order */
     pthread_cond_t arrived;
     struct message *first, **last;
     struct message *ended, **ended_last; /* ends that wait to be recorded together; the thread's own */
@@ -203,12 +160,6 @@ static void end_chunk(struct coordinator *c, struct message *m) {
     c->ended_last = &m->next;
 }
 
-static void hand_out(struct coordinator *c, struct mailbox *m) {
-    const struct job_chunk *chunk = c->next < c->count ? &c->order[c->next++] : NULL;
-    atomic_store(&c->job->chunks_left, c->count - c->next);
-    mailbox_put(m, chunk);
-}
-
 static void *work(void *context) {
     struct coordinator *c = context;
     for (;;) {
@@ -217,10 +168,8 @@ static void *work(void *context) {
             end_chunk(c, m);
             continue;
         }
-        if (m == NULL || m->kind == MESSAGE_QUIT) record_ended(c);
-        if (m && m->kind == MESSAGE_QUIT) return NULL;
-        if (m) hand_out(c, m->mailbox);
-        free(m);
+        record_ended(c);
+        if (m) return NULL;
     }
 }
 
@@ -247,8 +196,13 @@ struct coordinator *coordinator_start(struct job *job, struct ledger *ledger, in
     return NULL;
 }
 
-void coordinator_want(struct coordinator *c, struct mailbox *m) {
-    send(c, &(struct message){.kind = MESSAGE_WANT, .mailbox = m});
+bool coordinator_next(struct coordinator *c, struct job_chunk *out) {
+    pthread_mutex_lock(&c->lock);
+    bool found = c->next < c->count;
+    if (found) *out = c->order[c->next++];
+    atomic_store(&c->job->chunks_left, c->count - c->next);
+    pthread_mutex_unlock(&c->lock);
+    return found;
 }
 
 void coordinator_end(struct coordinator *c, const struct chunk_result *result) {

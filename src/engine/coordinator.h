@@ -1,31 +1,18 @@
-/* The coordinator: a thread that alone owns the ledger while a run goes on. Workers send it messages and never wait for the disk.
+/* The coordinator: it hands out chunks in the run's shuffled order, and a thread that alone owns the ledger while a run goes on records
+ * their ends. Workers send it those, and never wait for the disk.
  *
- * It hands out chunks in the run's shuffled order and ends them in the ledger. Not for: reading or writing rows. */
+ * Not for: reading or writing rows. */
 #ifndef ENGINE_COORDINATOR_H
 #define ENGINE_COORDINATOR_H
 
 #include "engine/job.h"
 
-/* Where a worker finds what the coordinator gave it. `wake` is an eventfd to poll. */
-#define MAILBOX_CHUNKS 64 /* no worker asks for more at once (worker_parts.h proves it) */
-struct mailbox {
-    pthread_mutex_t lock;
-    int wake;
-    struct job_chunk chunks[MAILBOX_CHUNKS];
-    int count;
-    bool no_more; /* all chunks are handed out */
-};
-bool mailbox_init(struct mailbox *m, struct error *err);
-void mailbox_free(struct mailbox *m);
-/* Takes one chunk; false when none is there. *no_more tells whether any will come. */
-bool mailbox_take(struct mailbox *m, struct job_chunk *out, bool *no_more);
-
 /* Takes over the ledger (NULL: a dry run) until coordinator_finish. `order` are the chunks to do, in the order to do them. */
 struct coordinator *coordinator_start(struct job *job, struct ledger *ledger, int64_t run, struct job_chunk *order, int count,
                                       struct error *err);
 
-/* Asks for one more chunk, which comes to the mailbox. */
-void coordinator_want(struct coordinator *c, struct mailbox *m);
+/* Takes the next chunk; false when all are handed out. Any thread. */
+bool coordinator_next(struct coordinator *c, struct job_chunk *out);
 
 /* Ends a chunk. The rejects (and their texts, one malloc'd block each: key, reason, message, item, bound point into `memory`) become
  * the coordinator's. */

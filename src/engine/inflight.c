@@ -3,10 +3,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* A worker has at most 64 requests of 25 keys in flight, usually far fewer: 1,024 buckets of one cache line each for it (64 KB, which stay
- * in the cache) are full once in some thousand takes at the worst, which costs a short wait. */
-#define BUCKETS_A_WORKER 1024
+#include "dynamodb/value.h"
+#include "engine/growth.h"
+
+/* A worker has LINES_MAX requests of 25 keys in flight at the most, usually far fewer: 2,048 buckets of one cache line each for it (128 KB,
+ * which stay in the cache) are full once in some thousand takes at the worst, which costs a short wait. */
+#define BUCKETS_A_WORKER 2048
 #define SLOTS 8
+_Static_assert(BUCKETS_A_WORKER *SLOTS >= 5 * LINES_MAX * DYNAMODB_BATCH_ITEMS_MAX, "the table would be too full");
 
 struct bucket {
     _Alignas(64) _Atomic uint64_t slots[SLOTS]; /* 0: free */

@@ -18,9 +18,9 @@ bool job_set_targets(struct job *j, struct job_table *t, const char *const *name
 }
 
 void job_wait_text(struct job *j, const char *text) {
-    pthread_mutex_lock(&j->wait_lock);
+    pthread_mutex_lock(&j->told_lock);
     snprintf(j->wait_text, sizeof j->wait_text, "%s", text);
-    pthread_mutex_unlock(&j->wait_lock);
+    pthread_mutex_unlock(&j->told_lock);
 }
 
 /* Counters are statistics: no other memory depends on their order. */

@@ -1,5 +1,6 @@
-/* What the threads of one run share. Everything but the atomics is set before the first worker starts and read-only afterwards.
- * Not for: what belongs to one worker (worker.h) or to the ledger (coordinator.h). */
+/* What the threads of one run share. It is set before the first worker starts and read-only afterwards, but for the atomics, what
+ * told_lock guards, and a job_retry's results, each of which one thread sets (they are read once all have ended). Not for: what
+ * belongs to one worker (worker.h) or to the ledger (coordinator.h). */
 #ifndef ENGINE_JOB_H
 #define ENGINE_JOB_H
 
@@ -52,7 +53,7 @@ struct job_table {
     struct live_counts live;
     _Atomic int64_t refused[RUN_REFUSALS]; /* write units, for want of capacity */
     _Atomic int64_t consumed, consumed_of; /* write units, as in struct run_consumed */
-    struct run_limiting_key limiting;      /* guarded by the job's wait_lock */
+    struct run_limiting_key limiting;      /* guarded by the job's told_lock */
     _Atomic int chunks_done;
 };
 
@@ -105,7 +106,7 @@ struct job {
     _Atomic int64_t clock_offset;  /* seconds to add to our clock for signatures */
     _Atomic int waiting;           /* requests that wait to be sent again */
     _Atomic int throttled;         /* those of them that were throttled */
-    pthread_mutex_t wait_lock;     /* guards the text, written at failures only */
+    pthread_mutex_t told_lock;     /* guards wait_text and the tables' `limiting`: what people are told of failures */
     char wait_text[400];           /* what is being waited for, for people */
 };
 

@@ -8,13 +8,6 @@
 
 #include "base/clock.h"
 
-/* Lines that are opened without asking; more while all are busy for GROW_AFTER, an eighth at a time: a hundred after 30 ms. */
-#define LINES_FIRST 4
-#define GROW_AFTER CLOCK_MS
-/* No worker sends so many requests in a millisecond, so more lines than this for each that the quickest answer takes do not help. A sink that
- * answers at once, and has not come to it for want of a processor, gets few: each costs a handshake. */
-#define LINES_A_MS 16
-#define ANSWERS 64          /* that the quickest is taken of */
 #define LOOK (5 * CLOCK_MS) /* what cannot be watched is looked at so often */
 
 _Static_assert(POLLIN == (int)EPOLLIN && POLLOUT == (int)EPOLLOUT, "http_events are epoll's");
@@ -26,7 +19,7 @@ static struct line *add(struct lines *l, const struct http_endpoint *endpoint) {
     buffer_init(&line->head, 64 * 1024);
     line->http = http_connection_new(endpoint, timeouts);
     if (line->http == NULL) {
-        l->stalled = line->taken; /* memory is out: those that are there must do, until the next try */
+        l->growth.stalled = line->taken; /* memory is out: those that are there must do, until the next try */
         return NULL;
     }
     l->count++;
@@ -35,7 +28,7 @@ static struct line *add(struct lines *l, const struct http_endpoint *endpoint) {
 
 bool lines_open(struct lines *l, const struct http_endpoint *endpoint, struct error *err) {
     *l = (struct lines){.epoll = epoll_create1(EPOLL_CLOEXEC), .due = INT64_MAX};
-    l->quickest = l->quickest_before = INT64_MAX;
+    growth_begin(&l->growth);
     if (l->epoll < 0) {
         error_set(err, ERROR_LOCAL, "cannot make an epoll: %s", strerror(errno));
         return error_hint(err, "raise the limit of `ulimit -n`");
@@ -52,32 +45,11 @@ void lines_close(struct lines *l) {
     if (l->epoll > 0) close(l->epoll);
 }
 
-/* --- more of them --- */
-
-static bool may_grow(const struct lines *l) {
-    int64_t quickest = l->quickest < l->quickest_before ? l->quickest : l->quickest_before;
-    return l->count < LINES_MAX && quickest >= (l->count - LINES_FIRST) * (CLOCK_MS / LINES_A_MS);
-}
-
-/* Whether all have been busy for long enough. */
-static bool grows(struct lines *l) {
-    if (l->count < LINES_FIRST) return true;
-    if (!may_grow(l)) return false;
-    if (l->granted > 0) return l->granted-- > 0;
-    int64_t now = clock_now();
-    if (l->stalled == 0) l->stalled = now;
-    if (now - l->stalled < GROW_AFTER) return false;
-    l->stalled = now;
-    l->granted = l->count / 8;
-    return true;
-}
-
 struct line *lines_take(struct lines *l, const struct http_endpoint *endpoint) {
     struct line *line = l->idle;
-    if (line == NULL) return grows(l) ? add(l, endpoint) : NULL;
+    if (line == NULL) return growth_one_more(&l->growth, l->count, clock_now()) ? add(l, endpoint) : NULL;
     l->idle = line->next_idle;
-    l->stalled = 0;
-    l->granted = 0;
+    growth_found(&l->growth);
     line->taken = clock_now();
     return line;
 }
@@ -88,13 +60,7 @@ void lines_return(struct lines *l, struct line *line) {
 }
 
 void lines_release(struct lines *l, struct line *line) {
-    int64_t took = clock_now() - line->taken;
-    if (took < l->quickest) l->quickest = took;
-    if (++l->answers == ANSWERS) {
-        l->quickest_before = l->quickest;
-        l->quickest = INT64_MAX;
-        l->answers = 0;
-    }
+    growth_answered(&l->growth, clock_now() - line->taken);
     lines_return(l, line);
 }
 
@@ -118,7 +84,7 @@ void lines_watch(struct lines *l, struct line *line) {
 
 void lines_until(const struct lines *l, bool wanted, int64_t *until) {
     if (l->due < *until) *until = l->due;
-    if (wanted && may_grow(l) && l->stalled + GROW_AFTER < *until) *until = l->stalled + GROW_AFTER;
+    if (wanted) growth_until(&l->growth, l->count, until);
 }
 
 static void wake(struct lines *l, struct line *line) {

@@ -1,12 +1,12 @@
-/* A writer's connections: which are idle, which are to be looked at, and when there should be more.
+/* A writer's connections: which are idle, and which are to be looked at.
  *
- * One epoll for all: what a turn costs does not grow with their number. Not for: what is sent (sending.c) and answered (answers.c). */
+ * One epoll for all: what a turn costs does not grow with their number. Not for: when there should be more (growth.h), what is sent
+ * (sending.c) and answered (answers.c). */
 #ifndef ENGINE_LINES_H
 #define ENGINE_LINES_H
 
 #include "aws/http.h"
-
-#define LINES_MAX 128
+#include "engine/growth.h"
 
 struct request; /* the writer's */
 
@@ -30,12 +30,8 @@ struct lines {
     struct line *idle;
     struct line *woken[LINES_MAX]; /* by the last lines_wake */
     int woken_count;
-    int64_t due;     /* no line is due before */
-    int64_t stalled; /* since when a line has been wanted and none was idle; 0: it has not */
-    int granted;     /* lines that may be opened since that took long enough */
-    /* The quickest of the answers since `answers` was 0, and of those before. */
-    int64_t quickest, quickest_before;
-    int answers;
+    int64_t due; /* no line is due before */
+    struct growth growth;
 };
 
 /* Makes the first line, which connects at its first request: there is always one, so that what is ready does not wait for memory for ever.

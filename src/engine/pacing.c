@@ -121,18 +121,18 @@ void pacing_note_key(struct job *j, struct job_target *target, const struct part
         used += strlen(found.value + used);
     }
     while (used && !utf8_valid(found.value, used)) found.value[--used] = '\0';
-    pthread_mutex_lock(&j->wait_lock);
+    pthread_mutex_lock(&j->told_lock);
     struct run_limiting_key *key = &target->table->limiting;
     found.known = true;
     found.told = told;
     if (told || !key->told) *key = found;
-    pthread_mutex_unlock(&j->wait_lock);
+    pthread_mutex_unlock(&j->told_lock);
 }
 
 bool pacing_knows_key(struct job *j, const struct job_target *target) {
-    pthread_mutex_lock(&j->wait_lock);
+    pthread_mutex_lock(&j->told_lock);
     bool known = target->table->limiting.known;
-    pthread_mutex_unlock(&j->wait_lock);
+    pthread_mutex_unlock(&j->told_lock);
     return known;
 }
 
@@ -145,9 +145,9 @@ static void read_throttling(struct job *j, const struct job_table *t, struct run
     *out = (struct run_throttling){0};
     for (int i = 0; i < RUN_REFUSALS; i++) out->refused[i] = atomic_load_explicit(&t->refused[i], memory_order_relaxed);
     for (int i = 0; j->pacing && i < t->target_count; i++) out->pace += governor_pace(j->pacing->governor, t->targets[i].paced);
-    pthread_mutex_lock(&j->wait_lock);
+    pthread_mutex_lock(&j->told_lock);
     out->key = t->limiting;
-    pthread_mutex_unlock(&j->wait_lock);
+    pthread_mutex_unlock(&j->told_lock);
 }
 
 void pacing_read(struct job *j, const struct job_table *t, struct run_table *out) {

@@ -7,8 +7,6 @@
 
 #include "engine/play_parts.h"
 
-#define GROW_SECONDS 1800.0 /* capacity.h's defaults, which are stretched */
-#define BURST_SECONDS 300.0
 #define LOOK_FOR_STOP 4096 /* events */
 
 /* --- chance, and what happens next --- */
@@ -203,6 +201,7 @@ static void answered(struct play *p, struct play_request *r) {
     if (count < r->count) p->last_written = p->now;
     if (count) again(p, r, refused, count);
     p->workers[r->worker].busy--;
+    growth_answered(&p->workers[r->worker].growth, p->now - r->sent);
     play_spare(p, r);
 }
 
@@ -218,8 +217,8 @@ static void set_scale(struct play *p) {
 
 static bool make_model(struct play *p) {
     struct capacity_rules rules = p->s->rules;
-    rules.grow_seconds = (rules.grow_seconds > 0 ? rules.grow_seconds : GROW_SECONDS) / p->stretch;
-    rules.burst_seconds = (rules.burst_seconds > 0 ? rules.burst_seconds : BURST_SECONDS) / p->stretch;
+    rules.grow_seconds = (rules.grow_seconds > 0 ? rules.grow_seconds : CAPACITY_GROW_SECONDS) / p->stretch;
+    rules.burst_seconds = (rules.burst_seconds > 0 ? rules.burst_seconds : CAPACITY_BURST_SECONDS) / p->stretch;
     p->capacity = capacity_new(&rules);
     for (int t = 0; p->capacity && t < p->s->target_count; t++) {
         const struct play_target *target = &p->s->targets[t];
@@ -264,7 +263,6 @@ static bool make(struct play *p) {
     set_scale(p);
     p->now = p->last_written = PLAY_BEGIN;
     p->random = p->s->seed;
-    p->open_max = p->s->in_order ? 1 : p->s->open_max < PLAY_OPEN_MAX ? p->s->open_max : PLAY_OPEN_MAX;
     p->governor = governor_new(p->s->target_count);
     p->heat = heat_new();
     p->watch = watch_new();
@@ -273,6 +271,7 @@ static bool make(struct play *p) {
     for (int i = 0; i < p->s->workers; i++) {
         struct play_worker *w = &p->workers[i];
         *w = (struct play_worker){.current = -1, .client_at = PLAY_BEGIN, .since = PLAY_BEGIN};
+        growth_begin(&w->growth);
         w->filling = calloc(targets, sizeof(*w->filling));
         ok = ok && w->filling;
     }

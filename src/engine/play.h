@@ -39,7 +39,7 @@ struct play_setting {
     double rows;   /* that all workers together can read and map in a second; 0: any */
     double weight; /* how many each item stands for, at least 1 */
     int workers;   /* at most PLAY_WORKERS_MAX */
-    int open_max;  /* chunks that a worker has open */
+    int open_max;  /* chunks that a worker has open while nothing throttles: reading_open_max */
     bool in_order; /* chunks in the order of the source's keys, not shuffled, one open at a time */
     uint64_t seed;
     struct play_shards shards;

@@ -6,12 +6,10 @@
 #include "dynamodb/governor.h"
 #include "dynamodb/heat.h"
 #include "dynamodb/value.h"
+#include "engine/growth.h"
 #include "engine/play.h"
+#include "engine/reading.h"
 
-#define PLAY_LINES 64           /* connections of a worker, as the writer has */
-#define PLAY_FETCH_ROWS 128     /* rows of a FETCH, as the reader takes them when they are small */
-#define PLAY_OPEN_MAX 48        /* cursors of a worker */
-#define PLAY_HOT_KEYS 4         /* that a chunk waits for */
 #define PLAY_BEGIN CLOCK_SECOND /* a clock does not begin at 0 */
 
 struct play_item {
@@ -33,15 +31,16 @@ struct play_request {
 
 struct play_chunk {
     size_t at, end;
-    double rows;                            /* that each of its items stands for */
-    struct watch_reason hot[PLAY_HOT_KEYS]; /* the keys to wait for, the newest first; bucket 0: none */
+    double rows;                         /* that each of its items stands for */
+    struct watch_reason hot[ASIDE_KEYS]; /* the keys to wait for, the newest first; bucket 0: none */
 };
 
 struct play_worker {
-    int open[PLAY_OPEN_MAX], open_count, turn;
-    int current, left;                               /* the chunk whose rows are in memory, -1: none; how many */
-    int64_t client_at;                               /* when the next rows can be there */
-    int busy, waits;                                 /* requests on their way; requests that wait to be sent again */
+    int open[OPEN_CHUNKS_MAX], open_count, turn;
+    int current, left;      /* the chunk whose rows are in memory, -1: none; how many */
+    int64_t client_at;      /* when the next rows can be there */
+    int lines, busy, waits; /* connections; requests on their way; those that wait to be sent again */
+    struct growth growth;
     int64_t wake;                                    /* the wake that is on its way; 0: none */
     struct play_request *ready, *waiting, **filling; /* filling: by target */
     struct watch_reason why;                         /* what it waits for, and since when */
@@ -68,7 +67,7 @@ struct play {
     struct heat *heat;
     struct watch *watch;
     struct play_chunk *chunks;
-    int chunk_count, next_chunk, open_max;
+    int chunk_count, next_chunk;
     struct watch_reason *paced; /* by target: what set its pace back last */
     struct play_worker workers[PLAY_WORKERS_MAX];
     struct play_request *spare, *made; /* made: all of them */

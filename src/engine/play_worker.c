@@ -1,5 +1,5 @@
-/* What a worker of a play does: chunks in turn, rows into requests, requests when the governor says so. The rules are those of reading.c
- * and writer.c. */
+/* What a worker of a play does: chunks in turn, rows into requests, requests when the governor says so. How many chunks and connections
+ * are open is the run's own rule (reading.h, growth.h); the rest follows reading.c and writer.c. */
 #include "engine/play_parts.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 /* How long a chunk has to leave its hot keys alone; *why gets the key that is waited for longest. */
 static int64_t aside_until(struct play *p, struct play_chunk *c, struct watch_reason *why) {
     int64_t longest = 0;
-    for (int i = 0; i < PLAY_HOT_KEYS; i++) {
+    for (int i = 0; i < ASIDE_KEYS; i++) {
         if (c->hot[i].bucket == 0) continue;
         int64_t wait = heat_wait(p->heat, p->now, c->hot[i].bucket);
         if (wait > longest) *why = c->hot[i], longest = wait;
@@ -18,8 +18,13 @@ static int64_t aside_until(struct play *p, struct play_chunk *c, struct watch_re
     return longest;
 }
 
+static int open_now(const struct play *p) {
+    if (p->s->in_order) return 1;
+    return reading_open_now(p->s->open_max, p->chunk_count - p->next_chunk, p->s->workers, heat_active(p->heat));
+}
+
 static void take_chunks(struct play *p, struct play_worker *w) {
-    while (w->open_count < p->open_max && p->next_chunk < p->chunk_count) {
+    while (w->open_count < open_now(p) && p->next_chunk < p->chunk_count) {
         int chunk = p->next_chunk++;
         if (p->chunks[chunk].at < p->chunks[chunk].end) w->open[w->open_count++] = chunk;
     }
@@ -58,7 +63,7 @@ static bool fetch(struct play *p, struct play_worker *w, int64_t *when, struct w
     w->current = pick(p, w, when, why);
     if (w->current < 0) return false;
     struct play_chunk *c = &p->chunks[w->current];
-    double items = PLAY_FETCH_ROWS / (c->rows * p->weight);
+    double items = FETCH_ROWS_MAX / (c->rows * p->weight);
     w->left = items < 1 ? 1 : (int)items;
     if (p->s->rows > 0) {
         double each = p->s->rows / p->s->workers, seconds = w->left * c->rows * p->weight / each;
@@ -138,7 +143,7 @@ static struct play_request *next_request(struct play *p, int worker, struct watc
     int64_t when = INT64_MAX;
     *why = (struct watch_reason){.cause = w->busy ? WATCH_REQUESTS : WATCH_NOTHING};
     struct play_request *r = take_waiting(w, p->now, &when, why);
-    if (r == NULL && w->busy + w->waits < PLAY_LINES) r = fill(p, worker, &when, why);
+    if (r == NULL && w->busy + w->waits < LINES_MAX) r = fill(p, worker, &when, why);
     if (r == NULL) play_wake(p, worker, when);
     return r;
 }
@@ -162,7 +167,7 @@ static void cut(struct play *p, struct play_request *r) {
 /* The chunk brings items for a hot key. */
 static void chunk_is_hot(struct play_chunk *c, int target, const struct parts *item, uint64_t hot) {
     struct watch_reason why = {.cause = WATCH_PARTITION, .target = target, .bucket = hot};
-    for (int i = 0; i < PLAY_HOT_KEYS; i++) {
+    for (int i = 0; i < ASIDE_KEYS; i++) {
         if (c->hot[i].bucket == hot) return;
     }
     for (int k = 0; k < item->count; k++) {
@@ -202,13 +207,31 @@ static struct watch_reason pace_of(struct play *p, int target) {
     return p->paced[target];
 }
 
+/* Whether a connection is idle, or there is one more now. */
+static bool has_line(struct play *p, int worker) {
+    struct play_worker *w = &p->workers[worker];
+    int64_t when = INT64_MAX;
+    if (w->busy < w->lines) {
+        growth_found(&w->growth);
+        return true;
+    }
+    if (growth_one_more(&w->growth, w->lines, p->now)) {
+        w->lines++;
+        return true;
+    }
+    growth_until(&w->growth, w->lines, &when);
+    play_wake(p, worker, when);
+    return false;
+}
+
 /* Sends until something has to be waited for, and says what. */
 static struct watch_reason send_all(struct play *p, int worker) {
     struct play_worker *w = &p->workers[worker];
     struct watch_reason why;
-    while (w->busy < PLAY_LINES && !p->memory) {
+    while (!p->memory) {
         if (w->ready == NULL) w->ready = next_request(p, worker, &why);
         if (w->ready == NULL) return why;
+        if (!has_line(p, worker)) return (struct watch_reason){.cause = WATCH_REQUESTS};
         cut(p, w->ready);
         int64_t when = governor_ask(p->governor, p->now, w->ready->target, w->ready->units, &w->ready->taken);
         if (when) {

@@ -152,7 +152,9 @@ static bool map_again(struct look *k, struct capture *c) {
     return true;
 }
 
-/* Maps what was read. Both states are open at once: what lies at other addresses must make no difference either. */
+/* Maps what was read. Both states are open at once: what lies at other addresses must make no difference either. The first calls functions
+ * as seldom as a run does, the other for every row: what they leave for a later call shows, and so does a result that a run would
+ * keep for too long. */
 static bool map_sample(struct look *k, bool twice) {
     struct preview_rows *out = k->out;
     const struct job *j = &k->p->job;
@@ -162,7 +164,8 @@ static bool map_sample(struct look *k, bool twice) {
     if (out->rows == NULL || k->fields == NULL) return error_memory(k->err, "mapping rows");
     out->count = k->sample.count;
     out->twice = twice && capture_calls_functions(k->table);
-    struct capture *one = capture_new(j, table, k->err), *other = one && out->twice ? capture_new(j, table, k->err) : NULL;
+    struct capture *one = capture_new(j, table, false, k->err);
+    struct capture *other = one && out->twice ? capture_new(j, table, true, k->err) : NULL;
     bool ok = one && (other || !out->twice) && map_all(k, one) && (other == NULL || map_again(k, other));
     capture_free(other);
     capture_free(one);

@@ -113,9 +113,9 @@ void progress_tell(struct progress *p, const char *state, bool now) {
         snprintf(p->detail, sizeof p->detail, "it answers in %.1f ms", (double)p->job->source_took / CLOCK_MS);
     }
     if (p->job->waiting > 0) {
-        pthread_mutex_lock(&p->job->wait_lock);
+        pthread_mutex_lock(&p->job->told_lock);
         memcpy(p->detail, p->job->wait_text, sizeof p->detail);
-        pthread_mutex_unlock(&p->job->wait_lock);
+        pthread_mutex_unlock(&p->job->told_lock);
     }
     p->last = (struct run_progress){
         .state = state ? state : progress_state(p->job),

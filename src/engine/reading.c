@@ -6,22 +6,31 @@
 #include "base/clock.h"
 #include "engine/worker_parts.h"
 
-/* Bytes of rows that one FETCH should bring. Measured: about 64 KB is best; larger results outgrow the cache, smaller ones cost
- * round trips. */
-#define FETCH_BYTES (64 * 1024)
 /* FETCHes of one statement: PostgreSQL goes on while we map. One at a time, we waited for it again and again, and were woken for every
  * 8 KB that it sent. */
 #define FETCHES_AHEAD 4
 /* Rows of a chunk's first FETCH, before their size is known: few, since they may be half a megabyte each. */
 #define FETCH_ROWS_FIRST 8
-/* Rows of any FETCH: after a thousand small rows may come as many of half a megabyte, and libpq holds a FETCH whole. */
-#define FETCH_ROWS_MAX 128
 /* The bytes of all the workers' rows together. A row may be far larger than its item (a text of half a megabyte that is no JSON), so
  * the budget of requests alone does not bound them. A worker has room for a few FETCHes in any case. */
 #define HELD_BYTES (16 * 1024 * 1024)
 #define HELD_LEAST (4 * FETCH_BYTES)
 
 /* --- chunks --- */
+
+/* At most an eighth of all chunks are open: chunks that are read in turn end together, and a run that is stopped must not find all of
+ * them half done; nor should a worker sit on many, near the end, while another has none. */
+int reading_open_max(int chunks, int workers) {
+    int share = chunks / (8 * workers) + 1;
+    return share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
+}
+
+/* Near the end each worker takes few, so that none sits on chunks while another has nothing to do. */
+int reading_open_now(int open_max, int left, int workers, bool throttled) {
+    int share = left / (2 * workers) + 1;
+    if (throttled) return OPEN_CHUNKS_MAX;
+    return share < open_max ? share : open_max;
+}
 
 static struct open_chunk *free_chunk(struct worker *w) {
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) {
@@ -46,27 +55,19 @@ static bool open_chunk(struct worker *w, const struct job_chunk *work, struct er
     return true;
 }
 
-/* Whether one more chunk should be asked for. One whose rows are all fetched waits for its last items only: the next may begin. */
+/* Whether one more chunk should be taken. One whose rows are all fetched waits for its last items only: the next may begin. */
 static bool has_room(const struct worker *w) {
-    int being_read = w->wanted;
+    int being_read = 0;
     for (int i = 0; i < OPEN_CHUNKS_MAX; i++) being_read += w->chunks[i].taken && !w->chunks[i].ended;
-    /* Near the end each worker takes few, so that none sits on chunks while another has nothing to do. */
-    int share = atomic_load(&w->job->chunks_left) / (2 * w->job->workers) + 1;
-    int most = share < w->open_max ? share : w->open_max;
-    return being_read < (aside_limited(w) ? OPEN_CHUNKS_MAX : most) && w->open_count + w->wanted < OPEN_CHUNKS_MAX;
+    int most = reading_open_now(w->open_max, atomic_load(&w->job->chunks_left), w->job->workers, aside_limited(w));
+    return being_read < most && w->open_count < OPEN_CHUNKS_MAX;
 }
 
 bool reading_take(struct worker *w, struct error *err) {
     struct job_chunk work;
-    bool stop = atomic_load(&w->job->stop);
-    while (w->wanted > 0 && mailbox_take(&w->mailbox, &work, &w->no_more)) {
-        w->wanted--;
-        if (!stop && !open_chunk(w, &work, err)) return false;
-    }
-    if (w->no_more) w->wanted = 0;
-    while (!stop && !w->no_more && has_room(w)) {
-        coordinator_want(w->job->coordinator, &w->mailbox);
-        w->wanted++;
+    while (!w->no_more && !atomic_load(&w->job->stop) && has_room(w)) {
+        w->no_more = !coordinator_next(w->job->coordinator, &work);
+        if (!w->no_more && !open_chunk(w, &work, err)) return false;
     }
     return true;
 }

@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "dynamodb/value.h"
+#include "engine/reading.h"
 #include "engine/rehearse_parts.h"
-#include "engine/worker.h"
 
-#define MATTERS 0.05 /* a change that makes less of a difference is not told */
-#define QUOTA 40000.0
+#define MATTERS 0.05    /* a change that makes less of a difference is not told */
 #define WARM_ENOUGH 1e9 /* so that it does not limit: the quota does */
 #define TIMES_MORE 2    /* of quota and provisioned units */
 
@@ -56,12 +55,12 @@ static bool play(const struct rehearsing *r, const struct trial *trial, struct p
     struct play_setting s = {
         .targets = targets,
         .target_count = r->target_count,
-        .rules = {.quota_of = trial->quota_of, .quota = trial->quota ? TIMES_MORE * QUOTA : QUOTA},
+        .rules = {.quota_of = trial->quota_of, .quota = trial->quota ? TIMES_MORE * CAPACITY_QUOTA_UNITS : CAPACITY_QUOTA_UNITS},
         .units = trial->asked ? 0 : r->options->units,
         .rows = r->out->client_rows,
         .weight = r->weight,
         .workers = workers,
-        .open_max = worker_open_max(chunks, workers),
+        .open_max = reading_open_max(chunks, workers),
         .in_order = trial->in_order,
         .seed = 1,
         .shards = trial->shards,
@@ -115,7 +114,7 @@ static double busiest(const struct rehearsing *r, double seconds) {
     for (int i = 0; i < r->target_count; i++) {
         for (int k = 0; k < r->targets[i].resources; k++) most = fmax(most, r->targets[i].units[k]);
     }
-    return seconds > 0 ? fmin(QUOTA, most * r->weight / seconds) : 0;
+    return seconds > 0 ? fmin(CAPACITY_QUOTA_UNITS, most * r->weight / seconds) : 0;
 }
 
 /* --- changes --- */

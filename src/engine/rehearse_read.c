@@ -6,12 +6,11 @@
 
 #include "base/clock.h"
 #include "engine/bind.h"
+#include "engine/reading.h"
 #include "engine/rehearse_parts.h"
 #include "engine/route.h"
 #include "pg/reader.h"
 
-#define FETCH_ROWS 128
-#define FETCH_BYTES (64 * 1024)
 /* A table with not many more rows than asked for is read whole. */
 #define WHOLE 1.25
 /* Of a larger one a part of each chunk is read, at so many places of it: a key may fill just a piece of a chunk. */
@@ -224,7 +223,7 @@ static bool take_fetch(struct reading *k, struct pg_rowset **rows, bool *end, st
 
 /* The rows of a range, or its first ones; the next FETCH is under way while these are mapped. */
 static bool read_range(struct reading *k, const struct cut *c, const struct pg_range *range, int64_t limit, struct error *err) {
-    int table = (int)(c->table - k->r->session.job.tables), fetch = FETCH_ROWS;
+    int table = (int)(c->table - k->r->session.job.tables), fetch = FETCH_ROWS_MAX;
     struct arena *a = arena_new();
     char *sql = a ? pg_source_sql(c->table->source, range, limit, a) : NULL;
     bool ok = sql ? pg_reader_open(k->reader, 0, sql, fetch, err) : error_memory(err, "making a chunk's SQL"), end = false;
@@ -233,7 +232,7 @@ static bool read_range(struct reading *k, const struct cut *c, const struct pg_r
         struct pg_rowset *rows = NULL;
         ok = take_fetch(k, &rows, &end, err);
         int count = ok && rows ? pg_rowset_count(rows) : 0;
-        if (count) fetch = (int)fmax(1, fmin(FETCH_ROWS, FETCH_BYTES / (double)(pg_rowset_bytes(rows) / count + 1)));
+        if (count) fetch = (int)fmax(1, fmin(FETCH_ROWS_MAX, FETCH_BYTES / (double)(pg_rowset_bytes(rows) / count + 1)));
         if (ok && !end) ok = pg_reader_fetch(k->reader, 0, fetch, err) && pg_reader_send(k->reader, err);
         if (ok && count) ok = take_rows(k, table, rows, err);
         pg_rowset_free(rows);

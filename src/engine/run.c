@@ -69,7 +69,7 @@ bool session_open_job(struct session *s, const struct plan *plan, struct arena *
     if (connections > 1 && j->workers > connections - 1) j->workers = (int)connections - 1;
     if (j->workers > INFLIGHT_WORKERS_MAX) j->workers = INFLIGHT_WORKERS_MAX;
     j->started = clock_unix() * 1000000; /* a dry run; a real one has the ledger's */
-    pthread_mutex_init(&j->wait_lock, NULL);
+    pthread_mutex_init(&j->told_lock, NULL);
     j->arena = arena;
     j->inflight = inflight_new(j->workers);
     return j->inflight != NULL || error_memory(err, "starting a run");

@@ -1,4 +1,4 @@
-/* A writer's connections: ready requests go on idle ones when the governor lets them, and are waited for. */
+/* Requests on their way: ready ones go on idle connections (lines.h) when the governor lets them, and are waited for. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -79,6 +79,10 @@ static void cut(struct writer *w, struct request *r) {
     }
 }
 
+/* For so long a lane stays closed without the governor being asked again: what it said is true of the rate at that moment, and after a large
+ * item at a low rate that is minutes. A rate that rises is noticed by then. */
+#define CLOSED_MOST (100 * CLOCK_MS)
+
 /* Puts the first ready request that may go now on an idle line; NULL: none may, or no line is idle. */
 static struct line *board(struct writer *w, int64_t now) {
     struct line *line = NULL;
@@ -88,8 +92,9 @@ static struct line *board(struct writer *w, int64_t now) {
         if (lane->closed_until > now) continue;
         if (line == NULL && (line = lines_take(&w->lines, &w->job->endpoint)) == NULL) return NULL;
         cut(w, r);
-        lane->closed_until = governor_ask(w->job->pacing->governor, now, r->target->paced, r->batch.units, &r->taken);
-        if (lane->closed_until) continue;
+        int64_t when = governor_ask(w->job->pacing->governor, now, r->target->paced, r->batch.units, &r->taken);
+        lane->closed_until = when > now + CLOSED_MOST ? now + CLOSED_MOST : when;
+        if (when) continue;
         writer_unlink_ready(w, link);
         r->sent = now;
         r->asked = r->batch.units;

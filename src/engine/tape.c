@@ -30,10 +30,6 @@ bool tape_begin(struct tape *t, int place) {
     return true;
 }
 
-bool tape_has_room(const struct tape *t) {
-    return t->bytes.max - t->bytes.len >= HEAD_BYTES + (size_t)PARTS_MAX * PART_BYTES;
-}
-
 bool tape_add(struct tape *t, int target, const struct parts *parts) {
     struct tape_chunk *c = &t->chunks[t->count - 1];
     if (!buffer_reserve(&t->bytes, HEAD_BYTES + (size_t)parts->count * PART_BYTES)) return false;

@@ -26,8 +26,6 @@ void tape_free(struct tape *t);
 
 /* Begins the next chunk: what is added goes into it. False when memory is out. */
 bool tape_begin(struct tape *t, int place);
-/* Whether one more item is sure to find room. */
-bool tape_has_room(const struct tape *t);
 /* An item for target table `target` (0 to 65,535). False when it finds no room. */
 bool tape_add(struct tape *t, int target, const struct parts *parts);
 

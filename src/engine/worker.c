@@ -7,6 +7,11 @@
 #include "engine/bind.h"
 #include "engine/worker_parts.h"
 
+/* The longest wait for anything: what a worker is not woken for (pause, stop, a gap between FETCHes that changes) is seen by then. */
+#define QUIET_MOST (100 * CLOCK_MS)
+/* Another worker may hold the key of an item that is put aside: nobody calls when it is free. */
+#define DEFERRED_POLL (2 * CLOCK_MS)
+
 /* --- the loop --- */
 
 /* Whether rows are at hand and may be mapped: then there is nothing to wait for. */
@@ -27,30 +32,34 @@ static bool turn(struct worker *w, struct error *err) {
     if (!has_work(w) && !writer_send(w->writer, err)) return false;
     reading_publish(w);
     reading_end_chunks(w);
-    /* A chunk has ended, or its rows have: the next one is asked for before anything is waited for, and one that is there is begun. */
+    /* A chunk has ended, or its rows have: the next one is begun before anything is waited for. */
     return reading_take(w, err) && reading_step(w, err);
+}
+
+/* Lowers *until to a time that is to come; one that is past, or 0, was seen to already. */
+static void sooner(int64_t *until, int64_t now, int64_t at) {
+    if (at > now && at < *until) *until = at;
 }
 
 /* Until when there is nothing to do, as far as one knows. */
 static int64_t quiet_until(const struct worker *w, int64_t now) {
-    int64_t until = now + 100 * CLOCK_MS;
+    int64_t until = now + QUIET_MOST;
     bool fetching = w->next || !pg_reader_idle(w->reader);
     writer_until(w->writer, &until);
-    if (w->deferred && until > now + 2 * CLOCK_MS) until = now + 2 * CLOCK_MS; /* another worker may hold the key: nobody calls */
-    if (w->fetch_after > now && w->fetch_after < until && !fetching) until = w->fetch_after;
+    if (w->deferred) sooner(&until, now, now + DEFERRED_POLL);
+    if (!fetching) sooner(&until, now, w->fetch_after);
+    if (!fetching) sooner(&until, now, w->aside_until);
     return until;
 }
 
 static void wait_for_something(struct worker *w) {
-    struct pollfd fds[3] = {{.fd = writer_fd(w->writer), .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = writer_fd(w->writer), .events = POLLIN}};
     nfds_t n = 1;
     int64_t now = clock_now(), until = quiet_until(w, now);
-    if (w->wanted) fds[n++] = (struct pollfd){.fd = w->mailbox.wake, .events = POLLIN};
     if (!pg_reader_idle(w->reader) && w->next == NULL) {
         fds[n++] = (struct pollfd){.fd = pg_reader_fd(w->reader),
                                    .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
     }
-    if (w->aside_until > now && w->aside_until < until && w->next == NULL && pg_reader_idle(w->reader)) until = w->aside_until;
     /* Interrupted, or with work at hand: whatever has come is found all the same. */
     if (!has_work(w) && until > now) poll(fds, n, (int)((until - now + CLOCK_MS - 1) / CLOCK_MS));
     writer_wake(w->writer);
@@ -64,7 +73,6 @@ static bool finished(const struct worker *w) {
 
 /* The run stops: what is on the wire is waited for, the rest is dropped. */
 static void wind_down(struct worker *w) {
-    w->wanted = 0; /* what comes now is left in the mailbox */
     pg_reader_drain(w->reader);
     reading_drop(w);
     writer_drop(w->writer);
@@ -141,23 +149,14 @@ static void free_worker(struct worker *w) {
     free(w->routes);
     free(w->delta);
     free(w->fields);
-    mailbox_free(&w->mailbox);
     free(w);
-}
-
-/* At most an eighth of all chunks are open: chunks that are read in turn end together, and a run that is stopped must not find all of
- * them half done; nor should a worker sit on many, near the end, while another has none. */
-int worker_open_max(int chunks, int workers) {
-    int share = chunks / (8 * workers) + 1;
-    return share < OPEN_CHUNKS_MAX ? share : OPEN_CHUNKS_MAX;
 }
 
 struct worker *worker_start(struct job *job, int number, struct error *err) {
     struct worker *w = calloc(1, sizeof *w);
     size_t tables = (size_t)job->table_count;
-    if (w == NULL || !mailbox_init(&w->mailbox, err)) {
-        if (w == NULL) error_memory(err, "starting a worker");
-        free(w);
+    if (w == NULL) {
+        error_memory(err, "starting a worker");
         return NULL;
     }
     w->job = job;
@@ -170,7 +169,7 @@ struct worker *worker_start(struct job *job, int number, struct error *err) {
     w->delta = calloc(tables, sizeof *w->delta);
     int chunks = 0;
     for (int i = 0; i < job->table_count; i++) chunks += job->tables[i].chunk_count;
-    w->open_max = worker_open_max(chunks, job->workers);
+    w->open_max = reading_open_max(chunks, job->workers);
     if (w->mappers && w->routes && w->delta) {
         if (pthread_create(&w->thread, NULL, run, w) == 0) return w;
         error_set(err, ERROR_LOCAL, "a worker's thread could not be started");

@@ -1,8 +1,8 @@
 /* A worker: one thread with its own PostgreSQL connection, mappers and HTTP connections, in one event loop. It is given chunks, reads
  * them by many cursors at once, maps each row into a request, and ends a chunk when every item of it is settled.
  *
- * Files: worker.c (thread and loop), reading.c (chunks, cursors, rows), items.c (rows into batches, counts,
- * rejects), narrow.c (rows that the server cannot give), writer.c (batches on their way). */
+ * Files: worker.c (thread and loop), reading.c (chunks, cursors, rows), aside.c (chunks whose keys throttle), items.c (rows into batches,
+ * counts), reject.c (rejected rows), narrow.c (rows that the server cannot give); writer.h (batches on their way). */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
 
@@ -14,13 +14,10 @@ struct worker;
 /* Starts worker `number` (from 1): its thread connects to the source itself. NULL with ERROR_LOCAL. */
 struct worker *worker_start(struct job *job, int number, struct error *err);
 
-/* How many chunks each of so many workers has open at most. */
-int worker_open_max(int chunks, int workers);
-
 /* Whether its thread has come to an end. Failures were told to the coordinator. */
 bool worker_ended(const struct worker *w);
 
-/* Waits for the thread. The worker's mailbox must stay until the coordinator has finished: then free it. */
+/* Waits for the thread. */
 void worker_join(struct worker *w);
 void worker_free(struct worker *w); /* NULL is fine */
 

@@ -2,17 +2,11 @@
 #ifndef ENGINE_WORKER_PARTS_H
 #define ENGINE_WORKER_PARTS_H
 
+#include "engine/reading.h"
 #include "engine/route.h"
 #include "engine/worker.h"
 #include "engine/writer.h"
 #include "pg/reader.h"
-
-/* Cursors open at once. Measured: 48 shuffled chunks reach the table's own limit where key order reaches 0.03 of it. */
-#define OPEN_CHUNKS_MAX 48
-_Static_assert(OPEN_CHUNKS_MAX <= MAILBOX_CHUNKS, "a chunk that finds no place in the mailbox would never be read");
-
-/* Keys that a chunk waits for at once; older ones are forgotten. */
-#define ASIDE_KEYS 4
 
 /* A chunk that was taken and has not ended. It is one range, until a row in it cannot be read and it is cut around that row. */
 struct open_chunk {
@@ -82,7 +76,6 @@ struct worker {
     int number;
     pthread_t thread;
     _Atomic bool ended;
-    struct mailbox mailbox;
     struct pg_reader *reader;
     struct writer *writer;
     struct functions *functions; /* NULL: the plan has none */
@@ -95,8 +88,9 @@ struct worker {
     struct pg_field *fields;     /* of the row under way */
     struct pg_field *key_fields; /* of a row whose key is told */
     struct open_chunk chunks[OPEN_CHUNKS_MAX];
-    int open_count, open_max, wanted, turn;
-    bool no_more;
+    int open_count, turn;
+    int open_max;                   /* reading_open_max; each row that the server cannot give halves it (narrow.c) */
+    bool no_more;                   /* all chunks are handed out */
     struct fetched *current, *next; /* being mapped; fetched meanwhile */
     int row;                        /* of current */
     int64_t fetch_after;            /* clock_now() before which no FETCH is sent, to spare the source; 0: none was held back */
@@ -110,7 +104,7 @@ struct worker {
 
 /* --- reading.c --- */
 
-/* Asks for chunks and opens those that came. */
+/* Takes and opens as many more chunks as may be read at once. */
 bool reading_take(struct worker *w, struct error *err);
 /* Takes rows that have arrived and sends the next FETCHes. */
 bool reading_step(struct worker *w, struct error *err);
@@ -136,7 +130,7 @@ void reading_publish(struct worker *w);
 void aside_note(void *context, const struct batch *batch, int i, uint64_t hot);
 /* For how long a chunk is to be left alone (nanoseconds; 0: not at all): its keys throttle, or its table has enough waiting. */
 int64_t aside_wait(struct worker *w, struct open_chunk *c, int64_t now);
-/* Whether the service is what limits the run: then many chunks are open, and little is read ahead. */
+/* Whether keys throttle, so that the service is what limits the run: then many chunks are open, and little is read ahead. */
 bool aside_limited(const struct worker *w);
 
 /* --- items.c --- */

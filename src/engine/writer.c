@@ -9,8 +9,10 @@
 
 /* The bytes of all the workers' requests together: one budget for the process, so that more workers do not mean more memory. */
 #define IN_FLIGHT_BYTES (16 * 1024 * 1024)
-/* A body that has grown beyond this is given back after use: 64 large ones would be more than the memory we may take. */
+/* A body that has grown beyond this is given back after use, and so is one that would make those kept take more than KEPT_BYTES, of all
+ * workers together: beside the requests in flight they are memory, too. */
 #define BODY_KEPT (256 * 1024)
+#define KEPT_BYTES (IN_FLIGHT_BYTES / 2)
 /* With more targets than this being filled, bodies are not kept either: each begins small. */
 #define TARGETS_FEW 64
 /* Of the budget, what bodies that are being filled may take: with many targets some are sent before they are full. */
@@ -78,6 +80,7 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     if (r) {
         w->spare = r->next;
         w->spare_count--;
+        w->spare_bytes -= r->batch.body.cap;
         if (w->filling_count >= TARGETS_FEW) buffer_free(&r->batch.body);
     } else {
         r = calloc(1, sizeof *r);
@@ -100,7 +103,9 @@ static struct request *take_request(struct writer *w, struct job_target *target)
 static void give_request(struct writer *w, struct request *r) {
     r->next = NULL;
     if (w->spare_count >= LINES_MAX) return free_requests(r);
-    if (r->batch.body.cap > BODY_KEPT) buffer_free(&r->batch.body);
+    size_t cap = r->batch.body.cap;
+    if (cap > BODY_KEPT || w->spare_bytes + cap > KEPT_BYTES / (size_t)w->job->workers) buffer_free(&r->batch.body);
+    w->spare_bytes += r->batch.body.cap;
     r->next = w->spare;
     w->spare = r;
     w->spare_count++;

@@ -1,8 +1,8 @@
-/* The writing half of a worker: requests being filled, sent at the governor's pace, waited for, sent again, split; and the connections they go over. Items of
- * a table with a condition go alone, each in a PutItem, many at once.
+/* The writing half of a worker: requests being filled, sent at the governor's pace, waited for, sent again, split. Items of a table
+ * with a condition go alone, each in a PutItem, many at once.
  *
- * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops.
- * Not for: what an item is made of, or which keys are in flight (items.c). */
+ * One thread, no locks, never blocks. It keeps an item until it is written, refused for a reason, or the run stops. Not for: the
+ * connections (lines.h), what an item is made of, or which keys are in flight (items.c). */
 #ifndef ENGINE_WRITER_H
 #define ENGINE_WRITER_H
 
@@ -48,7 +48,8 @@ bool writer_flush(struct writer *w, struct error *err);
 /* Sends everything that is ready and finds a connection: to be called before anything is waited for. */
 bool writer_send(struct writer *w, struct error *err);
 
-/* Takes the answers that writer_wake has found, and sends when several requests are ready. False with the failure that ends the run. */
+/* Takes the answers that writer_wake has found, and sends when several requests are ready. False with the failure that ends the
+ * run. */
 bool writer_step(struct writer *w, struct error *err);
 /* Readable when an answer comes: to be polled, before writer_wake. */
 int writer_fd(const struct writer *w);

@@ -1,5 +1,5 @@
-/* The inside of a writer, for its own files alone (see writer.h): requests and their queues (writer.c), connections (sending.c), answers
- * (answers.c), what came back for want of capacity (throttled.c). */
+/* The inside of a writer, for its own files alone (see writer.h): requests and their queues (writer.c), those on their way
+ * (sending.c), answers (answers.c), what came back for want of capacity (throttled.c). */
 #ifndef ENGINE_WRITER_PARTS_H
 #define ENGINE_WRITER_PARTS_H
 
@@ -12,7 +12,8 @@
 #include "engine/pacing.h"
 #include "engine/writer.h"
 
-/* Requests are sent together while there is more to map: two bodies are hashed in the time of one, and the other side is woken once. */
+/* Requests are sent together while there is more to map: two bodies are hashed in the time of one, and the other side is woken
+ * once. */
 #define SENT_TOGETHER 4
 
 struct request {
@@ -52,6 +53,7 @@ struct writer {
     struct lane *lanes; /* by job_target.paced */
     struct request *waiting;
     struct request *spare;
+    size_t spare_bytes; /* that their bodies take */
     int ready_count, waiting_count, spare_count, busy;
     int held;     /* of the ready ones: those whose lane is closed */
     size_t bytes; /* of ready, waiting and busy requests */
@@ -89,8 +91,8 @@ struct request *writer_unlink_waiting(struct writer *w, struct request **link);
 void writer_settle_all(struct writer *w, struct request *r, enum settled how, const char *message);
 void writer_settle(struct writer *w, struct request *r, int i, enum settled how, const char *message);
 
-/* A request for the items of r from number `keep` on, which leave it; both are ready to be sent. NULL when memory is out: then r is as it
- * was. */
+/* A request for the items of r from number `keep` on, which leave it; both are ready to be sent. NULL when memory is out: then r is
+ * as it was. */
 struct request *writer_divide(struct writer *w, struct request *r, int keep);
 /* A PutItem without a condition for the one item of r, which is given back. NULL when memory is out: then r is as it was. */
 struct request *writer_alone(struct writer *w, struct request *r);
@@ -111,8 +113,8 @@ int writer_fitting(const struct writer *w, const struct request *r);
 void writer_count_keys(struct writer *w, struct request *r, int64_t now);
 /* Tells the governor of an answer, by which nothing was refused. `consumed`: as it says; below 0: it does not. */
 void writer_taken(struct writer *w, const struct request *r, double consumed);
-/* What is left of it came back for want of capacity, with a reason (`f`) or, as UnprocessedItems, without: it is sent again. `consumed`: by
- * what is not left, as the answer says; below 0: it does not. */
+/* What is left of it came back for want of capacity, with a reason (`f`) or, as UnprocessedItems, without: it is sent again.
+ * `consumed`: by what is not left, as the answer says; below 0: it does not. */
 void writer_throttled(struct writer *w, struct request *r, const struct dynamodb_failure *f, double consumed,
                       int64_t retry_after_ms, const char *text);
 

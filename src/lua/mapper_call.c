@@ -97,7 +97,7 @@ enum map_result mapper_call(struct functions *self, int table, int function, con
     struct mapper *m = (struct mapper *)self;
     struct mapper_function *f = &m->list[function];
     mapper_enter(m, table, function, row, reject);
-    if (repeats(m, f)) {
+    if (!self->always && repeats(m, f)) {
         *out = f->repeat.value;
         return MAP_ITEM;
     }

@@ -33,6 +33,7 @@ struct function_reject {
 };
 
 struct functions {
+    bool always; /* for the caller to set: no call is left out because its columns are what they were in an earlier row */
     /* Says once which columns the rows of plan table `table` (from 0) hold, and the table's schema with its key types, before any call for
      * it. Both must stay. A table that is only written to (hlua.to) may be bound without columns (NULL, 0); one that never is has the
      * plan's own schema. False: ERROR_PLAN or ERROR_LOCAL. */

@@ -26,6 +26,14 @@ def neighbours(neighbour):
                f"backfill of {variant['rows_per_second']:,.0f} rows/s")
 
 
+def programs(service):
+    for program in service["programs"]:
+        run = program["runs"][-1]
+        said = f"; `rehearse` had said {run['predicted']:.1f} s" if "predicted" in run else ""
+        yield (f"- {program['name']}: {program['of_limit']['median']:.3f} of them ({run['seconds']:.1f} s, "
+               f"{run['refused']:.1%} of the units refused{said})")
+
+
 def text(document):
     """For results without failures only."""
     versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
@@ -39,4 +47,8 @@ def text(document):
                   *neighbours(document["neighbour"])]
     if "scale" in document:
         lines += ["", "Larger tables:", "", *sizes(document["scale"])]
+    if "service" in document:
+        service = document["service"]
+        lines += ["", f"{service['rows']:,} rows into a new table of the model of DynamoDB's limits, which allow them in "
+                  f"{service['least_seconds']:.1f} s:", "", *programs(service)]
     return "\n".join(lines) + "\n"

@@ -98,6 +98,20 @@ def test_the_scale_grows():
         check_case(size, 1)
 
 
+def test_the_services_limits():
+    result, printed = bench(0, RUNS="1", CASES="service", SERVICE="6000")
+    section = result["service"]
+    equal((section["rows"], [program["name"] for program in section["programs"]]), (6000, ["hlua"]))
+    run = section["programs"][0]["runs"][0]
+    if not 6000 / 4000 <= section["least_seconds"] < run["seconds"] or not run["predicted"] > 0 or not 0 <= run["refused"] < 1:
+        raise AssertionError(f"{section}")
+    ratio = section["programs"][0]["of_limit"]
+    equal((len(section["programs"][0]["runs"]), round(ratio["median"], 6)), (1, round(section["least_seconds"] / run["seconds"], 6)))
+    shown = (FOLDER / "bench.md").read_text()
+    if "- hlua: " not in shown or "`rehearse` had said" not in shown or "of the limit" not in printed:
+        raise AssertionError(f"{shown}\n{printed}")
+
+
 def test_lost_rows_are_a_failure():
     """An hlua that writes two thirds and claims the whole is found out by the sink's count; one that admits it, by that."""
     for name, claim in (("liar", "3000"), ("admits", "2000")):

@@ -184,8 +184,10 @@ def test_templated_targets(place):
         assert "Kind-two: " in screen(place, code=5)
 
 
-def nondeterministic(place, lua, *says, head="", count=100):
+def nondeterministic(place, lua, *says, head="", count=100, sql=""):
     rows(place, count)
+    if sql:
+        place.sql(sql)
     with Endpoint(log=place.folder / "log") as endpoint:
         place.target(endpoint.url)
         place.plan(f"""from = "t", to = "Target", {lua}""")
@@ -209,6 +211,24 @@ def test_a_counter_is_found(place):
 def test_a_counter_is_found_in_one_row(place):
     nondeterministic(place, 'partition_key = { PK = "{id}" }, attributes = { Number = function(row) return count() end },',
                      "attribute Number", "N 1, then N 2", head=COUNTER, count=1)
+
+
+def test_a_counter_beside_a_column_is_found_in_one_row(place):
+    """Though a run would not call it again for the same columns; nor one that goes round, in an odd number of rows."""
+    nondeterministic(place, """partition_key = { PK = "{id}" }, attributes = {
+        Number = function(row) return row.id .. "." .. count() end },""", "attribute Number", "S 1.1, then S 1.2", head=COUNTER, count=1)
+    place.sql("DROP TABLE t")
+    nondeterministic(place, """partition_key = { PK = "{id}" }, attributes = {
+        Half = function(row) return (row.id >= 0 and "half " or "") .. count() % 2 end },""", "attribute Half", head=COUNTER, count=101)
+
+
+def test_what_one_function_of_a_row_leaves_for_another_is_found(place):
+    """The other has not touched the column itself, so a run does not call it again when that alone has changed."""
+    nondeterministic(place, """partition_key = { PK = "{id}" }, attributes = {
+        One = function(row) if last ~= row then last, seen = row, row.v or "none" end return seen end,
+        Other = function(row) if last ~= row then last, seen = row, row.v or "none" end
+            return row.kind .. " " .. seen end },""",
+                     "attribute Other", head="local last, seen\n", count=50, sql="ALTER TABLE t ADD kind text DEFAULT 'of'")
 
 
 def test_what_a_row_leaves_for_the_next_is_found(place):

@@ -115,6 +115,10 @@ describe("control status", function()
     end
     for line in text:gmatch "[^\n]+" do assert.is_true(format.width(line) <= 60, line) end
   end)
+  it("tells no pace that does not hold the table back", function()
+    local text = table.concat(running.lines("logs", a_progress { tables = { a_table { pace = 1e6 } } }, 60), "\n")
+    assert.falsy(text:find("DynamoDB takes", 1, true), text)
+  end)
 end)
 
 describe("a terminal", function()

@@ -56,7 +56,7 @@ struct world_event {
 };
 
 struct world_tick {
-    double written, refused, sent; /* units */
+    double written, refused; /* units */
 };
 
 struct world {
@@ -76,11 +76,9 @@ struct world {
     int64_t wakes[WORLD_WORKERS_MAX];                      /* the wake that is on its way; 0: none */
     struct world_request *ready[WORLD_WORKERS_MAX], *waiting[WORLD_WORKERS_MAX], *spare;
     struct world_tick ticks[WORLD_TICKS_MAX];
-    double by_limit[CAPACITY_LIMITS]; /* units refused */
-    double rows, written, refused, sent;
+    double rows, written, refused; /* rows; units */
     int64_t last_written;
-    int probes, keys_found; /* items sent alone; those that named a hot key */
-    struct part found;
+    int keys_found; /* items sent alone that named a hot key */
 };
 
 static inline uint64_t world_random(struct world *w) {
@@ -233,8 +231,6 @@ static inline struct world_request *world_fill(struct world *w, int worker) {
 static inline void world_send(struct world *w, struct world_request *r) {
     r->sent = w->now;
     w->busy[r->worker]++;
-    w->sent += r->units;
-    world_tick(w)->sent += r->units;
     if (heat_active(w->heat)) {
         struct parts items[DYNAMODB_BATCH_ITEMS_MAX];
         uint64_t hot[DYNAMODB_BATCH_ITEMS_MAX];
@@ -315,10 +311,8 @@ static inline void world_again(struct world *w, struct world_request *from, cons
 static inline void world_probed(struct world *w, const struct world_request *r) {
     struct part part;
     const struct capacity_refusal *why = &r->refusals[0];
-    w->probes++;
-    if (heat_probed(w->heat, w->now, 0, &r->items[0].parts, capacity_limits(why), why->resource, &part) != HEAT_KEY) return;
-    w->keys_found++;
-    w->found = part;
+    enum heat_verdict verdict = heat_probed(w->heat, w->now, 0, &r->items[0].parts, capacity_limits(why), why->resource, &part);
+    w->keys_found += verdict == HEAT_KEY;
 }
 
 static inline void world_answered(struct world *w, struct world_request *r) {
@@ -328,7 +322,6 @@ static inline void world_answered(struct world *w, struct world_request *r) {
     int count = 0;
     for (int i = 0; i < r->count; i++) {
         if (r->refusals[i].limit == CAPACITY_ACCEPTED) continue;
-        w->by_limit[r->refusals[i].limit] += parts_units(&r->items[i].parts);
         a.refused += parts_units(&r->items[i].parts);
         parts[count] = r->items[i].parts;
         refused[count++] = r->items[i];
@@ -373,13 +366,12 @@ static inline void world_run(struct world *w, double seconds) {
     if (w->heap_count) w->now = end;
 }
 
-/* Units written, refused and sent between two times, in seconds from the beginning. */
+/* Units written and refused between two times, in seconds from the beginning. */
 static inline struct world_tick world_between(const struct world *w, double from, double to) {
     struct world_tick sum = {0};
     for (int i = (int)(from * 10 + 0.5); i < (int)(to * 10 + 0.5) && i < WORLD_TICKS_MAX; i++) {
         sum.written += w->ticks[i].written;
         sum.refused += w->ticks[i].refused;
-        sum.sent += w->ticks[i].sent;
     }
     return sum;
 }

@@ -39,18 +39,6 @@ static struct coordinator *start(int count) {
     return c;
 }
 
-/* The next chunk for a worker; false when there are no more. */
-static bool next_chunk(struct coordinator *c, struct mailbox *m, struct job_chunk *out) {
-    bool no_more = false;
-    coordinator_want(c, m);
-    while (!mailbox_take(m, out, &no_more)) {
-        if (no_more) return false;
-        struct pollfd p = {.fd = m->wake, .events = POLLIN};
-        poll(&p, 1, 1000);
-    }
-    return true;
-}
-
 static struct chunk_reject *make_rejects(int count) {
     struct chunk_reject *rejects = calloc((size_t)count, sizeof *rejects);
     assert_non_null(rejects);
@@ -74,25 +62,22 @@ static void done(struct coordinator *c, const struct job_chunk *work, int reject
 
 static void hands_out_in_order(void **state) {
     (void)state;
-    struct mailbox m;
     struct job_chunk got;
     begin(CHUNKS - 1);
-    OK(mailbox_init(&m, &e));
     struct coordinator *c = start(CHUNKS - 1);
     for (int i = 0; i < CHUNKS - 1; i++) {
-        assert_true(next_chunk(c, &m, &got));
+        assert_true(coordinator_next(c, &got));
         assert_true(got.chunk == order[i].chunk && got.table == &tables[0]);
         done(c, &got, 0, true);
     }
-    assert_false(next_chunk(c, &m, &got));
-    assert_false(next_chunk(c, &m, &got)); /* and it stays so */
+    assert_false(coordinator_next(c, &got));
+    assert_false(coordinator_next(c, &got)); /* and it stays so */
     OK(coordinator_finish(c, &e));
     assert_int_equal(tables[0].chunks_done, CHUNKS - 1);
     assert_false(job.stop);
     struct ledger_totals totals;
     OK(ledger_totals(ledger, run, 0, &totals, &e));
     assert_int_equal(totals.chunks_done, CHUNKS - 1);
-    mailbox_free(&m);
     ledger_close(ledger);
 }
 
@@ -103,15 +88,11 @@ struct worker {
 
 static void *work(void *context) {
     struct worker *w = context;
-    struct mailbox m;
-    struct error err;
     struct job_chunk got;
-    if (!mailbox_init(&m, &err)) return NULL;
-    while (next_chunk(w->coordinator, &m, &got)) {
+    while (coordinator_next(w->coordinator, &got)) {
         done(w->coordinator, &got, got.chunk->number % 3, true);
         w->chunks++;
     }
-    mailbox_free(&m);
     return NULL;
 }
 
@@ -144,12 +125,10 @@ static void serves_many_workers(void **state) {
 
 static void keeps_rejects_of_what_was_stopped(void **state) {
     (void)state;
-    struct mailbox m;
     struct job_chunk got;
     begin(3);
-    OK(mailbox_init(&m, &e));
     struct coordinator *c = start(3);
-    assert_true(next_chunk(c, &m, &got));
+    assert_true(coordinator_next(c, &got));
     done(c, &got, 2, false);
     OK(coordinator_finish(c, &e));
     assert_int_equal(tables[0].chunks_done, 0);
@@ -157,32 +136,26 @@ static void keeps_rejects_of_what_was_stopped(void **state) {
     OK(ledger_totals(ledger, run, 0, &totals, &e));
     assert_true(totals.chunks_done == 0 && totals.counts.rows_rejected == 0);
     assert_int_equal(all_rejects(ledger, run).count, 2);
-    mailbox_free(&m);
     ledger_close(ledger);
 }
 
 static void a_dry_run_has_no_ledger(void **state) {
     (void)state;
-    struct mailbox m;
     struct job_chunk got;
     begin(2);
-    OK(mailbox_init(&m, &e));
     ledger_close(ledger);
     ledger = NULL;
     struct coordinator *c = start(2);
-    while (next_chunk(c, &m, &got)) done(c, &got, 3, true);
+    while (coordinator_next(c, &got)) done(c, &got, 3, true);
     OK(coordinator_finish(c, &e));
     assert_int_equal(tables[0].chunks_done, 2);
-    mailbox_free(&m);
 }
 
 static void the_first_failure_counts(void **state) {
     (void)state;
-    struct mailbox m;
     struct job_chunk got;
     struct error first = {0}, second = {0};
     begin(3);
-    OK(mailbox_init(&m, &e));
     struct coordinator *c = start(3);
     error_set(&first, ERROR_TARGET, "the first");
     error_set(&second, ERROR_SOURCE, "the second");
@@ -190,14 +163,13 @@ static void the_first_failure_counts(void **state) {
     coordinator_fail(c, &first);
     coordinator_fail(c, &second);
     assert_true(job.stop);
-    assert_true(next_chunk(c, &m, &got)); /* what is under way may still end */
+    assert_true(coordinator_next(c, &got)); /* what is under way may still end */
     done(c, &got, 1, true);
     struct error err = {0};
     assert_false(coordinator_finish(c, &err));
     assert_int_equal(err.kind, ERROR_TARGET);
     assert_string_equal(err.text, "the first");
     assert_int_equal(tables[0].chunks_done, 1);
-    mailbox_free(&m);
     ledger_close(ledger);
 }
 
@@ -255,14 +227,11 @@ static void ends_fail_together(void **state) {
 
 static void no_chunks_at_all(void **state) {
     (void)state;
-    struct mailbox m;
     struct job_chunk got;
     begin(1);
-    OK(mailbox_init(&m, &e));
     struct coordinator *c = start(0);
-    assert_false(next_chunk(c, &m, &got));
+    assert_false(coordinator_next(c, &got));
     OK(coordinator_finish(c, &e));
-    mailbox_free(&m);
     ledger_close(ledger);
 }
 

@@ -176,6 +176,24 @@ static void test_consumed_capacity_that_changes(void **state) {
     world_free(w);
 }
 
+/* What units cost is not judged by requests of which nothing was written, though the service should tell of them, too. */
+static void test_consumed_capacity_of_nothing(void **state) {
+    (void)state;
+    struct governor *g = governor_new(1);
+    int64_t now = CLOCK_SECOND;
+    double taken = 0;
+    governor_set_rate(g, now, 1000);
+    governor_answered(g, now, &(struct governor_answer){.sent = now, .units = 100, .taken = 100, .consumed = 100});
+    for (int i = 0; i < 20000; i++) {
+        now += CLOCK_MS;
+        governor_answered(
+            g, now, &(struct governor_answer){.sent = now, .units = 10, .taken = 10, .refused = 10, .hot = 10, .consumed = 10});
+    }
+    assert_int_equal(governor_ask(g, now + 60 * CLOCK_SECOND, 0, 10, &taken), 0);
+    assert_true(fabs(taken - 10) < 0.001);
+    governor_free(g);
+}
+
 /* Half of the units come back, and what was accepted cost three times what was computed. */
 static void test_consumed_capacity_of_a_part(void **state) {
     (void)state;
@@ -436,6 +454,7 @@ int main(void) {
         cmocka_unit_test(test_consumed_capacity_replaces_what_was_computed),
         cmocka_unit_test(test_consumed_capacity_that_changes),
         cmocka_unit_test(test_consumed_capacity_of_a_part),
+        cmocka_unit_test(test_consumed_capacity_of_nothing),
         cmocka_unit_test(test_refused_units_are_not_spent),
         cmocka_unit_test(test_the_limit_is_found),
         cmocka_unit_test(test_the_limit_is_found_for_large_items),

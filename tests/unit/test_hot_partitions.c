@@ -16,8 +16,8 @@
 #define CHUNK_ROWS 2500
 #define RESOURCES 4
 #define ROWS_A_DAY 20000
-#define PARTITION 1000.0
-#define QUOTA 40000.0
+#define PARTITION CAPACITY_PARTITION_UNITS
+#define QUOTA CAPACITY_QUOTA_UNITS
 
 static uint64_t chance(uint64_t n, uint64_t salt) {
     uint64_t both[2] = {n, salt};
@@ -33,7 +33,7 @@ static void log_parts(int64_t n, struct parts *out) {
                                 chance(day * 2 + failed, 5)};
     out->count = 0;
     for (int i = 0; i < RESOURCES; i++) {
-        if (i == 1 && r >> 56 % 16 == 0) continue; /* no application: the index is sparse */
+        if (i == 1 && (r >> 56) % 16 == 0) continue; /* no application: the index is sparse */
         out->at[out->count++] = (struct part){.resource = i, .units = 1, .key = keys[i]};
     }
 }
@@ -214,7 +214,7 @@ static void test_shuffled_chunks_with_hot_ones_aside(void **state) {
     (void)state;
     int64_t rows = 2000000;
     struct outcome o = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200);
-    assert_true(o.of_keys > 0.90 && o.refused < 0.02);
+    assert_true(o.of_keys > 0.92 && o.refused < 0.02);
 }
 
 /* What it is worth to put chunks aside, and to have many open. */
@@ -224,7 +224,7 @@ static void test_less_is_worse(void **state) {
     struct outcome all = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200);
     struct outcome in_turn = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, false), rows, 1, 200);
     struct outcome few = play(logs_new(rows, CHUNK_ROWS, 8, true, true), rows, 1, 200);
-    assert_true(in_turn.of_keys < all.of_keys);
+    assert_true(in_turn.of_keys < 0.8 * all.of_keys);
     assert_true(few.of_keys < 0.6 * all.of_keys);
 }
 

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -61,6 +62,7 @@ struct peer {
     const struct identity *id;
     int listener, port;
     bool byte_by_byte, plain, proxy;
+    bool speaks_first;   /* as soon as the handshake is done, without having been asked */
     int keeps;           /* requests after which it goes; 0: it stays as long as the client does */
     bool says_goodbye;   /* by TLS, when it goes; otherwise only the socket ends */
     size_t answer_bytes; /* of the body */
@@ -110,11 +112,20 @@ static void let_through(int fd) {
     if (n > sizeof wanted && memcmp(head, wanted, sizeof wanted - 1) == 0) send(fd, yes, sizeof yes - 1, MSG_NOSIGNAL);
 }
 
+/* What is sent leaves together, or after a fifth of a second. */
+static void hold_back(int fd, int held) {
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &held, sizeof held);
+}
+
+static const char refusal[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 static void *peer_main(void *argument) {
     struct peer *p = argument;
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     SSL_CTX_use_certificate(context, p->id->certificate);
     SSL_CTX_use_PrivateKey(context, p->id->key);
+    if (p->speaks_first)
+        SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);            /* there the handshake's last word is the peer's */
     for (int fd; (fd = accept(p->listener, NULL, NULL)) >= 0; close(fd)) { /* until peer_finish */
         p->connections++;
         if (p->plain) {
@@ -124,7 +135,12 @@ static void *peer_main(void *argument) {
         if (p->proxy) let_through(fd);
         SSL *ssl = SSL_new(context);
         SSL_set_fd(ssl, fd);
-        if (SSL_accept(ssl) == 1) serve(p, ssl);
+        hold_back(fd, p->speaks_first);
+        if (SSL_accept(ssl) == 1) {
+            if (p->speaks_first) SSL_write(ssl, refusal, sizeof refusal - 1);
+            hold_back(fd, false);
+            serve(p, ssl);
+        }
         SSL_free(ssl);
     }
     SSL_CTX_free(context);
@@ -214,6 +230,20 @@ static void test_peer_that_goes(void **state) {
     pass_whole_directly((struct peer){.id = *state, .answer_bytes = 5, .keeps = 2, .says_goodbye = true});
 }
 
+/* What the peer said before it was asked is the answer, from its first byte on. */
+static void test_peer_that_speaks_first(void **state) {
+    static const char head[] = "GET / HTTP/1.1\r\n\r\n";
+    struct peer p = {.id = *state, .speaks_first = true};
+    struct error err;
+    peer_start(&p);
+    trust(p.id);
+    struct http_connection *c = connection_to("127.0.0.1", p.port);
+    if (!http_exchange(c, head, sizeof head - 1, NULL, 0, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(http_response(c)->status, 408);
+    http_connection_free(c);
+    peer_finish(&p);
+}
+
 /* Behind a proxy the bytes stay with libcurl. */
 static void test_proxy(void **state) {
     struct peer p = {.id = *state, .proxy = true, .answer_bytes = ANSWER_MAX};
@@ -284,9 +314,14 @@ static int group_teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exchange),         cmocka_unit_test(test_peer_that_goes), cmocka_unit_test(test_proxy),
-        cmocka_unit_test(test_untrusted),        cmocka_unit_test(test_wrong_name),     cmocka_unit_test(test_missing_bundle),
+        cmocka_unit_test(test_exchange),
+        cmocka_unit_test(test_peer_that_goes),
+        cmocka_unit_test(test_proxy),
+        cmocka_unit_test(test_untrusted),
+        cmocka_unit_test(test_wrong_name),
+        cmocka_unit_test(test_missing_bundle),
         cmocka_unit_test(test_peer_without_tls),
+        cmocka_unit_test(test_peer_that_speaks_first),
     };
     return cmocka_run_group_tests_name("http_tls", tests, group_setup, group_teardown);
 }

@@ -45,9 +45,9 @@ static void answer(struct line *line, int64_t took) {
 
 /* All lines are busy, and have been for long enough for more: how many are given now. */
 static int grow_once(void) {
-    l.stalled = clock_now() - CLOCK_SECOND;
+    l.growth.stalled = clock_now() - CLOCK_SECOND;
     int count = take() != NULL;
-    l.stalled = clock_now() + CLOCK_SECOND; /* however long this takes */
+    l.growth.stalled = clock_now() + CLOCK_SECOND; /* however long this takes */
     while (take()) count++;
     return count;
 }
@@ -58,10 +58,10 @@ static void begins_with_few(void **state) {
     for (int i = 0; i < FIRST; i++) assert_non_null(take());
     assert_null(take());
     assert_int_equal(l.count, FIRST);
-    assert_true(l.stalled > 0);
+    assert_true(l.growth.stalled > 0);
     int64_t until = INT64_MAX;
     lines_until(&l, true, &until);
-    assert_true(until > l.stalled && until < l.stalled + CLOCK_SECOND);
+    assert_true(until > l.growth.stalled && until < l.growth.stalled + CLOCK_SECOND);
     until = INT64_MAX;
     lines_until(&l, false, &until);
     assert_true(until == INT64_MAX);
@@ -90,7 +90,7 @@ static void does_not_grow_where_answers_are_quick(void **state) {
     begin(1);
     while (l.count < FIRST) take();
     answer(&l.all[0], 0);
-    l.quickest = 0; /* however long that took */
+    l.growth.quickest = 0; /* however long that took */
     while (grow_once() > 0) assert_true(l.count < 3 * FIRST);
     assert_true(l.count < 3 * FIRST);
     lines_close(&l);
@@ -118,8 +118,8 @@ static void returned_lines_do_not_count(void **state) {
     struct line *line = take();
     line->request = NULL;
     lines_return(&l, line);
-    assert_int_equal(l.answers, 0);
-    assert_true(l.quickest == INT64_MAX);
+    assert_int_equal(l.growth.answers, 0);
+    assert_true(l.growth.quickest == INT64_MAX);
     assert_ptr_equal(take(), line);
     lines_close(&l);
 }

@@ -34,7 +34,7 @@ static void begin(const char *const *third, int count) {
     job.arena = arena_new();
     job.tables = tables;
     job.table_count = TABLES;
-    pthread_mutex_init(&job.wait_lock, NULL);
+    pthread_mutex_init(&job.told_lock, NULL);
     for (int i = 0; i < TABLES; i++) {
         tables[i].schema =
             (struct dynamodb_schema){.partition = {.name = "Id", .type = DYNAMODB_S}, .indexes = &index, .index_count = 1};
@@ -47,7 +47,7 @@ static void begin(const char *const *third, int count) {
 static void end(void) {
     pacing_end(&job);
     pacing_end(&job); /* once is enough */
-    pthread_mutex_destroy(&job.wait_lock);
+    pthread_mutex_destroy(&job.told_lock);
     arena_free(job.arena);
 }
 

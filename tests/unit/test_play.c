@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "engine/play.h"
+#include "engine/reading.h"
 #include "memory_faults.h"
 
 #define RESOURCES 4
@@ -55,7 +56,7 @@ static void record(struct tape *t, keys_of *keys, int64_t rows, int64_t chunk_ro
         if (n % chunk_rows == 0) assert_true(tape_begin(t, t->count));
         if (n % thin) continue;
         keys(n, &parts);
-        assert_true(tape_has_room(t) && tape_add(t, 0, &parts));
+        assert_true(tape_add(t, 0, &parts));
         t->chunks[t->count - 1].rows++;
     }
 }
@@ -69,7 +70,7 @@ static struct play_outcome play(struct tape *t, const struct play_setting *how) 
     struct play_outcome out;
     struct error err;
     if (s.targets == NULL) s.targets = &target;
-    s.target_count = 1;
+    if (s.target_count == 0) s.target_count = 1;
     s.workers = 2;
     if (s.weight == 0) s.weight = 1;
     if (s.open_max == 0) s.open_max = 48;
@@ -165,6 +166,43 @@ static void test_key_order_is_slower(void **state) {
     tape_free(&t);
 }
 
+/* Of few chunks few are open at first. While keys throttle it is as many as there can be, as in a run. */
+static void test_few_chunks(void **state) {
+    (void)state;
+    struct tape t;
+    struct play_target target = {.given = warm, .resources = RESOURCES, .batch = 25};
+    record(&t, log_keys, 200000, 2500, 1);
+    int few = reading_open_max(t.count, 2);
+    assert_int_equal(few, 6);
+    double many_open = play(&t, &(struct play_setting){.targets = &target}).seconds;
+    assert_near(play(&t, &(struct play_setting){.targets = &target, .open_max = few}).seconds, many_open, 0.15);
+    tape_free(&t);
+}
+
+/* Two tables at once: each as fast as it takes, though their rows come mixed. */
+static void test_two_targets(void **state) {
+    (void)state;
+    struct tape t;
+    static const struct capacity_given slow[RESOURCES] = {{.provisioned = 500}, {.provisioned = 500}};
+    struct play_target targets[] = {{.given = fresh, .resources = RESOURCES, .batch = 25},
+                                    {.given = slow, .resources = RESOURCES, .batch = 25}};
+    tape_init(&t, (size_t)1 << 30);
+    for (int64_t n = 0; n < 90000; n++) {
+        struct parts parts;
+        if (n % 1000 == 0) assert_true(tape_begin(&t, t.count));
+        even_keys(n, &parts);
+        assert_true(tape_add(&t, n % 9 == 0, &parts));
+        t.chunks[t.count - 1].rows++;
+    }
+    struct play_outcome o = play(&t, &(struct play_setting){.targets = targets, .target_count = 2});
+    assert_near(o.seconds, 20, 0.10); /* 80,000 at 4,000 a second, and 10,000 at 500 */
+    assert_near(o.units, 180000, 0.0001);
+    struct play_outcome first =
+        play(&t, &(struct play_setting){.targets = (struct play_target[]){targets[0], targets[0]}, .target_count = 2});
+    assert_near(first.seconds, 20, 0.05); /* the other one's rows are in nobody's way */
+    tape_free(&t);
+}
+
 /* A part of the rows says as much as all of them, whatever limits. */
 static void test_thinned(void **state) {
     (void)state;
@@ -235,6 +273,8 @@ int main(void) {
         cmocka_unit_test(test_provisioned),
         cmocka_unit_test(test_heaviest_key),
         cmocka_unit_test(test_key_order_is_slower),
+        cmocka_unit_test(test_few_chunks),
+        cmocka_unit_test(test_two_targets),
         cmocka_unit_test(test_thinned),
         cmocka_unit_test(test_stretched),
         cmocka_unit_test(test_memory_runs_out),

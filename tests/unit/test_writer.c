@@ -277,6 +277,43 @@ static void memory_is_out_at_the_beginning(void **state) {
     }
 }
 
+/* --- pace --- */
+
+/* A large item at a low rate is paid for in more than a minute; when the rate rises meanwhile, nobody waits for that. */
+static void a_rate_that_rises_is_noticed(void **state) {
+    (void)state;
+    open_rig(rig_written, PUT_ALWAYS);
+    governor_set_rate(g.job.pacing->governor, clock_now(), 5);
+    g.units = 400;
+    add(1, "good");
+    OK(rig_work(&g, &e)); /* it goes at once, and all others after it wait */
+    add(1, "good");
+    OK(writer_flush(g.writer, &e) && writer_send(g.writer, &e));
+    assert_true(g.requests == 1 && writer_lane(g.writer, g.writer->ready)->closed_until > clock_now());
+    governor_set_rate(g.job.pacing->governor, clock_now(), 10000);
+    OK(rig_work(&g, &e));
+    assert_int_equal(g.requests, 2);
+    all_is_settled(2, 0);
+}
+
+/* --- what it holds --- */
+
+/* Bodies that are kept for the next requests are memory, too: all workers' together are bounded. */
+static void keeps_few_bodies(void **state) {
+    (void)state;
+    size_t kept = 0;
+    open_rig(rig_written, PUT_IF_ABSENT);
+    g.job.workers = 1024; /* 8 KB of the 8 MB are this one's */
+    add(100, "good");
+    OK(rig_work(&g, &e));
+    for (const struct request *r = g.writer->spare; r; r = r->next) kept += r->batch.body.cap;
+    assert_true(g.writer->spare_count > 50 && kept > 4 * 1024 && kept <= 8 * 1024);
+    assert_int_equal(kept, g.writer->spare_bytes);
+    add(100, "good");
+    OK(rig_work(&g, &e));
+    all_is_settled(200, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_in_batches),
@@ -293,6 +330,8 @@ int main(void) {
         cmocka_unit_test(memory_runs_out_while_throttled),
         cmocka_unit_test(memory_runs_out_under_a_condition),
         cmocka_unit_test(memory_is_out_at_the_beginning),
+        cmocka_unit_test(a_rate_that_rises_is_noticed),
+        cmocka_unit_test(keeps_few_bodies),
     };
     if (!http_global_init(&e)) return 1;
     return cmocka_run_group_tests_name("writer", tests, NULL, NULL);

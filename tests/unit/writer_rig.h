@@ -50,6 +50,7 @@ struct rig {
     enum settled how[RIG_ITEMS];
     char message[300]; /* of the last refused one */
     int made;
+    uint32_t units; /* of each item; 0: one */
 };
 
 /* --- the service --- */
@@ -143,7 +144,7 @@ static inline bool rig_open(struct rig *g, rig_answer *answer, enum put_rule rul
     snprintf(j->setting.region, sizeof j->setting.region, "eu-north-1");
     snprintf(j->setting.keys.access_key_id, sizeof j->setting.keys.access_key_id, "AKIDEXAMPLE");
     snprintf(j->setting.keys.secret_access_key, sizeof j->setting.keys.secret_access_key, "not a secret");
-    pthread_mutex_init(&j->wait_lock, NULL);
+    pthread_mutex_init(&j->told_lock, NULL);
     if (!pacing_start(j, err)) return false;
     if (caller.settled == NULL) caller = (struct writer_caller){rig_settled, rig_hot, g};
     g->writer = writer_new(j, caller, err);
@@ -153,7 +154,7 @@ static inline bool rig_open(struct rig *g, rig_answer *answer, enum put_rule rul
 static inline void rig_close(struct rig *g) {
     writer_free(g->writer);
     pacing_end(&g->job);
-    pthread_mutex_destroy(&g->job.wait_lock);
+    pthread_mutex_destroy(&g->job.told_lock);
     for (int i = 0; i < RIG_LINES; i++) {
         if (g->lines[i].fd) close(g->lines[i].fd);
     }
@@ -164,7 +165,7 @@ static inline void rig_close(struct rig *g) {
 static inline bool rig_add(struct rig *g, const char *word, struct error *err) {
     char json[200];
     int len = snprintf(json, sizeof json, "{\"Id\":{\"S\":\"k%d\"},\"Word\":{\"S\":\"%s\"}}", g->made, word);
-    struct batch_item item = {.size = (uint32_t)len, .units = 1, .place = g->made};
+    struct batch_item item = {.size = (uint32_t)len, .units = g->units ? g->units : 1, .place = g->made};
     struct batch *b = writer_batch(g->writer, &g->target);
     if (!dynamodb_key_hash_item(&g->target.schema, json, (size_t)len, &item.key)) abort();
     if (b == NULL || !batch_add(b, &item, json, (size_t)len)) return error_memory(err, "adding an item");

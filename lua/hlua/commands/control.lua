@@ -1,6 +1,7 @@
 -- `hlua PLAN control ACTION`: talks to the migration of this plan that runs now, in another process.
 local cjson    = require "cjson"
 local failure  = require "hlua.report.failure"
+local format   = require "hlua.report.format"
 local progress = require "hlua.report.progress"
 local running  = require "hlua.report.running"
 
@@ -27,7 +28,7 @@ end
 local done = {
   pause  = "paused: what is in flight is finished, nothing more is sent until `control resume`",
   resume = "going on",
-  wcu    = "at most %d write units a second from now on",
+  wcu    = "at most %s write units a second from now on",
   stop   = "stopping: it finishes what is in flight and saves; the same command goes on later",
 }
 
@@ -42,7 +43,7 @@ function control.run(context)
   end
   local screen = context.screen
   if done[action] then
-    screen:line(done[action]:format(options.value))
+    screen:line(done[action]:format(format.count(options.value or 0)))
     return 0
   end
   for _, line in ipairs(running.lines(context.low.name, answer, screen.width)) do screen:line(line) end

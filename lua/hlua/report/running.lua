@@ -33,7 +33,8 @@ local function table_lines(t, p, width)
       format.plural(t.rows_rejected, "row") .. " rejected"),
     ("%s%s in flight, %s sent again"):format(rates, format.plural(t.in_flight, "item"), format.count(t.retries)),
   }
-  if t.pace then lines[#lines + 1] = ("DynamoDB takes about %s write units/s of it"):format(format.count(t.pace)) end
+  local takes = throttling.takes(t)
+  if takes then lines[#lines + 1] = ("DynamoDB takes about %s write units/s of it"):format(format.count(takes)) end
   return table.move(throttling.lines(t, width), 1, 4, #lines + 1, lines)
 end
 

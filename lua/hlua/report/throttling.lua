@@ -5,6 +5,8 @@ local format = require "hlua.report.format"
 
 local throttling = {}
 
+local BINDS = 0.7 -- a table that is written at so much of its pace is held back by it
+
 -- What would help against a limit, in the order in which it is asked: the first that fits is said. A reason's name is matched.
 local remedies = {
   { "MaxOnDemand", "raise the maximum write units that %s was given (OnDemandThroughput)" },
@@ -82,12 +84,19 @@ function throttling.event(t)
   }
 end
 
+-- What a table takes, units a second: its pace, where that is what holds it back. Where a rate asked for or a hot key does, the
+-- pace is only the most that would be tried.
+function throttling.takes(t)
+  return t.pace and t.units_per_second >= BINDS * t.pace and t.pace or nil
+end
+
 -- What limits a run that goes on, in a few words: what each table takes, the key that limits. Nil: nothing is known to.
 function throttling.state(p)
   local parts = {}
   for _, t in ipairs(p.tables) do
-    if t.pace then
-      parts[#parts + 1] = ("%s takes %s write units/s"):format(format.printable(t.name), format.short(t.pace))
+    local takes = throttling.takes(t)
+    if takes then
+      parts[#parts + 1] = ("%s takes %s write units/s"):format(format.printable(t.name), format.short(takes))
     end
     if t.throttling and t.throttling.key then parts[#parts + 1] = "limited by " .. throttling.key_text(t.throttling) end
   end
