@@ -270,7 +270,7 @@ def test_function_that_is_wrong_is_found_at_once(place):
         place.target(endpoint.url)
         for broken, says in BROKEN:
             place.plan(PLAN.format("logs"), more=f"mapping_timeout = 0.2, write_units = function(clock) {broken} end,")
-            for words in (["check"], ["check", "--offline"], ["migrate"], ["rehearse"], ["rejects", "--retry"]):
+            for words in ([], ["check"], ["check", "--offline"], ["migrate"], ["rehearse"], ["rejects", "--retry"]):
                 result = place.hlua(*words, code=1)
                 result.says("hlua: write_units: ", "plan.lua:5: ", says, "hint: mend")
                 event = result.event("error")
