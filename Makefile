@@ -57,12 +57,13 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 all: $(BUILD)/hlua
 
-# ---- how things are compiled: a change of compiler or flags rebuilds
+# ---- how things are compiled: a change of compiler or flags rebuilds. Two makes may ask at once (scripts/test): each has a file of its own.
 STAMP := $(OBJ)/.flags
 $(STAMP): FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CC) $(subst ','\'',$(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))' > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$@.$$$$; \
+	printf '%s\n' '$(CC) $(subst ','\'',$(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))' > $$new; \
+	if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 $(OBJ)/%.o: src/%.c $(STAMP)
 	@mkdir -p $(@D)
@@ -86,11 +87,15 @@ $(BUILD)/hlua: $(OBJ)/main.o $(OBJECTS) $(OBJ)/embedded.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ $(LIBS)
 
-# ---- tests
+# ---- tests: linked with all objects in one, which are optimized together once instead of for each program
+$(OBJ)/all.o: $(OBJECTS) $(OBJ)/embedded.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(OPTIMIZE) -r -nostdlib $(if $(findstring clang,$(CC)),,-flinker-output=nolto-rel) -o $@ $^
+
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 # In tests that include memory_faults.h our own allocations can be made to fail.
 $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell grep -l '"memory_faults.h"' tests/unit/test_*.c)): WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
-$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(OBJECTS) $(OBJ)/embedded.o
+$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
@@ -99,7 +104,7 @@ unit: $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/unit/run $(UNIT)
 
 PG_TESTS := $(patsubst tests/pg/%.c,$(BUILD)/pg/%,$(wildcard tests/pg/test_*.c))
-$(BUILD)/pg/%: $(OBJ)/tests/pg/%.o $(OBJECTS) $(OBJ)/embedded.o
+$(BUILD)/pg/%: $(OBJ)/tests/pg/%.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -lcmocka $(LIBS)
@@ -158,7 +163,7 @@ fuzz: fuzz-programs
 
 # The corpus as an ordinary test: any compiler, no libFuzzer.
 FUZZ_REPLAY := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-replay/%,$(FUZZ_SOURCES))
-$(BUILD)/fuzz-replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(OBJECTS) $(OBJ)/embedded.o
+$(BUILD)/fuzz-replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(OBJ)/all.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ $(LIBS)

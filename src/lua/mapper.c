@@ -191,7 +191,6 @@ void mapper_enter(struct mapper *m, int table, int function, const struct pg_row
     m->function = &m->list[function];
     m->reject = reject;
     m->result = MAP_ITEM;
-    row_call(&m->now);
     attribute_writer_begin(&m->writer, m->function->where);
     lua_settop(m->L, MAPPER_HANDLER);
 }

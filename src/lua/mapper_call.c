@@ -1,7 +1,8 @@
 /* Calls a plan's function for one value, as seldom and with as little around it as can be.
  *
- * A function depends on its row alone, so on the columns that it gets or touches: when they are what they were for the row that it was
- * called for last, its result is that row's. Where all its arguments are at hand it is called from here itself, since pushing
+ * An hlua.fn depends on the columns that it gets alone: when they are what they were for the row that it was called for last, its result is
+ * that row's. One that gets the row is called for each row, whatever it touches: it may use what another has left for the same row, such as
+ * a body that was parsed once. Where all its arguments are at hand it is called from here itself, since pushing
  * them cannot raise; else by a body that makes them within the protected call. */
 #include <lauxlib.h>
 
@@ -24,15 +25,12 @@ static bool repeats(const struct mapper *m, const struct mapper_function *f) {
 
 /* Keeps the result on top, if it is a text or nil. What depends on no column is none of a row's own, so that is called again. */
 static void keep(lua_State *L, struct mapper *m, struct mapper_function *f) {
-    const int *places = f->columns ? m->table->arguments[f - m->list] : m->now.touched;
-    int count = f->columns ? f->column_count : m->now.touched_count;
     bool text = m->value->type == DYNAMODB_S && lua_type(L, -1) == LUA_TSTRING && m->value->len <= REPEAT_MAX;
-    if (count == 0 || count > ROW_TOUCHED_MAX || (!text && m->value->type != DYNAMODB_ANY)) return;
+    if (f->column_count == 0 || f->column_count > FEW_COLUMNS || (!text && m->value->type != DYNAMODB_ANY)) return;
     struct mapper_repeat *r = &f->repeat;
     if (text) lua_rawseti(L, LUA_REGISTRYINDEX, r->reference); /* which is there: nothing is allocated */
-    for (int i = 0; i < count && places == m->now.touched; i++) r->touched[i] = places[i];
-    r->columns = f->columns ? places : r->touched;
-    r->count = count;
+    r->columns = m->table->arguments[f - m->list];
+    r->count = f->column_count;
     r->table = m->table;
     r->serial = m->now.serial;
     r->value = *m->value;
@@ -104,6 +102,6 @@ enum map_result mapper_call(struct functions *self, int table, int function, con
     m->value = out;
     watch_enter(&m->watch);
     enum map_result result = mapper_leave(m, call(m->L, m));
-    if (result == MAP_ITEM) keep(m->L, m, f);
+    if (result == MAP_ITEM && f->columns) keep(m->L, m, f);
     return result;
 }

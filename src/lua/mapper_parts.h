@@ -19,14 +19,13 @@ struct memory {
 /* The index on the stack, outside of calls, of the function that makes a text of what was raised. Nothing else stays there. */
 #define MAPPER_HANDLER 1
 
-/* What a function gave last: nil or a text. */
+/* What an hlua.fn gave last: nil or a text. */
 struct mapper_repeat {
     const struct mapper_table *table;
     uint64_t serial; /* the row that it was called for */
     int count;       /* of the columns that it depends on; 0: nothing is kept */
     const int *columns;
-    int touched[ROW_TOUCHED_MAX]; /* those of a function that gets the row */
-    int reference;                /* in the registry: what holds the text; never nil */
+    int reference; /* in the registry: what holds the text; never nil */
     struct function_value value;
 };
 

@@ -55,11 +55,6 @@ static struct pg_field look(struct row_shape *shape, int column) {
     return field;
 }
 
-void row_call(struct row_now *now) {
-    now->call++;
-    now->touched_count = 0;
-}
-
 uint64_t row_since(struct row_shape *shape, int column) {
     look(shape, column);
     return shape->known[column].since;
@@ -103,15 +98,8 @@ void row_push_column(lua_State *L, struct row_shape *shape, int kept, int column
     c->made = c->since;
 }
 
-/* As a function touches it: that is noted. Upvalue 3 of each function here: the values kept. */
+/* Upvalue 3 of each function here: the values kept. */
 static void push_touched(lua_State *L, struct row_shape *shape, int column) {
-    struct row_now *now = shape->now;
-    struct row_column *c = &shape->known[column];
-    if (c->touched != now->call) {
-        c->touched = now->call;
-        if (now->touched_count < ROW_TOUCHED_MAX) now->touched[now->touched_count] = column;
-        now->touched_count++;
-    }
     row_push_column(L, shape, lua_upvalueindex(3), column);
 }
 

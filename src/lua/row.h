@@ -12,7 +12,6 @@
 #include "base/buffer.h"
 #include "pg/row.h"
 
-#define ROW_TOUCHED_MAX 8 /* columns of a function that are noted; more than it needs to be called again only when it must */
 #define ROW_KEPT_BYTES 44 /* of a column, to tell whether the next row has the same: times, numbers, uuids, short texts */
 
 /* The row under way, of one state. */
@@ -21,19 +20,14 @@ struct row_now {
     uint64_t serial; /* grows with each row; 0: none is under way */
     struct buffer *scratch;
     const void *object; /* the row object that was made last, which its owner keeps */
-    /* The columns that were touched through a row since row_call. */
-    uint64_t call;
-    int touched_count; /* over ROW_TOUCHED_MAX: more than there is room for */
-    int touched[ROW_TOUCHED_MAX];
 };
 
 /* A column from row to row. */
 struct row_column {
-    uint64_t seen;    /* the row for which its bytes were last looked at */
-    uint64_t since;   /* the row from which on it has had these bytes */
-    uint64_t made;    /* the `since` of the bytes that the kept value was made of */
-    uint64_t touched; /* the call that touched it last */
-    int32_t len;      /* of data; -1: NULL */
+    uint64_t seen;  /* the row for which its bytes were last looked at */
+    uint64_t since; /* the row from which on it has had these bytes */
+    uint64_t made;  /* the `since` of the bytes that the kept value was made of */
+    int32_t len;    /* of data; -1: NULL */
     char data[ROW_KEPT_BYTES];
 };
 
@@ -61,9 +55,6 @@ void row_shape_open(lua_State *L, struct row_shape *shape);
 
 /* Pushes a new row object for the row under way. May raise (memory). */
 void row_push(lua_State *L, struct row_shape *shape);
-
-/* Begins to note which columns are touched. */
-void row_call(struct row_now *now);
 
 /* The serial of the row from which on a column (from 0) has had the bytes that it has in the row under way. */
 uint64_t row_since(struct row_shape *shape, int column);

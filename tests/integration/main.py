@@ -1,8 +1,9 @@
 """Runs the tests of this folder and prints TAP: see run, which calls it. One after another; of the whole suite those files whose tests
-mostly wait run beside the others, in a process of their own with servers of their own."""
+mostly wait run beside the others, in processes of their own with servers of their own."""
 import importlib
 import inspect
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -17,8 +18,10 @@ from place import Place, Skip  # noqa: E402
 from servers import Stage  # noqa: E402
 
 
-WAITING = ("control", "faults", "outages", "pace", "rehearse", "source_load")
-BESIDE = "--beside"  # first argument of the other process; then the number of its first test
+# A process each. Files that hold a rate against a clock share the first, which goes before all others: these are nice.
+WAITING = (("pace", "rehearse"), ("control", "faults", "outages", "policies", "source_load", "templated_targets"))
+NICE = 5
+BESIDE = "--beside"  # first argument of such a process; then the number of its first test, and the files
 
 
 def tests_of(name):
@@ -78,42 +81,66 @@ def run_all(tests, first, seen=None):
     return all(results), stage.seen
 
 
-def beside(first):
-    """The other process: what its tests have seen is its last line."""
-    passed, seen = run_all([t for name in WAITING for t in tests_of(name)], first)
+def tests_in(files):
+    return [t for name in files for t in tests_of(name)]
+
+
+def beside(first, files):
+    """A process beside the first: what its tests have seen is its last line."""
+    passed, seen = run_all(tests_in(files), first)
     print(json.dumps({"plans": sorted(seen.plans), "reasons": sorted(seen.reasons)}), flush=True)
     return passed
 
 
+class Beside:
+    """Such a process, from outside; its output is kept until it has ended."""
+
+    def __init__(self, first, files):
+        self.out = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([sys.executable, __file__, BESIDE, str(first), *files], stdout=self.out)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def end(self, seen):
+        """Waits, prints what it printed, adds what it has seen; returns whether all passed."""
+        code = self.process.wait()
+        self.out.seek(0)
+        lines = self.out.read().splitlines()
+        print("\n".join(lines[:-1]), flush=True)
+        theirs = json.loads(lines[-1])
+        seen.plans |= set(theirs["plans"])
+        seen.reasons |= set(theirs["reasons"])
+        return code == 0
+
+
 def whole_suite():
-    tests = wanted([])
-    waiting = [t for t in tests if t[0].partition(".")[0] in WAITING]
-    last = [t for t in tests if t[0].startswith("coverage.")]
-    here = [t for t in tests if t not in waiting and t not in last]
+    tests, waiting = wanted([]), [tests_in(files) for files in WAITING]
+    last = tests_of("coverage")
+    here = [t for t in tests if not any(t in theirs for theirs in [last, *waiting])]
     print(f"1..{len(tests)}", flush=True)
-    with tempfile.TemporaryFile("w+") as out:
-        other = subprocess.Popen([sys.executable, __file__, BESIDE, str(len(here) + 1)], stdout=out)
-        try:
-            passed, seen = run_all(here, 1)
-            passed = other.wait() == 0 and passed
-        finally:
-            other.terminate()
-            other.wait()
-        out.seek(0)
-        lines = out.read().splitlines()
-    print("\n".join(lines[:-1]), flush=True)
-    theirs = json.loads(lines[-1])
-    seen.plans |= set(theirs["plans"])
-    seen.reasons |= set(theirs["reasons"])
+    others, number = [], len(here) + 1
+    try:
+        for files, theirs in zip(WAITING, waiting):
+            others.append(Beside(number, files))
+            number += len(theirs)
+            if files is WAITING[0]:
+                os.nice(NICE)  # this process, and those that it starts from here on
+        passed, seen = run_all(here, 1)
+        passed = all([other.end(seen) for other in others]) and passed
+    finally:
+        for other in others:
+            other.stop()
     seen.whole = True
-    return run_all(last, len(here) + len(waiting) + 1, seen)[0] and passed
+    return run_all(last, number, seen)[0] and passed
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     names = sys.argv[1:]
     if names[:1] == [BESIDE]:
-        passed = beside(int(names[1]))
+        passed = beside(int(names[1]), names[2:])
     elif names:
         tests = wanted(names)
         print(f"1..{len(tests)}", flush=True)

@@ -216,19 +216,10 @@ def test_a_counter_is_found_in_one_row(place):
 def test_a_counter_beside_a_column_is_found_in_one_row(place):
     """Though a run would not call it again for the same columns; nor one that goes round, in an odd number of rows."""
     nondeterministic(place, """partition_key = { PK = "{id}" }, attributes = {
-        Number = function(row) return row.id .. "." .. count() end },""", "attribute Number", "S 1.1, then S 1.2", head=COUNTER, count=1)
+        Number = hlua.fn({ "id" }, function(id) return id .. "." .. count() end) },""", "attribute Number", "S 1.1, then S 1.2", head=COUNTER, count=1)
     place.sql("DROP TABLE t")
     nondeterministic(place, """partition_key = { PK = "{id}" }, attributes = {
-        Half = function(row) return (row.id >= 0 and "half " or "") .. count() % 2 end },""", "attribute Half", head=COUNTER, count=101)
-
-
-def test_what_one_function_of_a_row_leaves_for_another_is_found(place):
-    """The other has not touched the column itself, so a run does not call it again when that alone has changed."""
-    nondeterministic(place, """partition_key = { PK = "{id}" }, attributes = {
-        One = function(row) if last ~= row then last, seen = row, row.v or "none" end return seen end,
-        Other = function(row) if last ~= row then last, seen = row, row.v or "none" end
-            return row.kind .. " " .. seen end },""",
-                     "attribute Other", head="local last, seen\n", count=50, sql="ALTER TABLE t ADD kind text DEFAULT 'of'")
+        Half = hlua.fn({ "id" }, function(id) return (id >= 0 and "half " or "") .. count() % 2 end) },""", "attribute Half", head=COUNTER, count=101)
 
 
 def test_what_a_row_leaves_for_the_next_is_found(place):

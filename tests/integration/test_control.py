@@ -135,7 +135,7 @@ def test_nobody_listens(place):
 
 
 def test_socket_of_a_killed_run_is_taken_over(place):
-    with Endpoint("--latency-ms", "4") as endpoint:
+    with Endpoint("--latency-ms", "20") as endpoint:  # much is left to do when it is asked to stop
         target, running = begun(place, endpoint)
         running.kill()
         running.end()

@@ -30,7 +30,7 @@ def postgres_goes_away(place, how):
     """Restarted in the middle: exit code 3, and the same command resumes with a new snapshot."""
     leaves(place)
     place.plan(LEAF_PLAN)
-    with Endpoint("--latency-ms", "20") as endpoint:
+    with Endpoint("--latency-ms", "60") as endpoint:  # much is left to do while PostgreSQL is being stopped
         target = place.target(endpoint.url)
         running = place.start("migrate")
         wait_until(lambda: len(done_leaves(place)) >= 3, "chunks")
