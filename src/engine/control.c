@@ -137,6 +137,11 @@ static bool add_consumed(struct buffer *b, const struct run_consumed *c) {
            buffer_printf(b, ",\"consumed\":{\"units\":%lld,\"computed\":%lld}", (long long)c->units, (long long)c->computed);
 }
 
+static bool add_this_time(struct buffer *b, const struct run_this_time *n) {
+    return n->items == 0 || buffer_printf(b, ",\"this_time\":{\"items_written\":%lld,\"write_units\":%lld}", (long long)n->items,
+                                          (long long)n->units);
+}
+
 static bool add_table(struct buffer *b, const struct run_table_progress *t) {
     const struct run_counts *c = &t->table.counts;
     return buffer_append_text(b, "{") && add_text(b, "name", t->table.name) &&
@@ -149,6 +154,7 @@ static bool add_table(struct buffer *b, const struct run_table_progress *t) {
            buffer_printf(b, "\"items_per_second\":%.3f,\"units_per_second\":%.3f,\"in_flight\":%lld,\"retries\":%lld",
                          t->items_per_second, t->units_per_second, (long long)t->in_flight, (long long)t->retries) &&
            add_throttling(b, &t->table.throttling) && add_consumed(b, &t->table.consumed) &&
+           add_this_time(b, &t->table.this_time) &&
            (t->eta_seconds < 0 || buffer_printf(b, ",\"eta_seconds\":%.3f", t->eta_seconds)) && buffer_append_text(b, "}");
 }
 

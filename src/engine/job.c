@@ -39,6 +39,12 @@ void job_live_add(struct live_counts *live, const struct run_counts *counts, int
     add(&live->write_units, sign * counts->write_units);
 }
 
+void job_live_done(struct live_counts *live, const struct run_counts *counts) {
+    job_live_add(live, counts, 1);
+    add(&live->items_this_time, counts->items_written);
+    add(&live->units_this_time, counts->write_units);
+}
+
 void job_live_read(const struct live_counts *live, struct run_counts *out) {
     *out = (struct run_counts){
         .rows_read = live->rows_read,

@@ -22,6 +22,7 @@ struct live_counts {
     _Atomic int64_t rows_read, rows_written, rows_rejected, rows_filtered, rows_superseded;
     _Atomic int64_t items_written, bytes, write_units;
     _Atomic int64_t in_flight, retries;
+    _Atomic int64_t items_this_time, units_this_time; /* by this process; a chunk that begins again takes nothing back */
 };
 
 struct job_table;
@@ -119,6 +120,8 @@ void job_wait_text(struct job *j, const char *text);
 /* Adds (sign 1) or takes back (sign -1) a chunk's counts. */
 void job_live_add(struct live_counts *live, const struct run_counts *counts, int sign);
 void job_live_read(const struct live_counts *live, struct run_counts *out);
+/* Adds what was just done: job_live_add, and to what this process has written. */
+void job_live_done(struct live_counts *live, const struct run_counts *counts);
 
 /* Whether what became of the rows adds up to the rows read. */
 bool job_sum_holds(const struct run_counts *counts);

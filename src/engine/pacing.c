@@ -154,6 +154,7 @@ void pacing_read(struct job *j, const struct job_table *t, struct run_table *out
     read_throttling(j, t, &out->throttling);
     out->consumed = (struct run_consumed){.units = atomic_load_explicit(&t->consumed, memory_order_relaxed),
                                           .computed = atomic_load_explicit(&t->consumed_of, memory_order_relaxed)};
+    out->this_time = (struct run_this_time){.items = t->live.items_this_time, .units = t->live.units_this_time};
 }
 
 const char *run_refusal_name(enum run_refusal kind) {

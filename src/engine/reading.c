@@ -299,7 +299,7 @@ void reading_publish(struct worker *w) {
     for (int i = 0; i < w->job->table_count; i++) {
         const struct run_counts *d = &w->delta[i];
         if ((d->rows_read | d->items_written | d->rows_rejected | d->rows_superseded) == 0) continue;
-        job_live_add(&w->job->tables[i].live, d, 1);
+        job_live_done(&w->job->tables[i].live, d);
         w->delta[i] = (struct run_counts){0};
     }
 }

@@ -55,7 +55,7 @@ enum rehearsed_change {
     REHEARSED_SHARDS,      /* ten values of a suffix to the partition key of limit.table, limit.index */
     REHEARSED_ASKED,       /* without the rate asked for */
     REHEARSED_QUOTA,       /* twice the account's quota */
-    REHEARSED_ALL,         /* all of them, but for the order */
+    REHEARSED_ALL,         /* all that are told, but for the order */
 };
 #define REHEARSED_CHANGES 7
 #define REHEARSED_SHARD_COUNT 10
@@ -80,7 +80,7 @@ struct rehearsal {
     double together_seconds;    /* with the quota read the other way: of a table together with its indexes */
     struct rehearsed_period *periods;
     int period_count;
-    struct rehearsed_variant changes[REHEARSED_CHANGES]; /* those that make a difference of over 5 % */
+    struct rehearsed_variant changes[REHEARSED_CHANGES]; /* those that make a difference of over 5 %, alone or as part of all */
     int change_count;
     double took; /* seconds that the rehearsal itself took */
     struct arena *arena;

@@ -119,85 +119,120 @@ static double busiest(const struct rehearsing *r, double seconds) {
 
 /* --- changes --- */
 
+static void set_asked(struct trial *trial, const struct watch_reason *why) {
+    (void)why;
+    trial->asked = true;
+}
+
+static void set_warm(struct trial *trial, const struct watch_reason *why) {
+    (void)why;
+    trial->warm = true;
+}
+
+static void set_provisioned(struct trial *trial, const struct watch_reason *why) {
+    (void)why;
+    trial->provisioned = true;
+}
+
+static void set_shards(struct trial *trial, const struct watch_reason *why) {
+    trial->shards = (struct play_shards){.count = REHEARSED_SHARD_COUNT, .target = why->target, .resource = why->resource};
+}
+
+static void set_quota(struct trial *trial, const struct watch_reason *why) {
+    (void)why;
+    trial->quota = true;
+}
+
+/* Each change, and the cause that it answers. In the order in which they are told. */
+static const struct answer {
+    enum rehearsed_change change;
+    enum watch_cause cause;
+    void (*set)(struct trial *trial, const struct watch_reason *why);
+} answers[] = {
+    {REHEARSED_ASKED, WATCH_ASKED, set_asked},
+    {REHEARSED_WARM, WATCH_WARM, set_warm},
+    {REHEARSED_PROVISIONED, WATCH_PROVISIONED, set_provisioned},
+    {REHEARSED_SHARDS, WATCH_PARTITION, set_shards},
+    {REHEARSED_QUOTA, WATCH_ACCOUNT, set_quota},
+};
+#define ANSWERS (int)(sizeof answers / sizeof answers[0])
+
 struct trying {
     struct rehearsing *r;
-    struct play_outcome base;
-    struct trial all; /* every change that fits */
-    int fitting;
-    double best; /* seconds, of one change */
+    struct trial all;                        /* every change that fits */
+    bool fits[ANSWERS];                      /* those */
+    struct rehearsed_variant alone[ANSWERS]; /* each of them */
+    double best;                             /* seconds, of one change, or of several that are told */
+    bool together[ANSWERS];                  /* the changes that are told as all; none: no two do more than one */
+    double together_seconds;
 };
 
 static bool matters(const struct rehearsing *r, double seconds) {
     return fabs(seconds - r->out->seconds) > MATTERS * r->out->seconds;
 }
 
-/* Tells a change when it makes a difference. */
-static bool try_change(struct trying *t, struct rehearsed_variant v, const struct trial *trial, struct error *err) {
-    struct play_outcome o;
-    struct rehearsal *out = t->r->out;
-    if (!play(t->r, trial, &o, err)) return false;
-    v.seconds = o.seconds;
-    if (v.change == REHEARSED_WARM) v.units = busiest(t->r, o.seconds);
-    if (!matters(t->r, v.seconds)) return true;
-    if (v.change == REHEARSED_ALL && v.seconds > (1 - MATTERS) * t->best) return true;
-    if (v.change != REHEARSED_ORDER && v.seconds < t->best) t->best = v.seconds;
-    out->changes[out->change_count++] = v;
+/* Plays each change that answers a cause of the outcome and was not tried yet; *more: there was one. */
+static bool try_each(struct trying *t, const struct play_outcome *o, bool *more, struct error *err) {
+    *more = false;
+    for (int i = 0; i < ANSWERS; i++) {
+        const struct watch_period *p = longest(o, answers[i].cause);
+        struct trial one = {0};
+        struct play_outcome alone;
+        if (t->fits[i] || p == NULL) continue;
+        t->fits[i] = *more = true;
+        answers[i].set(&t->all, &p->reason);
+        answers[i].set(&one, &p->reason);
+        if (!play(t->r, &one, &alone, err)) return false;
+        t->alone[i] = (struct rehearsed_variant){
+            .change = answers[i].change, .seconds = alone.seconds, .limit = limit_of(t->r, &p->reason, p->keys)};
+        t->best = fmin(t->best, alone.seconds);
+    }
     return true;
 }
 
-static bool try_warm(struct trying *t, struct error *err) {
-    if (longest(&t->base, WATCH_WARM) == NULL) return true;
-    t->all.warm = true;
-    t->fitting++;
-    return try_change(t, (struct rehearsed_variant){.change = REHEARSED_WARM}, &(struct trial){.warm = true}, err);
+/* All that fit together; and, as long as that brings up another cause, with what answers it on top. */
+static bool try_together(struct trying *t, const struct play_outcome *base, struct error *err) {
+    struct play_outcome o = *base;
+    for (bool more = true; more;) {
+        if (!try_each(t, &o, &more, err)) return false;
+        if (!more) break;
+        if (!play(t->r, &t->all, &o, err)) return false;
+        if (o.seconds > (1 - MATTERS) * t->best) continue;
+        memcpy(t->together, t->fits, sizeof t->together);
+        t->best = t->together_seconds = o.seconds;
+    }
+    return true;
 }
 
-static bool try_provisioned(struct trying *t, struct error *err) {
-    if (longest(&t->base, WATCH_PROVISIONED) == NULL) return true;
-    t->all.provisioned = true;
-    t->fitting++;
-    return try_change(t, (struct rehearsed_variant){.change = REHEARSED_PROVISIONED}, &(struct trial){.provisioned = true}, err);
+static void tell(struct trying *t, struct rehearsed_variant v) {
+    struct rehearsal *out = t->r->out;
+    if (v.change == REHEARSED_WARM) v.units = busiest(t->r, t->together_seconds > 0 ? t->together_seconds : v.seconds);
+    out->changes[out->change_count++] = v;
 }
 
-static bool try_quota(struct trying *t, struct error *err) {
-    if (longest(&t->base, WATCH_ACCOUNT) == NULL) return true;
-    t->all.quota = true;
-    t->fitting++;
-    return try_change(t, (struct rehearsed_variant){.change = REHEARSED_QUOTA}, &(struct trial){.quota = true}, err);
-}
-
-static bool try_asked(struct trying *t, struct error *err) {
-    if (t->r->options->units <= 0) return true;
-    t->all.asked = true;
-    t->fitting++;
-    return try_change(t, (struct rehearsed_variant){.change = REHEARSED_ASKED}, &(struct trial){.asked = true}, err);
-}
-
-static bool try_shards(struct trying *t, struct error *err) {
-    const struct watch_period *p = longest(&t->base, WATCH_PARTITION);
-    if (p == NULL) return true;
-    t->all.shards =
-        (struct play_shards){.count = REHEARSED_SHARD_COUNT, .target = p->reason.target, .resource = p->reason.resource};
-    t->fitting++;
-    struct rehearsed_variant v = {.change = REHEARSED_SHARDS, .limit = limit_of(t->r, &p->reason, p->keys)};
-    return try_change(t, v, &(struct trial){.shards = t->all.shards}, err);
-}
-
-static bool try_changes(struct trying *t, struct error *err) {
-    if (!try_asked(t, err) || !try_warm(t, err) || !try_provisioned(t, err) || !try_shards(t, err) || !try_quota(t, err))
-        return false;
-    if (t->fitting > 1 && !try_change(t, (struct rehearsed_variant){.change = REHEARSED_ALL}, &t->all, err)) return false;
-    return try_change(t, (struct rehearsed_variant){.change = REHEARSED_ORDER}, &(struct trial){.in_order = true}, err);
+/* Every change that is part of all of them, whatever it makes alone; or else each that makes a difference. */
+static bool try_changes(struct trying *t, const struct play_outcome *base, struct error *err) {
+    struct play_outcome in_order;
+    if (!try_together(t, base, err)) return false;
+    bool together = t->together_seconds > 0;
+    for (int i = 0; i < ANSWERS; i++) {
+        if (together ? t->together[i] : t->fits[i] && matters(t->r, t->alone[i].seconds)) tell(t, t->alone[i]);
+    }
+    if (together) tell(t, (struct rehearsed_variant){.change = REHEARSED_ALL, .seconds = t->together_seconds});
+    if (!play(t->r, &(struct trial){.in_order = true}, &in_order, err)) return false;
+    struct rehearsed_variant order = {.change = REHEARSED_ORDER, .seconds = in_order.seconds};
+    if (matters(t->r, order.seconds)) tell(t, order);
+    return true;
 }
 
 bool rehearse_play(struct rehearsing *r, struct error *err) {
     struct trying t = {.r = r};
-    struct play_outcome together;
-    if (!play(r, &(struct trial){0}, &t.base, err)) return false;
-    r->out->seconds = t.best = t.base.seconds;
-    r->out->refused = t.base.refused;
-    if (!tell_periods(r, &t.base, err)) return false;
+    struct play_outcome base, together;
+    if (!play(r, &(struct trial){0}, &base, err)) return false;
+    r->out->seconds = t.best = base.seconds;
+    r->out->refused = base.refused;
+    if (!tell_periods(r, &base, err)) return false;
     if (!play(r, &(struct trial){.quota_of = CAPACITY_QUOTA_TOGETHER}, &together, err)) return false;
     r->out->together_seconds = together.seconds;
-    return try_changes(&t, err);
+    return try_changes(&t, &base, err);
 }

@@ -23,7 +23,7 @@
 struct cut {
     struct job_table *table;
     struct pg_range *ranges;
-    int count, chunks;
+    int count;
     double left;  /* of the share of its rows that is read: what was rounded away so far */
     bool skipped; /* a place has a row that the server cannot give */
 };
@@ -68,7 +68,6 @@ static bool add_piece(struct reading *k, struct cut *c, int first, int end) {
     k->pieces = more;
     k->pieces[k->piece_count] = (struct piece){.cut = c, .first = first, .end = end, .place = k->piece_count};
     k->piece_count++;
-    c->chunks++;
     return true;
 }
 
@@ -115,9 +114,9 @@ static bool cut_all(struct reading *k, struct error *err) {
     places = !r->out->sampled || places < 1 ? 1 : places > PLACES_A_CHUNK ? PLACES_A_CHUNK : places;
     for (int i = 0; i < j->table_count; i++) {
         struct cut *c = &k->cuts[i];
+        r->out->tables[i].chunks = c->count;
         if (places > 1 && c->count > 1 && !cut_finer(k, c, c->count, places, err)) return false;
         if (!group(k, c, places)) return error_memory(err, "rehearsing");
-        r->out->tables[i].chunks = c->chunks;
     }
     return true;
 }

@@ -346,6 +346,9 @@ static bool close_table(struct session *s, int i, struct run_table *out, struct 
     }
     struct ledger_totals totals;
     if (!ledger_totals(s->ledger, s->run.id, i, &totals, err)) return false;
+    struct run_counts live; /* with what was written of chunks that are not done */
+    job_live_read(&t->live, &live);
+    if (s->ran) out->this_time.unfinished = live.items_written - totals.counts.items_written;
     out->counts = totals.counts;
     out->chunks = totals.chunks;
     out->chunks_done = totals.chunks_done;

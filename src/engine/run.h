@@ -57,6 +57,12 @@ struct run_consumed {
     int64_t computed; /* of the same writes, as computed; 0: it has said nothing */
 };
 
+/* What this process has written, whatever became of the chunks. */
+struct run_this_time {
+    int64_t items, units;
+    int64_t unfinished; /* items of chunks that are not done: written again when the run goes on; 0 before its end */
+};
+
 struct run_table {
     const char *name, *from, *to; /* from NULL: a query */
     bool templated;               /* `to` is a template, and `targets` are its tables; not told while a run goes on */
@@ -69,6 +75,7 @@ struct run_table {
     int snapshots;                    /* how many snapshots its chunks were read in */
     struct run_throttling throttling; /* of this process; none in a status */
     struct run_consumed consumed;     /* the same */
+    struct run_this_time this_time;   /* the same */
 };
 
 /* What is shown while a run goes on. Rates are of the last seconds. */

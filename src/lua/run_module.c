@@ -64,8 +64,18 @@ static void set_consumed(lua_State *L, const struct run_consumed *c) {
     lua_setfield(L, -2, "consumed");
 }
 
+/* Sets `this_time`, if this process has written anything. */
+static void set_this_time(lua_State *L, const struct run_this_time *n) {
+    if (n->items == 0) return;
+    lua_createtable(L, 0, 3);
+    field_integer(L, "items_written", n->items);
+    field_integer(L, "write_units", n->units);
+    field_integer(L, "items_unfinished", n->unfinished);
+    lua_setfield(L, -2, "this_time");
+}
+
 static void push_table(lua_State *L, const struct run_table *t) {
-    lua_createtable(L, 0, 23);
+    lua_createtable(L, 0, 24);
     field_text(L, "name", t->name);
     field_text(L, "from", t->from);
     field_text(L, "to", t->to);
@@ -77,6 +87,7 @@ static void push_table(lua_State *L, const struct run_table *t) {
     field_integer(L, "snapshots", t->snapshots);
     set_throttling(L, &t->throttling);
     set_consumed(L, &t->consumed);
+    set_this_time(L, &t->this_time);
     if (!t->templated) return;
     lua_createtable(L, t->target_count, 0);
     for (int i = 0; i < t->target_count; i++) {

@@ -65,6 +65,28 @@ def test_stop(place):
             expect.check(place.hlua("migrate"), target, "Target", wanted(place), MAPPING)
 
 
+def test_stop_tells_what_is_written_again(place):
+    """Items of chunks that are not done are told apart, and what was refused as a share of what this process sent; so after a resume."""
+    with Endpoint("--latency-ms", "4", "--fault", "op=BatchWriteItem,every=4,what=throttle") as endpoint:
+        _, running = begun(place, endpoint)
+        wait_until(lambda: control(place, "status").event("control")["tables"][0]["items_written"] > 100, "items")
+        control(place, "pause")
+        wait_until(lambda: control(place, "status").event("control")["tables"][0]["in_flight"] == 0, "an empty flight")
+        said = place.hlua("control", "status", json=False).output
+        control(place, "stop")
+        first = running.end()
+        t = first.table()
+        now = t["this_time"]
+        assert now["items_written"] == t["items_written"] + now["items_unfinished"] and now["items_unfinished"] > 0, t
+        first.says("on the target already, of chunks that are not done")
+        refused = t["throttling"]["refused_units"]
+        first.says(f"{100 * refused / (refused + now['write_units']):.1f} % of those sent")
+        assert "% of those sent" in said, said
+        second = place.hlua("migrate").table()
+        assert second["this_time"]["items_written"] == second["items_written"] - t["items_written"], second
+        assert second["this_time"]["items_unfinished"] == 0, second
+
+
 def cpu_seconds(process):
     """Of a process and its threads, so far."""
     fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()

@@ -68,6 +68,34 @@ def test_the_heaviest_key(place):
         assert shards["index"] == "ByState" and shards["seconds"] < 0.5 * found["seconds"], shards
 
 
+def test_what_limits_next_is_answered_too(place):
+    """A heavy key in a new table: shards bring up its warm throughput, and the next thing to do is told with them."""
+    logs(place, 48000, failed=24000)
+    place.plan(TABLE + INDEX)
+    with Endpoint(mode="sink") as endpoint:
+        place.target(endpoint.url)
+        found = rehearsed(place)
+        assert [limit["limit"] for limit in found["limits"]] == ["partition"], found
+        told = {c["change"]: c["seconds"] for c in found["changes"]}
+        assert {"shards", "warm", "all"} <= set(told) and told["all"] < 0.7 * told["shards"] < 0.5 * found["seconds"], found
+        output = place.hlua("rehearse", json=False).output
+        assert output.index("10 shards") < output.index("all of these") > output.index("tables warmed"), output
+        asked = rehearsed(place, "--wcu", "20000")  # a rate that limits once the others are answered
+        assert {"rate", "shards", "warm", "all"} <= {c["change"] for c in asked["changes"]}, asked
+        asked = rehearsed(place, "--wcu", "200000")  # and one that never does
+        assert "rate" not in [c["change"] for c in asked["changes"]], asked
+
+
+def test_chunks_are_those_of_the_run(place):
+    """Also where parts of each are read, from ranges that are cut finer."""
+    logs(place, 110000)
+    place.plan(TABLE)
+    with Endpoint(mode="sink") as endpoint:
+        place.target(endpoint.url)
+        part = rehearsed(place, "--rows", "2000")
+        assert part["sampled"] and part["tables"][0]["chunks"] == place.hlua("migrate").table()["chunks"], part
+
+
 def test_the_rate_asked_for(place):
     not_slowed_down()
     logs(place, 20000)

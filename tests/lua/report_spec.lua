@@ -23,6 +23,7 @@ local function a_table(changes)
     items_written = 1234555, bytes = 617283500, write_units = 4938268,
     seconds = 2.5, rows_estimated = 2000000.0, chunks = 10, chunks_done = 5, snapshots = 1, done = 0.5,
     items_per_second = 123456.7, units_per_second = 400000.0, in_flight = 1250, retries = 3, eta_seconds = 125.0,
+    this_time = { items_written = 1234555, write_units = 4938268, items_unfinished = 0 },
   }
   for name, value in pairs(changes or {}) do t[name] = value end
   return t
@@ -184,7 +185,7 @@ describe("events", function()
     assert.equal('{"event":"summary","tables":[{"name":"Logs-dev","from":null,"to":"Logs","rows_read":1234567,'
       .. '"rows_written":1234555,"rows_rejected":12,"rows_filtered":0,"rows_superseded":0,"items_written":1234555,'
       .. '"bytes":617283500,"write_units":4938268,"seconds":2.5,"chunks":10,"chunks_done":5,"snapshots":1,"consumed":null,'
-      .. '"throttling":null}],'
+      .. '"throttling":null,"this_time":{"items_written":1234555,"write_units":4938268,"items_unfinished":0}}],'
       .. '"outcome":"done","dry_run":false,"rejects":12,"resumes":0,"sum_holds":true,"exit":5}',
       encode.text(closing.event(a_summary(t), {}, 5)))
   end)
@@ -229,14 +230,33 @@ done
     assert.truthy(advice("TableWriteAccountLimitExceeded"):find "quota")
     assert.truthy(advice("TableWriteKeyRangeThroughputExceeded"):find "warm throughput of the table")
   end)
-  it("of a resumed run tells no rate, and the snapshots", function()
-    local t = a_table { name = "logs", rows_read = 1, rows_written = 1, rows_rejected = 0, items_written = 1,
-      bytes = 100, write_units = 1, snapshots = 2 }
+  it("of a stopped run tells the rate of what was written, and what is written again", function()
+    local t = a_table { rows_rejected = 0, rows_read = 5000, rows_written = 5000, items_written = 5000, write_units = 10000,
+      bytes = 500000, this_time = { items_written = 24000, write_units = 48000, items_unfinished = 19000 },
+      throttling = { refused_units = 16000, reasons = { UnprocessedItems = 16000 } } }
+    local text = written(a_summary(t, { outcome = "stopped" })):gsub("%s+", " ")
+    for _, part in ipairs { " 5,000 items, 500.0 kB, 10,000 write units; this time 24,000 items in 2.5 s (9,600 items/s) ",
+      " 19,000 more items are on the target already, of chunks that are not done: when the run goes on, they are read and written again ",
+      "16,000 write units were refused and sent again, 25.0 % of those sent" } do
+      assert.truthy(text:find(part, 1, true), text)
+    end
+    assert.truthy(table.concat(running.lines("logs", a_progress { tables = { t } }, 100)):find("25.0 % of those sent", 1, true))
+  end)
+  it("of a run whose every request was refused says so", function()
+    local t = a_table { items_written = 0, throttling = { refused_units = 9, reasons = { UnprocessedItems = 9 } } }
+    t.this_time = nil
+    local text = written(a_summary(t, { outcome = "stopped" }))
+    assert.truthy(text:find("100.0 % of those sent", 1, true), text)
+    assert.falsy(text:find("more item", 1, true), text)
+  end)
+  it("of a resumed run tells what this time wrote, and the snapshots", function()
+    local t = a_table { name = "logs", rows_read = 1, rows_written = 1, rows_rejected = 0, items_written = 30,
+      bytes = 100, write_units = 1, snapshots = 2, this_time = { items_written = 10, write_units = 10, items_unfinished = 0 } }
     t.from = nil
     assert.equal([[
 logs  from a query to Logs-dev
   1 row read = 1 written + 0 rejected + 0 filtered + 0 superseded
-  1 item, 100 bytes, 1 write unit in 2.5 s this time
+  30 items, 100 bytes, 1 write unit; this time 10 items in 2.5 s (4 items/s)
   read in 2 snapshots: what changed in the source between them may be there in either form
 done
 nothing is left to do: the same command again writes nothing

@@ -34,13 +34,23 @@ function closing.written_text(t)
     format.plural(t.write_units, "write unit"))
 end
 
--- The seconds are of this process, the counts of the whole run: they give a rate when nothing was resumed.
+-- The seconds are of this process, the counts of the whole run and its chunks that are done: what this process has written is
+-- told apart where it is not the same.
 local function cost_text(t, summary)
   if summary.outcome == "already done" then return closing.written_text(t) end
-  local text = ("%s in %s"):format(closing.written_text(t), format.duration(t.seconds))
-  if summary.resumes > 0 then return text .. " this time" end
+  local items = t.this_time and t.this_time.items_written or 0
+  local now = items == t.items_written and "" or ("; this time %s"):format(format.plural(items, "item"))
+  local text = ("%s%s in %s"):format(closing.written_text(t), now, format.duration(t.seconds))
   if t.seconds <= 0 then return text end
-  return ("%s (%s items/s)"):format(text, format.count(t.items_written / t.seconds))
+  return ("%s (%s items/s)"):format(text, format.count(items / t.seconds))
+end
+
+-- What is on the target, and is not counted: a list of one line, or empty.
+local function unfinished_lines(t, width)
+  local count = t.this_time and t.this_time.items_unfinished or 0
+  if count <= 0 then return {} end
+  return { format.fold(("%s on the target already, of chunks that are not done: when the run goes on, they are read and written again")
+    :format(format.plural(count, "more item is", "more items are")), width, "  ") }
 end
 
 -- What DynamoDB counted, where it is not what was computed: a list of one line, or empty.
@@ -65,7 +75,10 @@ local function table_lines(screen, t, summary, written)
   if t.to ~= t.name then lines[1] = lines[1] .. " to " .. format.printable(t.to) end
   table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
   lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
-  if written then lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ") end
+  if written then
+    lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ")
+    table.move(unfinished_lines(t, screen.width), 1, 1, #lines + 1, lines)
+  end
   table.move(consumed_lines(t, screen.width), 1, 1, #lines + 1, lines)
   table.move(throttling.lines(t, screen.width), 1, 3, #lines + 1, lines)
   if t.snapshots > 1 then
@@ -137,6 +150,7 @@ function closing.table_event(t)
   fields[#fields + 1] = { "snapshots", t.snapshots }
   fields[#fields + 1] = { "consumed", progress.consumed(t) }
   fields[#fields + 1] = { "throttling", throttling.event(t) }
+  fields[#fields + 1] = { "this_time", progress.this_time(t) }
   if t.targets then fields[#fields + 1] = { "targets", encode.array(t.targets) } end
   return encode.object(fields)
 end

@@ -90,6 +90,13 @@ function progress.consumed(t)
   return found and encode.object { { "units", found.units }, { "computed", found.computed } } or encode.null
 end
 
+-- What this process has written, as an object of an event; null when it has written nothing.
+function progress.this_time(t)
+  local found = t.this_time
+  return found and encode.object { { "items_written", found.items_written }, { "write_units", found.write_units },
+    { "items_unfinished", found.items_unfinished } } or encode.null
+end
+
 -- A progress event.
 function progress.event(p)
   local tables = {}

@@ -113,12 +113,17 @@ local function heading(screen, text)
   screen:line(screen:paint("bold", text))
 end
 
+-- Not those that are too short to be told apart from nothing.
 local function period_lines(screen, found, units)
-  heading(screen, "what limits it")
+  local lines = {}
   for _, p in ipairs(found.periods) do
-    local span = ("  %s to %s  "):format(format.duration(p.from), format.duration(p.to))
-    screen:line(format.fold(span .. limits[p.limit](p, found, units), screen.width, "  "))
+    local from, to = format.duration(p.from), format.duration(p.to)
+    if from ~= to then
+      lines[#lines + 1] = format.fold(("  %s to %s  "):format(from, to) .. limits[p.limit](p, found, units), screen.width, "  ")
+    end
   end
+  if #lines > 0 then heading(screen, "what limits it") end
+  for _, line in ipairs(lines) do screen:line(line) end
 end
 
 local function change_lines(screen, found)
@@ -162,7 +167,7 @@ function rehearsed.write(screen, low, found, units, asked_once)
     local text = "%s if the account's quota is that of a table together with its indexes: AWS's guide can be read both ways"
     screen:line(format.fold(text:format(format.duration(found.together_seconds)), screen.width, "  "))
   end
-  if #found.periods > 0 then period_lines(screen, found, units) end
+  period_lines(screen, found, units)
   change_lines(screen, found)
   screen:line("")
   screen:line(("nothing was written; this took %s"):format(format.duration(found.took)))

@@ -1,5 +1,6 @@
 -- What DynamoDB refused for want of capacity: how much, by which limit, which key, and what would help. A table's `throttling`
--- is { refused_units =, reasons = { name = units }, key =, index = }; nil when nothing was refused.
+-- is { refused_units =, reasons = { name = units }, key =, index = }; nil when nothing was refused. It is of this process alone,
+-- as is `this_time`.
 local encode = require "hlua.encode"
 local format = require "hlua.report.format"
 
@@ -59,7 +60,7 @@ function throttling.lines(t, width)
   for _, name in ipairs(sorted(found.reasons)) do
     parts[#parts + 1] = ("%s %s"):format(format.count(found.reasons[name]), words[name] or "by " .. name)
   end
-  local sent = t.write_units + found.refused_units
+  local sent = (t.this_time and t.this_time.write_units or 0) + found.refused_units
   local lines = { ("throttled: %s refused and sent again, %.1f %% of those sent (%s)"):format(
     format.plural(found.refused_units, "write unit was", "write units were"), 100 * found.refused_units / math.max(sent, 1),
     table.concat(parts, ", ")) }
