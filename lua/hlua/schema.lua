@@ -49,7 +49,7 @@ constructors.plan = {
       "write_units = 4000"),
     field("max_source_load", "options", "How much of the source a run may take: connections, and how slow its answers may get.",
       "max_source_load = { connections = 3, latency_ms = 5 }", { fields = source_load, least_one = true }),
-    field("mapping_timeout", "seconds", "How long a function of the plan may take for one row, in seconds; then the row is rejected.",
+    field("mapping_timeout", "seconds", "How long a function may take for one row, in seconds; then the row is rejected. write_units as well, and then the run ends.",
       "mapping_timeout = 0.5", { default = 1, most = 3600 }),
     field("mapping_memory", "integer", "The bytes that a worker's functions may hold; a row that needs more is rejected.",
       "mapping_memory = 128 * 1024 * 1024", { min = 1 << 20, default = 64 << 20 }),
