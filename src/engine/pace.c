@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "engine/pacing.h"
 
-/* What is asked for now. */
+/* What is asked for at this moment. */
 static bool look(struct pace *p, struct job *job, struct error *err) {
     int64_t now = clock_now(), units = 0;
     int64_t said = atomic_load(&job->control_units);

@@ -142,7 +142,7 @@ static bool holds_enough(const struct worker *w) {
     return w->held > (budget > HELD_LEAST ? budget : HELD_LEAST);
 }
 
-/* Whether the source is to be left alone for now. */
+/* Whether the source is to be left alone at this moment. */
 static bool spared(struct worker *w) {
     if (w->fetch_after == 0 || clock_now() >= w->fetch_after) return false;
     return atomic_load_explicit(&w->job->source_gap, memory_order_relaxed) > 0;

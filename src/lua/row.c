@@ -98,12 +98,9 @@ void row_push_column(lua_State *L, struct row_shape *shape, int kept, int column
     c->made = c->since;
 }
 
-/* Upvalue 3 of each function here: the values kept. */
-static void push_touched(lua_State *L, struct row_shape *shape, int column) {
-    row_push_column(L, shape, lua_upvalueindex(3), column);
-}
-
 /* --- in Lua --- */
+
+#define KEPT lua_upvalueindex(3) /* of each function here: the table of the values kept */
 
 static int no_column(lua_State *L, const struct row_shape *shape) {
     char hint[400];
@@ -126,13 +123,13 @@ static int row_index(lua_State *L) {
     const struct row_box *box = check_row(L);
     const struct row_name *entry = find_name(box->shape, lua_topointer(L, 2));
     if (entry->string != NULL) {
-        push_touched(L, box->shape, entry->column);
+        row_push_column(L, box->shape, KEPT, entry->column);
         return 1;
     }
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return no_column(L, box->shape);
-    push_touched(L, box->shape, (int)lua_tointeger(L, -1) - 1);
+    row_push_column(L, box->shape, KEPT, (int)lua_tointeger(L, -1) - 1);
     return 1;
 }
 
@@ -150,7 +147,7 @@ static int row_next(lua_State *L) {
     lua_pushinteger(L, i);
     lua_replace(L, lua_upvalueindex(5));
     lua_pushstring(L, box->shape->names[i - 1]);
-    push_touched(L, box->shape, i - 1);
+    row_push_column(L, box->shape, KEPT, i - 1);
     return 2;
 }
 
