@@ -41,6 +41,13 @@
  * every span, so that a minute of refusals costs little more than the minute. */
 #define KNOWN_SHARE 0.75
 
+/* Not all refusals come of the pace: a share of what is sent may come back whatever it is. A pace that has sunk below this much of what was
+ * accepted before, and still sees refusals, is tried for a span as it was then. If nearly as much is accepted again, the share that comes
+ * back there is borne for a while: it sets nothing back. If not, the table takes less than before. */
+#define SUNK_SHARE 0.5
+#define AS_BEFORE_SHARE 0.75
+#define BORNE_FOR (60 * CLOCK_SECOND)
+
 #define REST_FIRST (100 * CLOCK_MS)
 #define REST_LONGEST (5 * CLOCK_SECOND)
 
@@ -61,6 +68,12 @@ struct table {
     bool refusing; /* the last span was refused */
     int searching; /* 0: the pace is no guess; 1: it is one, and has not grown yet; and one more for each span in which it grew */
     double known;  /* the pace at which refusals began; INFINITY: nothing has been accepted yet */
+    struct best {
+        double accepted, pace; /* units a second */
+    } best;                    /* the span in which most was accepted at a pace */
+    bool trying;               /* that pace again */
+    double borne;              /* the share that comes back at any pace */
+    int64_t borne_until;
     double computed, consumed; /* units of the last answers that told what was consumed */
     int64_t seen;              /* answers */
 };
@@ -204,20 +217,48 @@ uint32_t governor_request_units(struct governor *g, int table) {
 
 /* The first time the pace becomes what was accepted. Later it falls by the share that was refused, and by less when that share is one of
  * few answers. */
-static void set_back(struct table *t, int64_t now) {
+static void set_back(struct table *t, int64_t now, double share, double accepted) {
     double pace = t->pacer.rate;
     if (pace > 0) {
         if (!t->refusing) t->known = pace;
+        if (now < t->borne_until) share = (share - t->borne) / (1 - t->borne);
         double sure = t->answers < SPAN_ANSWERS ? (double)t->answers / SPAN_ANSWERS : 1;
-        pace *= fmax(1 - sure * t->refused / (t->accepted + t->refused), BACK_MOST);
+        pace *= fmax(1 - sure * share, BACK_MOST);
     } else {
-        pace = t->accepted / ((double)(now - t->span_began) / (double)CLOCK_SECOND);
-        t->known = t->accepted > 0 ? pace : INFINITY;
+        pace = accepted;
+        t->known = accepted > 0 ? pace : INFINITY;
     }
     t->refusing = true;
     t->searching = t->pacer.rate <= 0 || pace < SURE_SHARE * t->pacer.rate || t->searching == 1;
     pacer_set(&t->pacer, now, fmax(pace * BACK, PACE_LEAST));
     t->set_back = now;
+}
+
+static void grow(struct table *t, int64_t now, double seconds) {
+    double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
+    double pace = t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds);
+    if (t->searching) pace = t->pacer.rate * (1 + fmin(SEARCH * t->searching++, GROWTH_MOST));
+    pacer_set(&t->pacer, now, fmax(pace, fmin(2 * t->pacer.rate, KNOWN_SHARE * t->known)));
+    t->refusing = false;
+}
+
+/* Goes back to the best pace for a span, if what became of it tells whether refusals come of the pace. */
+static void try_best(struct table *t, int64_t now, double share) {
+    t->trying = true;
+    t->borne = share;
+    t->set_back = now; /* earlier requests are none of the trial */
+    pacer_set(&t->pacer, now, t->best.pace);
+}
+
+/* The trial's end: what comes back as the pace is what it was. */
+static void end_trial(struct table *t, int64_t now, double share, double accepted) {
+    t->trying = false;
+    if (accepted < AS_BEFORE_SHARE * t->best.accepted) {
+        t->best = (struct best){.accepted = accepted, .pace = t->pacer.rate};
+    } else {
+        t->borne = fmin(share, t->borne); /* of the trial's, some may be of its pace */
+        t->borne_until = now + BORNE_FOR;
+    }
 }
 
 static void begin_span(struct table *t, int64_t now) {
@@ -227,16 +268,23 @@ static void begin_span(struct table *t, int64_t now) {
     t->held_back = t->came_back = false;
 }
 
+/* The share that may come back: of few answers it varies by chance. */
+static double borne(const struct table *t, int64_t now) {
+    if (now >= t->borne_until) return 0;
+    return t->borne + sqrt(t->borne * (1 - t->borne) / t->answers);
+}
+
 static void end_span(struct table *t, int64_t now) {
-    if (t->refused > REFUSED_SHARE * (t->accepted + t->refused)) {
-        set_back(t, now);
-    } else if (t->pacer.rate > 0 && t->held_back) {
-        double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND;
-        double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
-        double pace = t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds);
-        if (t->searching) pace = t->pacer.rate * (1 + fmin(SEARCH * t->searching++, GROWTH_MOST));
-        pacer_set(&t->pacer, now, fmax(pace, fmin(2 * t->pacer.rate, KNOWN_SHARE * t->known)));
-        t->refusing = false;
+    double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND, units = t->accepted + t->refused;
+    double accepted = t->accepted / seconds, share = units > 0 ? t->refused / units : 0;
+    if (t->trying) end_trial(t, now, share, accepted);
+    if (t->pacer.rate > 0 && accepted >= t->best.accepted) t->best = (struct best){accepted, t->pacer.rate};
+    if (share <= REFUSED_SHARE + borne(t, now)) {
+        if (t->pacer.rate > 0 && t->held_back) grow(t, now, seconds);
+    } else if (t->pacer.rate > 0 && t->pacer.rate < SUNK_SHARE * t->best.accepted) {
+        try_best(t, now, share);
+    } else {
+        set_back(t, now, share, accepted);
     }
     begin_span(t, now);
 }
@@ -249,11 +297,15 @@ static void judge(struct table *t, int64_t now, const struct governor_answer *a)
     if (t->pacer.rate <= 0 && a->refused && !t->came_back) begin_span(t, now);
     t->came_back |= a->refused > 0;
     t->answered = now;
+    if (t->trying && a->sent < t->set_back) {
+        begin_span(t, now);
+        return;
+    }
     t->accepted += a->units - a->refused;
     if (a->sent >= t->set_back) t->refused += a->refused - a->hot;
     t->answers++;
     int64_t length = now - t->span_began, enough = t->pacer.rate <= 0 && t->refused > 0 ? SPAN_FIRST : SPAN;
-    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || t->refused > 0))) end_span(t, now);
+    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || (t->refused > 0 && !t->trying)))) end_span(t, now);
 }
 
 void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {

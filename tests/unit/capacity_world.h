@@ -68,6 +68,7 @@ struct world {
     int capacity_table;     /* where writes go in the model: a test may change it on the way */
     double consumed_factor; /* what the service counts for each unit that was computed; 0: it does not report */
     bool consumed_varies;   /* that much for one request, and as computed for the next */
+    double chance;          /* the share of requests that come back whatever the capacity */
     int64_t now, end;
     uint64_t seed, order;
     struct world_event *heap;
@@ -282,8 +283,13 @@ static inline void world_work(struct world *w, int worker) {
 /* --- the service --- */
 
 static inline void world_arrives(struct world *w, struct world_request *r) {
-    for (int i = 0; i < r->count; i++)
-        capacity_write(w->capacity, w->now, w->capacity_table, &r->items[i].parts, &r->refusals[i]);
+    bool chance = w->chance > 0 && world_share(w) < w->chance;
+    for (int i = 0; i < r->count; i++) {
+        if (chance)
+            r->refusals[i] = (struct capacity_refusal){.limit = CAPACITY_WARM, .resource = 0};
+        else
+            capacity_write(w->capacity, w->now, w->capacity_table, &r->items[i].parts, &r->refusals[i]);
+    }
 }
 
 /* Puts refused items back: one alone when its reason is wanted, the others when their keys have cooled. */

@@ -372,6 +372,23 @@ static void test_a_full_index(void **state) {
     world_free(w);
 }
 
+/* A share of the requests comes back at any pace: it is not left for a lower one, which would have as many refused. */
+static void test_refusals_that_no_pace_mends(void **state) {
+    (void)state;
+    static const double chances[] = {0.5, 0.25, 0.1, 0.03, 0.01, 0.003};
+    for (size_t i = 0; i < sizeof chances / sizeof *chances; i++) {
+        struct rows rows = {.units = 1};
+        struct world *w = world_of(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){0}, &rows);
+        w->chance = chances[i];
+        world_run(w, 130);
+        struct world_tick t = world_between(w, 10, 130);
+        double share = t.written / 120 / (4000 * UNITS), refused = t.refused / (t.written + t.refused);
+        print_message("# %.3f come back: %.3f of the limit, %.3f refused\n", chances[i], share, refused);
+        if (share < 0.70 || refused > chances[i] * 1.5 + 0.02) fail_msg("%.3f of the limit, %.3f refused", share, refused);
+        world_free(w);
+    }
+}
+
 /* --- what a table never refused --- */
 
 static void test_nothing_is_paced_before_the_first_refusal(void **state) {
@@ -464,6 +481,7 @@ int main(void) {
         cmocka_unit_test(test_warm_throughput_is_followed),
         cmocka_unit_test(test_a_fallen_limit_is_followed),
         cmocka_unit_test(test_a_full_index),
+        cmocka_unit_test(test_refusals_that_no_pace_mends),
         cmocka_unit_test(test_nothing_is_paced_before_the_first_refusal),
         cmocka_unit_test(test_one_table_does_not_slow_another),
         cmocka_unit_test(test_rest),
