@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,12 +148,19 @@ static void catch_signals(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A sink is there to measure its clients: as a service on another machine would not, it must not take their processor from them with
+ * every request that arrives (sched(7), SCHED_BATCH). */
+static bool give_way(enum endpoint_mode mode, struct error *err) {
+    if (mode != MODE_SINK || sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}) == 0) return true;
+    return error_set(err, ERROR_LOCAL, "no SCHED_BATCH: %s", strerror(errno));
+}
+
 static bool run(const struct options *o, struct error *err) {
     struct endpoint *e = o->endpoint;
     struct server_handler handler = endpoint_handler(e);
     struct tls *tls = NULL;
     struct server *server = NULL;
-    bool ok = (!o->forward || (e->forward = forward_new(o->forward, err))) &&
+    bool ok = give_way(e->mode, err) && (!o->forward || (e->forward = forward_new(o->forward, err))) &&
               (!o->log || (e->log = log_new(o->log, o->log_bodies, err))) &&
               (!o->certificate || (tls = tls_new(o->certificate, o->key, err))) &&
               (server = server_new(o->port, tls, &handler, err)) && announce(o, server_port(server), err) &&
