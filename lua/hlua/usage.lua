@@ -12,7 +12,7 @@ local options = {
   dry_run = { "--dry-run", "read and map everything, write nothing" },
   where   = { "--where", "narrow every table by this SQL condition; a run of its own", argument = "SQL" },
   limit   = { "--limit", "at most N rows of each table; a run of its own", argument = "N", integer = true },
-  jobs    = { "--jobs", "N workers instead of one a processor", argument = "N", integer = true, most = 255 },
+  jobs    = { "--jobs", "N workers instead of one a processor and one more", argument = "N", integer = true, most = 255 },
   wcu     = { "--wcu", "at most N write units a second, indexes included", argument = "N",
     integer = true, most = 1000000000 },
   restart = { "--restart", "forget what an earlier run did, and begin again" },

@@ -35,7 +35,7 @@ struct connection {
     bool drained;   /* the last read was short: nothing more is there until the next event */
     bool ending;    /* the peer has said that it ends: read to the end whatever `drained` would spare us */
     bool continued; /* the body's "100 Continue" was sent */
-    struct buffer in;
+    struct buffer in; /* without memory while there is nothing in it: see struct server's spare */
     struct request request;
     struct answer answer;
     char head[HEAD_BYTES];
@@ -51,6 +51,7 @@ struct server {
     const struct server_handler *handler;
     struct connection *connections;
     struct connection *due_first, *due_last; /* the WAITING ones */
+    struct buffer spare; /* what the next connection reads into: always the same bytes, which the processor's cache then has */
     uint64_t answers;
     time_t date_at;
     char date[40];
@@ -94,7 +95,7 @@ static bool connection_open(struct server *s, int fd) {
     struct connection *c = calloc(1, sizeof *c);
     if (c == NULL) return false;
     c->fd = fd;
-    buffer_init(&c->in, SERVER_BODY_MAX + HTTP_HEAD_MAX + RECEIVE_BYTES);
+    buffer_init(&c->in, s->spare.max);
     buffer_init(&c->answer.body, (size_t)64 << 20);
     c->next = s->connections;
     if (c->next) c->next->previous = c;
@@ -121,10 +122,27 @@ static void accept_all(struct server *s) {
 
 /* --- reading --- */
 
+static void lend(struct server *s, struct connection *c) {
+    if (c->in.data) return;
+    c->in = s->spare;
+    buffer_init(&s->spare, s->spare.max);
+}
+
+static void give_back(struct server *s, struct connection *c) {
+    if (c->in.len > 0 || c->in.data == NULL) return;
+    if (s->spare.data) {
+        buffer_free(&c->in);
+    } else {
+        s->spare = c->in;
+    }
+    buffer_init(&c->in, s->spare.max);
+}
+
 /* Reads once into the buffer, where `want` more bytes are missing as far as one knows. False when there is nothing to
  * read now, or the connection is over (*over). */
-static bool receive(struct connection *c, size_t want, bool *over) {
+static bool receive(struct server *s, struct connection *c, size_t want, bool *over) {
     if (c->drained && !c->ending && c->session == NULL) return false;
+    lend(s, c);
     size_t room = want > RECEIVE_BYTES ? want : RECEIVE_BYTES;
     *over = !buffer_reserve(&c->in, room);
     if (*over) return false;
@@ -134,6 +152,7 @@ static bool receive(struct connection *c, size_t want, bool *over) {
     while (n < 0 && errno == EINTR);
     if (n <= 0) {
         *over = n == 0 || errno != EAGAIN;
+        give_back(s, c);
         return false;
     }
     if ((size_t)n < room) c->drained = true;
@@ -244,13 +263,13 @@ static void read_target(struct request *r) {
     r->op = operation_find(r->name);
 }
 
-/* Drops the request that was answered; what came after it moves to the front. */
-static void forget_request(struct connection *c) {
+/* Drops the request that was handled; what came after it moves to the front. */
+static void forget_request(struct server *s, struct connection *c) {
     size_t used = c->request.head.bytes + c->request.head.content_length;
     if (used < c->in.len) memmove(c->in.data, c->in.data + used, c->in.len - used);
     c->in.len -= used;
+    give_back(s, c);
     c->continued = false;
-    c->state = READING;
 }
 
 static void handle_request(struct server *s, struct connection *c) {
@@ -259,6 +278,7 @@ static void handle_request(struct server *s, struct connection *c) {
     c->close = r->head.close;
     reset_answer(&c->answer);
     s->handler->handle(s->handler->context, r, &c->answer);
+    forget_request(s, c);
     if (c->answer.drop) {
         c->close = true;
         c->answer.delay_ms = 0;
@@ -283,7 +303,7 @@ static bool read_request(struct server *s, struct connection *c, bool *over) {
     const char *problem = NULL;
     enum http_reading reading = HTTP_MORE;
     if (c->in.len) reading = http_read_head((struct slice){c->in.data, c->in.len}, &r->head, &problem);
-    if (reading == HTTP_MORE) return receive(c, 0, over);
+    if (reading == HTTP_MORE) return receive(s, c, 0, over);
     if (reading == HTTP_BAD || r->head.content_length > SERVER_BODY_MAX) {
         answer_malformed(s, c, problem ? 400 : 413, problem ? problem : "the request is too long");
         return true;
@@ -298,7 +318,7 @@ static bool read_request(struct server *s, struct connection *c, bool *over) {
         *over = true;
         return false;
     }
-    return receive(c, whole - c->in.len, over);
+    return receive(s, c, whole - c->in.len, over);
 }
 
 /* Runs a connection as far as it goes; false when it is over. */
@@ -316,7 +336,7 @@ static bool connection_run(struct server *s, struct connection *c) {
         case WRITING:
             if (!send_answer(c, &over)) return !over;
             if (c->close) return false;
-            forget_request(c);
+            c->state = READING;
             break;
         }
     }
@@ -382,6 +402,7 @@ struct server *server_new(int port, struct tls *tls, const struct server_handler
         return NULL;
     }
     *s = (struct server){.epoll = epoll_create1(EPOLL_CLOEXEC), .listener = -1, .tls = tls, .handler = handler};
+    buffer_init(&s->spare, SERVER_BODY_MAX + HTTP_HEAD_MAX + RECEIVE_BYTES);
     if (s->epoll < 0) error_set(err, ERROR_LOCAL, "cannot make an epoll: %s", strerror(errno));
     if (s->epoll >= 0 && listen_on(s, port, err)) return s;
     server_free(s);
@@ -391,6 +412,7 @@ struct server *server_new(int port, struct tls *tls, const struct server_handler
 void server_free(struct server *s) {
     if (s == NULL) return;
     while (s->connections) connection_close(s, s->connections);
+    buffer_free(&s->spare);
     if (s->listener >= 0) close(s->listener);
     if (s->epoll >= 0) close(s->epoll);
     free(s);

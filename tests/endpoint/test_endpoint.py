@@ -203,11 +203,13 @@ def test_conditions_of_a_put():
                 ("n > :v", N(-6), True), ("n >= :v", N(6), False), ("n < :v", S("6"), False), ("#s < :v", S("ma"), True),
                 ("begins_with(#s, :v)", S("m"), True), ("begins_with(#s, :v)", S("mm"), False), ("x < :v", N(1), False),
                 ("attribute_type(null, :v)", S("NULL"), True), ("attribute_type(n, :v)", S("S"), False),
-                ("attribute_exists(x) OR n > :v or attribute_not_exists(y)", N(7), True)):
+                ("attribute_exists(x) OR n > :v or attribute_not_exists(y)", N(7), True),
+                ("attribute_exists(n) AND n < :v", N(5), False), ("attribute_exists(n) and n = :v", N(5), True),
+                ("NOT n = :v", N(5), False), ("not n = :v", N(4), True)):
             equal((condition, tries(condition, value)), (condition, right))
         equal(tries("attribute_not_exists(PK)", ReturnValuesOnConditionCheckFailure="ALL_OLD"), False)
         e.ok("PutItem", {"TableName": TABLE, "Item": item("b", 1), "ConditionExpression": "attribute_not_exists(PK)"})
-        for broken in ("", "n", "n <", "n < :x", "attribute_exists", "attribute_exists(n", "attribute_exists(n) AND n < :v", "NOT n = :v",
+        for broken in ("", "n", "n <", "n < :x", "attribute_exists", "attribute_exists(n", "attribute_exists(n) AND", "NOT",
                        "size(n) > :v", "n < :b", "attribute_type(n, :n)", "a.b = :v"):
             e.refused("PutItem", {"TableName": TABLE, "Item": new, "ConditionExpression": broken,
                                   "ExpressionAttributeValues": {":v": N(1), ":b": {"BOOL": True}, ":n": N(1)}}, "ValidationException")
