@@ -109,6 +109,11 @@ static void hold_rows(struct worker *w, struct fetched *f, int track) {
     if (track >= 0) w->tracks[track].pending++;
 }
 
+static void sink_keyed(struct item_sink *self, uint64_t key) {
+    struct worker_sink *s = (struct worker_sink *)self;
+    inflight_expect(s->worker->job->inflight, inflight_key(s->target, key));
+}
+
 static bool sink_close(struct item_sink *self, const struct mapped_item *mapped) {
     struct worker_sink *s = (struct worker_sink *)self;
     struct worker *w = s->worker;
@@ -143,7 +148,7 @@ static void sink_cancel(struct item_sink *self) {
 }
 
 void items_prepare(struct worker *w) {
-    w->sink = (struct worker_sink){.sink = {.open = sink_open, .close = sink_close, .cancel = sink_cancel}, .worker = w};
+    w->sink = (struct worker_sink){.sink = {.open = sink_open, .keyed = sink_keyed, .close = sink_close, .cancel = sink_cancel}, .worker = w};
     w->track_free = -1;
 }
 

@@ -83,7 +83,7 @@ static uint32_t write_units(const struct machine *m, const struct item_program *
 }
 
 /* Appends one item to m->out. */
-static enum map_result run_item(struct machine *m, const struct item_program *p, struct mapped_item *item) {
+static enum map_result run_item(struct machine *m, const struct item_program *p, struct item_sink *sink, struct mapped_item *item) {
     size_t start = m->out->len;
     uint64_t total = 0;
     m->key = 0;
@@ -104,6 +104,7 @@ static enum map_result run_item(struct machine *m, const struct item_program *p,
                      (unsigned long long)total, p->ops[i].name);
             return MAP_REJECT;
         }
+        if (i == p->last_key && sink->keyed) sink->keyed(sink, m->key);
     }
     if (!buffer_append(m->out, "}", 1)) return MAP_MEMORY;
     item->key = m->key;
@@ -127,7 +128,7 @@ static enum map_result machine_map(struct row_mapper *self, const struct pg_row 
         if (item->when >= 0 && !machine_holds(m, item->when, item->when_bool)) continue;
         m->out = sink->open(sink, p->table);
         if (m->out == NULL) return MAP_MEMORY;
-        enum map_result result = run_item(m, item, &mapped);
+        enum map_result result = run_item(m, item, sink, &mapped);
         if (result != MAP_ITEM) {
             sink->cancel(sink);
             return result;

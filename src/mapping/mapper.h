@@ -52,6 +52,9 @@ enum map_result {
 struct item_sink {
     /* The buffer that the next item's JSON is to be appended to, for the target of plan table `table` (from 0); NULL: memory is out. */
     struct buffer *(*open)(struct item_sink *self, int table);
+    /* NULL, or told of the item's key as soon as it is known, mostly long before `close`: what will be looked up by it can be fetched into
+     * the processor's cache meanwhile. A map's items are not told of. */
+    void (*keyed)(struct item_sink *self, uint64_t key);
     /* The item is whole. False: the run must stop. */
     bool (*close)(struct item_sink *self, const struct mapped_item *item);
     /* The item cannot be: what was appended since open is taken back (it is what a reject shows). */

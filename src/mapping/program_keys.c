@@ -118,10 +118,12 @@ bool program_bind_keys(struct compiler *c, struct item_program *p, const struct 
     int place;
     if (!bind_key(c, p, spec, &schema->partition, KEY_PARTITION, true, "the partition key", &place)) return false;
     mark_key(&p->ops[place], KEY_PARTITION, KEY_PARTITION);
+    p->last_key = place;
     if (!check_owns(c, spec, schema)) return false;
     if (schema->sort.name) {
         if (!bind_key(c, p, spec, &schema->sort, KEY_SORT, true, "the sort key", &place)) return false;
         mark_key(&p->ops[place], KEY_SORT, KEY_SORT);
+        if (place > p->last_key) p->last_key = place;
     }
     p->indexes = arena_array(c->arena, (size_t)schema->index_count + 1, sizeof *p->indexes);
     if (p->indexes == NULL) return program_no_memory(c->err);

@@ -68,6 +68,7 @@ struct index_op {
 struct item_program {
     struct op *ops;
     int op_count;
+    int last_key; /* the op after which both keys of the table are known */
     struct index_op *indexes;
     int index_count;
     int when; /* a column that must be true or not NULL; -1: always */

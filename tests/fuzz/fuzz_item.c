@@ -104,7 +104,7 @@ static void try_row(const struct pg_row *row, const struct item_spec *item, int 
     struct dynamodb_schema schema = {
         .name = "T", .partition = {.name = "P"}, .sort = {.name = "N"}, .indexes = &index, .index_count = 1};
     const struct mapping_spec spec = {.items = item, .item_count = count, .map = -1, .empty_strings_absent = empty_absent};
-    struct check check = {.sink = {check_open, check_close, check_cancel}, .schema = &schema};
+    struct check check = {.sink = {.open = check_open, .close = check_close, .cancel = check_cancel}, .schema = &schema};
     struct arena *a = arena_new();
     struct error err = {0};
     const struct program *p = program_compile(a, &spec, 0, &schema, all_columns, ALL_COLUMNS, true, &err);

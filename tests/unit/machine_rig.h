@@ -22,6 +22,8 @@ struct rig {
     int count, stop_at;       /* the sink says stop when it has so many items */
     int cancelled;
     bool open;
+    int keyed; /* how often the open item's key was told */
+    uint64_t key;
 };
 
 static struct rig rig;
@@ -31,8 +33,16 @@ static struct buffer *rig_open(struct item_sink *self, int table) {
     assert_int_equal(table, LOGS_TABLE);
     assert_true(!r->open && r->count < RIG_ITEMS);
     r->open = true;
+    r->keyed = 0;
     r->starts[r->count] = r->out.len;
     return &r->out;
+}
+
+static void rig_keyed(struct item_sink *self, uint64_t key) {
+    struct rig *r = (struct rig *)self;
+    assert_true(r->open);
+    r->keyed++;
+    r->key = key;
 }
 
 /* What every item must hold. */
@@ -49,7 +59,7 @@ static void rig_check(const char *json, size_t len, const struct mapped_item *it
 static bool rig_close(struct item_sink *self, const struct mapped_item *item) {
     struct rig *r = (struct rig *)self;
     size_t start = r->starts[r->count], len = r->out.len - start;
-    assert_true(r->open);
+    assert_true(r->open && r->keyed == 1 && r->key == item->key);
     r->open = false;
     if (!buffer_append(&r->out, "", 1)) return false;
     rig_check(r->out.data + start, len, item);
@@ -119,7 +129,7 @@ static inline void rig_rejects(struct row *r, const char *reason, const char *me
 
 static int rig_set_up(void **state) {
     (void)state;
-    rig = (struct rig){.sink = {rig_open, rig_close, rig_cancel}, .arena = arena_new()};
+    rig = (struct rig){.sink = {rig_open, rig_keyed, rig_close, rig_cancel}, .arena = arena_new()};
     buffer_init(&rig.out, 32 * 1024 * 1024);
     logs_begin(&rig.logs);
     return rig.arena ? 0 : -1;

@@ -50,7 +50,7 @@ static void begin_map(struct bench *b, const char *function) {
 }
 
 static enum map_result run_map(struct bench *b, struct sink *s, struct map_reject *reject) {
-    *s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 100};
+    *s = (struct sink){.sink = {.open = sink_open, .close = sink_close, .cancel = sink_cancel}, .most = 100};
     buffer_init(&s->out, 64 << 20);
     return b->functions->map(b->functions, 0, b->plan->tables[0].mapping.map, &row, &s->sink, reject);
 }
@@ -86,7 +86,7 @@ static void map_gives_items(void **state) {
     assert_int_equal(s.items[0].units, 1);
     assert_int_equal(s.items[2].units, 3 + 3 + 3); /* the table, all of it in GSI1, keys and Big in GSI2 */
     buffer_free(&s.out);
-    s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 1};
+    s = (struct sink){.sink = {.open = sink_open, .close = sink_close, .cancel = sink_cancel}, .most = 1};
     buffer_init(&s.out, 1 << 20);
     assert_int_equal(b.functions->map(b.functions, 0, 0, &row, &s.sink, &reject), MAP_STOP);
     buffer_free(&s.out);
@@ -182,7 +182,7 @@ static void map_rejects(void **state) {
 }
 
 static enum map_result run_mend(struct bench *b, struct sink *s, struct function_reject *why, struct map_reject *reject) {
-    *s = (struct sink){.sink = {sink_open, sink_close, sink_cancel}, .most = 100};
+    *s = (struct sink){.sink = {.open = sink_open, .close = sink_close, .cancel = sink_cancel}, .most = 100};
     buffer_init(&s->out, 64 << 20);
     return b->functions->mend(b->functions, 0, b->plan->tables[0].on_reject, &row, why, &s->sink, reject);
 }
