@@ -192,7 +192,7 @@ local function option_value(option, text)
   local most = option.most or math.maxinteger
   if not number or number < 1 or number > most then
     return nil, failure.usage(("%s needs a whole number from 1%s, not %s"):format(option[1],
-      option.most and (" to %d"):format(most) or " on", text))
+      option.most and (" to %d"):format(most) or " on", text), option_label(option) .. ": " .. option[2])
   end
   return number
 end

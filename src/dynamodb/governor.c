@@ -305,7 +305,8 @@ static void judge(struct table *t, int64_t now, const struct governor_answer *a)
     if (a->sent >= t->set_back) t->refused += a->refused - a->hot;
     t->answers++;
     int64_t length = now - t->span_began, enough = t->pacer.rate <= 0 && t->refused > 0 ? SPAN_FIRST : SPAN;
-    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || (t->refused > 0 && !t->trying)))) end_span(t, now);
+    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || (t->refused > 0 && !t->trying))))
+        end_span(t, now);
 }
 
 void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {

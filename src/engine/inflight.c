@@ -79,7 +79,8 @@ void inflight_give(struct inflight *t, uint64_t key, int worker) {
     uint64_t mark = (key & ~OWNER) | (uint64_t)worker;
     for (int i = 0; i < SLOTS; i++) {
         if (atomic_load_explicit(&b->slots[i], memory_order_relaxed) != mark) continue;
-        atomic_store_explicit(&b->slots[i], 0, memory_order_release); /* what was written of the key is before it; nothing need be after */
+        atomic_store_explicit(&b->slots[i], 0,
+                              memory_order_release); /* what was written of the key is before it; nothing need be after */
         return;
     }
 }

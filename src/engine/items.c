@@ -148,7 +148,8 @@ static void sink_cancel(struct item_sink *self) {
 }
 
 void items_prepare(struct worker *w) {
-    w->sink = (struct worker_sink){.sink = {.open = sink_open, .keyed = sink_keyed, .close = sink_close, .cancel = sink_cancel}, .worker = w};
+    w->sink = (struct worker_sink){.sink = {.open = sink_open, .keyed = sink_keyed, .close = sink_close, .cancel = sink_cancel},
+                                   .worker = w};
     w->track_free = -1;
 }
 

@@ -83,7 +83,8 @@ static uint32_t write_units(const struct machine *m, const struct item_program *
 }
 
 /* Appends one item to m->out. */
-static enum map_result run_item(struct machine *m, const struct item_program *p, struct item_sink *sink, struct mapped_item *item) {
+static enum map_result run_item(struct machine *m, const struct item_program *p, struct item_sink *sink,
+                                struct mapped_item *item) {
     size_t start = m->out->len;
     uint64_t total = 0;
     m->key = 0;

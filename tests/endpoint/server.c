@@ -32,9 +32,9 @@ struct connection {
     int fd;
     struct tls_session *session; /* NULL: plain */
     enum connection_state state;
-    bool drained;   /* the last read was short: nothing more is there until the next event */
-    bool ending;    /* the peer has said that it ends: read to the end whatever `drained` would spare us */
-    bool continued; /* the body's "100 Continue" was sent */
+    bool drained;     /* the last read was short: nothing more is there until the next event */
+    bool ending;      /* the peer has said that it ends: read to the end whatever `drained` would spare us */
+    bool continued;   /* the body's "100 Continue" was sent */
     struct buffer in; /* without memory while there is nothing in it: see struct server's spare */
     struct request request;
     struct answer answer;

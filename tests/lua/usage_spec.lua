@@ -80,12 +80,17 @@ describe("refused with exit 2:", function()
   it("a value for an option that takes none", function() refused("--json takes no value", nil, "--json=1") end)
   for _, text in ipairs { "0", "-1", "x", "1.5", "1e3", "99999999999999999999" } do
     it(("the number %s"):format(text), function()
-      refused(("--limit needs a whole number from 1 on, not %s"):format(text), nil, "--limit", text)
+      refused(("--limit needs a whole number from 1 on, not %s"):format(text),
+        "--limit N: at most N rows of each table; a run of its own", "--limit", text)
     end)
   end
-  it("too many rows", function() refused("--rows needs a whole number from 1 to 100, not 101", nil, "check", "--rows", "101") end)
+  it("too many rows", function()
+    refused("--rows needs a whole number from 1 to 100, not 101", "--rows N: show N rows of each table instead of 3",
+      "check", "--rows", "101")
+  end)
   it("too many workers", function()
-    refused("--jobs needs a whole number from 1 to 255, not 256", nil, "--jobs", "256")
+    refused("--jobs needs a whole number from 1 to 255, not 256",
+      "--jobs N: N workers instead of one a processor and one more", "--jobs", "256")
   end)
 end)
 
