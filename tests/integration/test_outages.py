@@ -30,9 +30,9 @@ def postgres_goes_away(place, how):
     """Restarted in the middle: exit code 3, and the same command resumes with a new snapshot."""
     leaves(place)
     place.plan(LEAF_PLAN)
-    with Endpoint("--latency-ms", "60") as endpoint:  # much is left to do while PostgreSQL is being stopped
+    with Endpoint() as endpoint:
         target = place.target(endpoint.url)
-        running = place.start("migrate")
+        running = place.start("migrate", "--wcu", "3000")  # much is left to do while PostgreSQL is being stopped
         wait_until(lambda: len(done_leaves(place)) >= 3, "chunks")
         place.drop_connection()
         place.stage.postgres_restart(how)
