@@ -8,7 +8,9 @@
 /* No worker sends so many requests in a millisecond, so more lines than this for each that the quickest answer takes do not help. A sink that
  * answers at once, and has not come to it for want of a processor, gets few: each costs a handshake. */
 #define LINES_A_MS 16
-#define ANSWERS 64 /* that the quickest is taken of */
+/* The quickest answer is that of the last one to two times this long. What a busy service or a busy processor adds is in most answers, and no
+ * reason for more lines: they would only wait longer (of the last 64 answers all may be slow ones: 100 TLS handshakes for nothing). */
+#define REMEMBERED (5 * CLOCK_SECOND)
 
 void growth_begin(struct growth *g) {
     *g = (struct growth){.quickest = INT64_MAX, .quickest_before = INT64_MAX};
@@ -39,10 +41,11 @@ void growth_until(const struct growth *g, int count, int64_t *until) {
     if (may_grow(g, count) && g->stalled + GROW_AFTER < *until) *until = g->stalled + GROW_AFTER;
 }
 
-void growth_answered(struct growth *g, int64_t took) {
+void growth_answered(struct growth *g, int64_t now, int64_t took) {
     if (took < g->quickest) g->quickest = took;
-    if (++g->answers < ANSWERS) return;
+    if (g->since == 0) g->since = now;
+    if (now - g->since < REMEMBERED) return;
     g->quickest_before = g->quickest;
     g->quickest = INT64_MAX;
-    g->answers = 0;
+    g->since = now;
 }

@@ -13,9 +13,8 @@
 struct growth {
     int64_t stalled; /* since when a line has been wanted and none was idle; 0: it has not */
     int granted;     /* lines that may be opened since that took long enough */
-    /* The quickest of the answers since `answers` was 0, and of those before. */
-    int64_t quickest, quickest_before;
-    int answers;
+    /* The quickest of the answers since `since` (0: there was none), and of those of the time before. */
+    int64_t quickest, quickest_before, since;
 };
 
 void growth_begin(struct growth *g);
@@ -26,7 +25,7 @@ bool growth_one_more(struct growth *g, int count, int64_t now);
 /* Lowers *until to when that is to be asked again though no line has become idle. */
 void growth_until(const struct growth *g, int count, int64_t *until);
 
-/* An answer took so long. */
-void growth_answered(struct growth *g, int64_t took);
+/* An answer came, and took so long. */
+void growth_answered(struct growth *g, int64_t now, int64_t took);
 
 #endif

@@ -60,7 +60,8 @@ void lines_return(struct lines *l, struct line *line) {
 }
 
 void lines_release(struct lines *l, struct line *line) {
-    growth_answered(&l->growth, clock_now() - line->taken);
+    int64_t now = clock_now();
+    growth_answered(&l->growth, now, now - line->taken);
     lines_return(l, line);
 }
 

@@ -201,7 +201,7 @@ static void answered(struct play *p, struct play_request *r) {
     if (count < r->count) p->last_written = p->now;
     if (count) again(p, r, refused, count);
     p->workers[r->worker].busy--;
-    growth_answered(&p->workers[r->worker].growth, p->now - r->sent);
+    growth_answered(&p->workers[r->worker].growth, p->now, p->now - r->sent);
     play_spare(p, r);
 }
 
