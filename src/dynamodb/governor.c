@@ -24,7 +24,7 @@
 #define SPAN_ANSWERS 16
 /* The first refusal begins a span of its own, a short one: until it ends nothing is paced, and most of what is sent comes back. */
 #define SPAN_FIRST (100 * CLOCK_MS)
-/* What is refused beyond this share of a span sets the pace back: by the share refused, at most by half, and by a little more. */
+/* What is refused beyond this share of a span, and beyond what is borne, sets the pace back: by that share, at most by half, and by a little more. */
 #define REFUSED_SHARE 0.005
 #define BACK 0.94
 #define BACK_MOST 0.5
@@ -46,6 +46,9 @@
  * back there is borne for a while: it sets nothing back. If not, the table takes less than before. */
 #define SUNK_SHARE 0.5
 #define AS_BEFORE_SHARE 0.75
+#define OUTAGE_SHARE 0.9 /* where more comes back, nothing is learnt by trying */
+/* Of few answers a share varies by chance: so many standard deviations. With 1 the pace sinks, with 2 too much is borne. */
+#define BORNE_SPREAD 1.5
 #define BORNE_FOR (60 * CLOCK_SECOND)
 
 #define REST_FIRST (100 * CLOCK_MS)
@@ -70,9 +73,10 @@ struct table {
     double known;  /* the pace at which refusals began; INFINITY: nothing has been accepted yet */
     struct best {
         double accepted, pace; /* units a second */
-    } best;                    /* the span in which most was accepted at a pace */
-    bool trying;               /* that pace again */
-    double borne;              /* the share that comes back at any pace */
+    } best;       /* the most that was accepted in a span, or in the last trial that failed, and the least pace at which it was */
+    bool trying;  /* that pace again */
+    double sunk;  /* the share that came back before the trial */
+    double borne; /* the share that comes back at any pace */
     int64_t borne_until;
     double computed, consumed; /* units of the last answers that told what was consumed */
     int64_t seen;              /* answers */
@@ -126,6 +130,15 @@ static double pacer_share(const struct pacer *p, double share) {
     return p->rate > 0 ? p->rate * share : INFINITY;
 }
 
+/* --- spans --- */
+
+static void begin_span(struct table *t, int64_t now) {
+    t->span_began = now;
+    t->accepted = t->refused = 0;
+    t->answers = 0;
+    t->held_back = t->came_back = false;
+}
+
 /* --- what is asked for --- */
 
 void governor_set_rate(struct governor *g, int64_t now, double units) {
@@ -152,7 +165,9 @@ void governor_resume(struct governor *g, int64_t now) {
     g->paused = false;
     if (g->asked.next < now) g->asked.next = now;
     for (int i = 0; i < g->table_count; i++) {
-        if (g->tables[i].pacer.next < now) g->tables[i].pacer.next = now;
+        struct table *t = &g->tables[i];
+        if (t->pacer.next < now) t->pacer.next = now;
+        if (t->answered) begin_span(t, now); /* the pause is no time in which it went well, or little was accepted */
     }
     pthread_mutex_unlock(&g->lock);
 }
@@ -215,7 +230,7 @@ uint32_t governor_request_units(struct governor *g, int table) {
 
 /* --- answers --- */
 
-/* The first time the pace becomes what was accepted. Later it falls by the share that was refused, and by less when that share is one of
+/* The first time the pace becomes what was accepted. Later it falls by the share that was refused beyond what is borne, and by less when that share is one of
  * few answers. */
 static void set_back(struct table *t, int64_t now, double share, double accepted) {
     double pace = t->pacer.rate;
@@ -235,6 +250,7 @@ static void set_back(struct table *t, int64_t now, double share, double accepted
 }
 
 static void grow(struct table *t, int64_t now, double seconds) {
+    seconds = fmin(seconds, (double)SPAN_LONGEST / (double)CLOCK_SECOND); /* the source may have had nothing for much longer */
     double growth = GROWTH + GROWTH_MORE * (double)(now - t->set_back) / (double)CLOCK_SECOND;
     double pace = t->pacer.rate * (1 + fmin(growth, GROWTH_MOST) * seconds);
     if (t->searching) pace = t->pacer.rate * (1 + fmin(SEARCH * t->searching++, GROWTH_MOST));
@@ -245,7 +261,7 @@ static void grow(struct table *t, int64_t now, double seconds) {
 /* Goes back to the best pace for a span, if what became of it tells whether refusals come of the pace. */
 static void try_best(struct table *t, int64_t now, double share) {
     t->trying = true;
-    t->borne = share;
+    t->sunk = share;
     t->set_back = now; /* earlier requests are none of the trial */
     pacer_set(&t->pacer, now, t->best.pace);
 }
@@ -254,34 +270,35 @@ static void try_best(struct table *t, int64_t now, double share) {
 static void end_trial(struct table *t, int64_t now, double share, double accepted) {
     t->trying = false;
     if (accepted < AS_BEFORE_SHARE * t->best.accepted) {
-        t->best = (struct best){.accepted = accepted, .pace = t->pacer.rate};
-    } else {
-        t->borne = fmin(share, t->borne); /* of the trial's, some may be of its pace */
-        t->borne_until = now + BORNE_FOR;
+        t->best = (struct best){accepted, fmin(t->pacer.rate, accepted / (1 - fmin(t->sunk, BACK_MOST)))};
+        return;
     }
+    t->borne = fmin(share, t->sunk); /* of the trial's, some may be of its pace */
+    t->borne_until = now + BORNE_FOR;
+    t->refusing = false;
 }
 
-static void begin_span(struct table *t, int64_t now) {
-    t->span_began = now;
-    t->accepted = t->refused = 0;
-    t->answers = 0;
-    t->held_back = t->came_back = false;
+/* A span of few answers may be a lucky one. */
+static void note_best(struct table *t, double seconds, double accepted) {
+    double pace = t->pacer.rate, most = t->best.accepted;
+    if (pace <= 0 || (t->answers < SPAN_ANSWERS && seconds * (double)CLOCK_SECOND < (double)SPAN_LONGEST)) return;
+    if (accepted >= most || (accepted >= 0.9 * most && pace < t->best.pace)) t->best = (struct best){fmax(accepted, most), pace};
 }
 
 /* The share that may come back: of few answers it varies by chance. */
 static double borne(const struct table *t, int64_t now) {
     if (now >= t->borne_until) return 0;
-    return t->borne + sqrt(t->borne * (1 - t->borne) / t->answers);
+    return t->borne + BORNE_SPREAD * sqrt(t->borne * (1 - t->borne) / t->answers);
 }
 
 static void end_span(struct table *t, int64_t now) {
     double seconds = (double)(now - t->span_began) / (double)CLOCK_SECOND, units = t->accepted + t->refused;
     double accepted = t->accepted / seconds, share = units > 0 ? t->refused / units : 0;
     if (t->trying) end_trial(t, now, share, accepted);
-    if (t->pacer.rate > 0 && accepted >= t->best.accepted) t->best = (struct best){accepted, t->pacer.rate};
+    note_best(t, seconds, accepted);
     if (share <= REFUSED_SHARE + borne(t, now)) {
         if (t->pacer.rate > 0 && t->held_back) grow(t, now, seconds);
-    } else if (t->pacer.rate > 0 && t->pacer.rate < SUNK_SHARE * t->best.accepted) {
+    } else if (share < OUTAGE_SHARE && t->pacer.rate > 0 && t->pacer.rate < SUNK_SHARE * t->best.accepted) {
         try_best(t, now, share);
     } else {
         set_back(t, now, share, accepted);
@@ -304,9 +321,9 @@ static void judge(struct table *t, int64_t now, const struct governor_answer *a)
     t->accepted += a->units - a->refused;
     if (a->sent >= t->set_back) t->refused += a->refused - a->hot;
     t->answers++;
+    bool early = t->refused > 0 && !t->trying && now >= t->borne_until; /* else a share is to be judged */
     int64_t length = now - t->span_began, enough = t->pacer.rate <= 0 && t->refused > 0 ? SPAN_FIRST : SPAN;
-    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || (t->refused > 0 && !t->trying))))
-        end_span(t, now);
+    if (length >= SPAN_LONGEST || (length >= enough && (t->answers >= SPAN_ANSWERS || early))) end_span(t, now);
 }
 
 void governor_answered(struct governor *g, int64_t now, const struct governor_answer *a) {
