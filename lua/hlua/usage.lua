@@ -182,17 +182,20 @@ local function unknown_option(command, text)
     or ("hlua help%s lists them"):format(command.name and " " .. command.name or ""))
 end
 
+-- "--limit N: at most N rows of each table": a hint.
+local function option_meaning(option) return option_label(option) .. ": " .. option[2] end
+
 -- The value of an option that takes one, or nil and an error.
 local function option_value(option, text)
   if text == nil or text == "" then
-    return nil, failure.usage(("%s needs a value"):format(option[1]), option_label(option) .. ": " .. option[2])
+    return nil, failure.usage(("%s needs a value"):format(option[1]), option_meaning(option))
   end
   if not option.integer then return text end
   local number = text:find "^%d+$" and math.tointeger(tonumber(text))
   local most = option.most or math.maxinteger
   if not number or number < 1 or number > most then
     return nil, failure.usage(("%s needs a whole number from 1%s, not %s"):format(option[1],
-      option.most and (" to %d"):format(most) or " on", text), option_label(option) .. ": " .. option[2])
+      option.most and (" to %d"):format(most) or " on", text), option_meaning(option))
   end
   return number
 end

@@ -19,8 +19,7 @@
  * accepted before them. A pace that was set far back, as the first one is, may be much too low: it grows fast until that is
  * refused. Units that a hot key explains do not count as refused. Refusals that a lower pace does not lessen (a partition that moves,
  * a proxy that fails) do not hold it down: a pace that sank far is tried again as it was, and what comes back at any pace is borne.
- * This pace is one of computed units, whatever they cost: it needs to be told of
- * refusals alone. */
+ * This pace is one of computed units, whatever they cost: it needs to be told of refusals alone. */
 #ifndef DYNAMODB_GOVERNOR_H
 #define DYNAMODB_GOVERNOR_H
 

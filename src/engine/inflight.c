@@ -43,8 +43,8 @@ static struct bucket *bucket_of(struct inflight *t, uint64_t key) {
     return &t->buckets[(key >> 8) % t->count];
 }
 
-void inflight_expect(const struct inflight *t, uint64_t key) {
-    __builtin_prefetch(&t->buckets[(key >> 8) % t->count], 1);
+void inflight_expect(struct inflight *t, uint64_t key) {
+    __builtin_prefetch(bucket_of(t, key), 1);
 }
 
 /* Whether a slot other than `mine` holds the key. */
@@ -79,8 +79,8 @@ void inflight_give(struct inflight *t, uint64_t key, int worker) {
     uint64_t mark = (key & ~OWNER) | (uint64_t)worker;
     for (int i = 0; i < SLOTS; i++) {
         if (atomic_load_explicit(&b->slots[i], memory_order_relaxed) != mark) continue;
-        atomic_store_explicit(&b->slots[i], 0,
-                              memory_order_release); /* what was written of the key is before it; nothing need be after */
+        /* what was written of the key is before it; nothing need be after */
+        atomic_store_explicit(&b->slots[i], 0, memory_order_release);
         return;
     }
 }

@@ -18,7 +18,7 @@ void inflight_free(struct inflight *t);
 #define INFLIGHT_WORKERS_MAX 255
 
 /* The key will soon be taken: its part of the table, which other processors write, is asked for. (0.15 us a row without, 0.05 with.) */
-void inflight_expect(const struct inflight *t, uint64_t key);
+void inflight_expect(struct inflight *t, uint64_t key);
 /* Takes a key for a worker; false when somebody holds it, or its part of the table is full: try again later. */
 bool inflight_take(struct inflight *t, uint64_t key, int worker);
 /* Gives back a key that this worker took. */

@@ -345,15 +345,21 @@ static void test_warm_throughput_is_followed(void **state) {
     world_free(w);
 }
 
-static void test_a_fallen_limit_is_followed(void **state) {
-    (void)state;
-    struct rows rows = {.units = 1};
-    struct world *w = world_of(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){.warm = 10000}, &rows);
+/* After 40 s the limits of 10,000 units a second fall to 2,000; 60 s more have passed. */
+static struct world *fallen(struct rows *rows) {
+    struct world *w = world_of(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){.warm = 10000}, rows);
     world_run(w, 40);
     struct capacity_given less[UNITS] = {
         {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}};
     w->capacity_table = capacity_add_table(w->capacity, less, UNITS, w->now);
     world_run(w, 60);
+    return w;
+}
+
+static void test_a_fallen_limit_is_followed(void **state) {
+    (void)state;
+    struct rows rows = {.units = 1};
+    struct world *w = fallen(&rows);
     assert_found(w, 10, 40, 10000 * UNITS);
     assert_found(w, 45, 100, 2000 * UNITS);
     world_free(w);
@@ -437,12 +443,7 @@ static void test_an_outage_is_not_borne(void **state) {
 static void test_an_outage_after_a_fallen_limit(void **state) {
     (void)state;
     struct rows rows = {.units = 1};
-    struct world *w = world_of(&(struct capacity_rules){.burst_seconds = 1}, (struct capacity_given){.warm = 10000}, &rows);
-    world_run(w, 40);
-    struct capacity_given less[UNITS] = {
-        {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}, {.provisioned = 2000}};
-    w->capacity_table = capacity_add_table(w->capacity, less, UNITS, w->now);
-    world_run(w, 60);
+    struct world *w = fallen(&rows);
     w->chance = 1;
     world_run(w, 0.6);
     w->chance = 0;
