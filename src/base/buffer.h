@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buffer {
     char *data; /* NULL until something is reserved; not terminated unless buffer_terminate is called */
@@ -29,6 +30,15 @@ static inline bool __attribute__((warn_unused_result)) buffer_reserve(struct buf
 bool buffer_append(struct buffer *b, const void *data, size_t n) __attribute__((warn_unused_result));
 bool buffer_append_text(struct buffer *b, const char *text) __attribute__((warn_unused_result));
 bool buffer_printf(struct buffer *b, const char *format, ...) __attribute__((warn_unused_result, format(printf, 2, 3)));
+
+/* Copies a short text in whole steps, which costs no call: of both, up to COPY_STEP - 1 bytes more are touched. Returns its end. */
+#define COPY_STEP 16
+static inline char *copy_steps(char *to, const char *from, size_t n) {
+    for (size_t done = 0; done < n; done += COPY_STEP) memcpy(to + done, from + done, COPY_STEP);
+    return to + n;
+}
+/* The room for a text that copy_steps takes from or to. */
+#define COPY_ROOM(n) (((size_t)(n) + COPY_STEP - 1) / COPY_STEP * COPY_STEP)
 
 /* Puts a NUL after the last byte, which len does not count. */
 bool buffer_terminate(struct buffer *b) __attribute__((warn_unused_result));

@@ -128,9 +128,9 @@ static struct known_format *learn(lua_State *L, struct known_formats *known, enu
 
 static size_t run_format(lua_State *L, const struct format *format, const struct moment *m, char *room) {
     const char *why = "";
-    size_t n = 0;
-    if (!format_run(format, field_of(m), room, &n, &why)) luaL_error(L, "a time that %s", why);
-    return n;
+    const char *end = format_run(format, field_of(m), room, &why);
+    if (end == NULL) luaL_error(L, "a time that %s", why);
+    return (size_t)(end - room);
 }
 
 /* Upvalue 2: the last results, in a list. */

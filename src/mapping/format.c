@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "pg/types.h"
 
 static bool refuse(struct format_problem *p, size_t at, const char *hint, const char *message, const char *text, size_t len) {
@@ -58,6 +57,53 @@ static bool parse_decimal(const char *text, size_t len, struct format *out) {
     return out->digits <= 38;
 }
 
+/* --- times --- */
+
+/* A piece for a part, or, of what is not one, for the byte at `at` itself. */
+static struct format_piece part_piece(char part, size_t at) {
+    switch (part) {
+    case 'Y': return (struct format_piece){PIECE_MOMENT, 0, 4};
+    case 'm': return (struct format_piece){PIECE_MOMENT, 5, 2};
+    case 'd': return (struct format_piece){PIECE_MOMENT, 8, 2};
+    case 'F': return (struct format_piece){PIECE_MOMENT, 0, 10};
+    case 'H': return (struct format_piece){PIECE_MOMENT, 11, 2};
+    case 'M': return (struct format_piece){PIECE_MOMENT, 14, 2};
+    case 'S': return (struct format_piece){PIECE_MOMENT, 17, 2};
+    case 'T': return (struct format_piece){PIECE_MOMENT, 11, 8};
+    case 'L': return (struct format_piece){PIECE_MOMENT, 20, 3};
+    case 'f': return (struct format_piece){PIECE_MOMENT, 20, 6};
+    case 'j': return (struct format_piece){.what = PIECE_DAY_OF_YEAR};
+    case 's': return (struct format_piece){.what = PIECE_EPOCH};
+    default: return (struct format_piece){PIECE_OWN, (unsigned)at, 1};
+    }
+}
+
+/* Whether a piece goes on where the one before ends. A moment's own signs between its digits are as good as the format's. */
+static bool joins(const struct format_piece *before, const struct format_piece *piece, const char *text) {
+    static const char form[] = "    -  -  T  :  :  .       ";
+    unsigned end = before->from + before->len;
+    if (before->what == PIECE_MOMENT && piece->what == PIECE_OWN)
+        return end < sizeof form - 1 && form[end] != ' ' && form[end] == text[piece->from];
+    return before->what == piece->what && (piece->what == PIECE_MOMENT || piece->what == PIECE_OWN) && end == piece->from;
+}
+
+int format_split(const char *text, size_t len, size_t *at, struct format_piece pieces[FORMAT_PIECES]) {
+    int count = 0;
+    while (*at < len) {
+        size_t i = *at + (text[*at] == '%'); /* what follows a % was looked at when the format was read */
+        struct format_piece piece = part_piece(i > *at ? text[i] : '%', i);
+        if (count > 0 && joins(&pieces[count - 1], &piece, text)) {
+            pieces[count - 1].len += piece.len;
+        } else if (count < FORMAT_PIECES) {
+            pieces[count++] = piece;
+        } else {
+            break;
+        }
+        *at = i + 1;
+    }
+    return count;
+}
+
 /* A text with %-parts of times. `d` alone is a number's format as well: the type decides. */
 static bool parse_time(const char *text, size_t len, const enum pg_type *type, struct format *out,
                        struct format_problem *problem) {
@@ -71,6 +117,8 @@ static bool parse_time(const char *text, size_t len, const enum pg_type *type, s
         }
     }
     out->kind = FORMAT_TIME;
+    out->rest = 0;
+    out->piece_count = format_split(text, len, &out->rest, out->pieces);
     return true;
 }
 
@@ -121,20 +169,56 @@ static bool suits(const struct format *f, const char *text, size_t len, struct f
     case FORMAT_HEX:
         if (f->type != PG_BYTEA && f->type != PG_TEXT && f->type != PG_UUID) hint = "hex is for bytea, text and uuid columns";
         break;
-    case FORMAT_LOWER:
-    case FORMAT_UPPER:
-    case FORMAT_SHARD:
-    case FORMAT_PLAIN:
+    default:
         if (f->type == PG_BYTEA) hint = "a bytea column has the format hex only";
         break;
     }
     if (hint == NULL) return true;
-    if (f->kind == FORMAT_PLAIN) return refuse(problem, 0, hint, "a bytea column needs a format", "", 0);
+    if (f->text == NULL) return refuse(problem, 0, hint, "a bytea column needs a format", "", 0);
     return refuse(problem, 0, hint, "the column's type does not suit the format", text, len);
 }
 
+/* --- the natural text --- */
+
+static enum format_kind natural(enum pg_type type) {
+    switch (type) {
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8: return FORMAT_INTEGER;
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+    case PG_NUMERIC: return FORMAT_NUMBER;
+    case PG_BOOL: return FORMAT_BOOL;
+    case PG_UUID: return FORMAT_UUID;
+    case PG_JSON:
+    case PG_JSONB:
+    case PG_SERVER_JSON: return FORMAT_JSON;
+    case PG_DATE:
+    case PG_TIME:
+    case PG_TIMESTAMP:
+    case PG_TIMESTAMPTZ: return FORMAT_TIME;
+    default: return FORMAT_TEXT;
+    }
+}
+
+/* ISO text of fixed width: what pg_time_iso writes. */
+static struct format_piece natural_piece(enum pg_type type) {
+    switch (type) {
+    case PG_DATE: return (struct format_piece){PIECE_MOMENT, 0, sizeof "YYYY-MM-DD" - 1};
+    case PG_TIME: return (struct format_piece){PIECE_MOMENT, PG_MOMENT_CLOCK, sizeof "HH:MM:SS.ffffff" - 1};
+    case PG_TIMESTAMP: return (struct format_piece){PIECE_MOMENT, 0, sizeof "YYYY-MM-DDTHH:MM:SS.ffffff" - 1};
+    default: return (struct format_piece){PIECE_MOMENT, 0, sizeof "YYYY-MM-DDTHH:MM:SS.ffffffZ" - 1};
+    }
+}
+
+/* --- any format --- */
+
 bool format_parse(const char *text, size_t len, const enum pg_type *type, struct format *out, struct format_problem *problem) {
-    *out = (struct format){.kind = FORMAT_PLAIN, .text = text, .len = len, .type = type ? *type : PG_TEXT};
+    *out = (struct format){.text = text, .len = len, .type = type ? *type : PG_TEXT};
+    out->kind = out->natural = natural(out->type);
+    out->piece_count = 1;
+    out->pieces[0] = natural_piece(out->type);
+    out->rest = len;
     if (text != NULL) {
         bool time = type && is_time(*type);
         bool numeric = !time && (parse_whole(text, len, out) || parse_decimal(text, len, out));
@@ -168,230 +252,14 @@ static enum pg_grain part_grain(char part) {
 
 enum pg_grain format_grain(const struct format *f) {
     enum pg_grain grain = PG_GRAIN_YEAR;
-    if (f->kind != FORMAT_TIME || (f->type != PG_TIMESTAMP && f->type != PG_TIMESTAMPTZ)) return PG_GRAIN_VALUE;
+    if (f->kind != FORMAT_TIME || f->text == NULL || (f->type != PG_TIMESTAMP && f->type != PG_TIMESTAMPTZ))
+        return PG_GRAIN_VALUE;
     for (size_t i = 0; i + 1 < f->len; i++) {
         if (f->text[i] != '%') continue;
         enum pg_grain part = part_grain(f->text[++i]);
         if (part > grain) grain = part;
     }
     return grain;
-}
-
-/* --- running --- */
-
-/* Two digits at once. */
-static char *put_two(char *d, unsigned value) {
-    d[0] = (char)('0' + value / 10);
-    d[1] = (char)('0' + value % 10);
-    return d + 2;
-}
-
-static char *put_three(char *d, unsigned value) {
-    *d = (char)('0' + value / 100);
-    return put_two(d + 1, value % 100);
-}
-
-static char *put_four(char *d, unsigned value) {
-    return put_two(put_two(d, value / 100), value % 100);
-}
-
-static int day_of_year(const struct pg_time *t) {
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    bool leap = (t->year % 4 == 0 && t->year % 100 != 0) || t->year % 400 == 0;
-    return before[t->month - 1] + t->day + (leap && t->month > 2);
-}
-
-static const char *moment_problem(enum pg_moment m) {
-    if (m == PG_MOMENT_INFINITE) return "is infinity, which has no text";
-    if (m == PG_MOMENT_RANGE) return "is before the year 1 or after 9999";
-    return "is not a value of its type";
-}
-
-static char *put_clock(char *d, const struct pg_time *t) {
-    d = put_two(d, (unsigned)t->hour);
-    *d++ = ':';
-    d = put_two(d, (unsigned)t->minute);
-    *d++ = ':';
-    return put_two(d, (unsigned)t->second);
-}
-
-static char *put_date(char *d, const struct pg_time *t) {
-    d = put_four(d, (unsigned)t->year);
-    *d++ = '-';
-    d = put_two(d, (unsigned)t->month);
-    *d++ = '-';
-    return put_two(d, (unsigned)t->day);
-}
-
-static char *put_part(char *d, char part, const struct format *f, const struct pg_time *t, struct pg_field field) {
-    switch (part) {
-    case 'Y': return put_four(d, (unsigned)t->year);
-    case 'm': return put_two(d, (unsigned)t->month);
-    case 'd': return put_two(d, (unsigned)t->day);
-    case 'H': return put_two(d, (unsigned)t->hour);
-    case 'M': return put_two(d, (unsigned)t->minute);
-    case 'S': return put_two(d, (unsigned)t->second);
-    case 'L': return put_three(d, (unsigned)t->microsecond / 1000);
-    case 'f': return put_three(put_three(d, (unsigned)t->microsecond / 1000), (unsigned)t->microsecond % 1000);
-    case 'j': return put_three(d, (unsigned)day_of_year(t));
-    case 'F': return put_date(d, t);
-    case 'T': return put_clock(d, t);
-    case 's': {
-        int64_t epoch = 0;
-        pg_epoch(f->type, field, &epoch);
-        return d + snprintf(d, 24, "%lld", (long long)epoch);
-    }
-    default: *d = '%'; return d + 1;
-    }
-}
-
-static bool run_time(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why) {
-    struct pg_time t;
-    enum pg_moment m = pg_moment(f->type, field, &t);
-    if (m != PG_MOMENT_OK) {
-        *why = moment_problem(m);
-        return false;
-    }
-    char *d = out;
-    for (const char *s = f->text, *end = s + f->len; s < end; s++) {
-        if (*s == '%') {
-            d = put_part(d, *++s, f, &t, field);
-        } else {
-            *d++ = *s;
-        }
-    }
-    *len = (size_t)(d - out);
-    return true;
-}
-
-static const char *number_problem(enum pg_number n) {
-    switch (n) {
-    case PG_NUMBER_NAN: return "is NaN, which DynamoDB does not have";
-    case PG_NUMBER_INFINITE: return "is infinity, which DynamoDB does not have";
-    case PG_NUMBER_LONG: return "has more digits than DynamoDB can hold";
-    default: return "is not a value of its type";
-    }
-}
-
-/* Pads digits to the width. A padded number must sort: it is neither negative nor wider. */
-static bool pad(const struct format *f, const char *digits, size_t n, char *out, size_t *len, const char **why) {
-    if (f->zeros && digits[0] == '-') {
-        *why = "is negative and does not sort with its padding";
-        return false;
-    }
-    if (f->zeros && n > (size_t)f->width) {
-        *why = "is wider than its padding";
-        return false;
-    }
-    size_t fill = n < (size_t)f->width ? (size_t)f->width - n : 0;
-    memset(out, f->zeros ? '0' : ' ', fill);
-    memcpy(out + fill, digits, n);
-    *len = fill + n;
-    return true;
-}
-
-static bool run_whole(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why) {
-    char text[PG_NUMBER_MAX];
-    size_t n = 0;
-    if (f->conversion != 'd') {
-        int64_t value;
-        if (!pg_integer(f->type, field, &value)) {
-            *why = number_problem(PG_NUMBER_BAD);
-            return false;
-        }
-        const char *sign = value < 0 ? "-" : "";
-        unsigned long long magnitude = value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value;
-        n = (size_t)snprintf(text, sizeof text, f->conversion == 'x' ? "%s%llx" : "%s%llX", sign, magnitude);
-        return pad(f, text, n, out, len, why);
-    }
-    enum pg_number result = pg_number_text(f->type, field, text, &n);
-    if (result != PG_NUMBER_OK) {
-        *why = number_problem(result);
-        return false;
-    }
-    const char *point = memchr(text, '.', n);
-    if (point) {
-        for (const char *s = point + 1; s < text + n; s++) {
-            if (*s == '0') continue;
-            *why = "has a fraction, and its format is for whole numbers";
-            return false;
-        }
-        n = (size_t)(point - text);
-    }
-    return pad(f, text, n, out, len, why);
-}
-
-/* Exactly `digits` after the point; a value with more is refused rather than rounded. */
-static bool run_decimal(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why) {
-    size_t n = 0;
-    enum pg_number result = pg_number_text(f->type, field, out, &n);
-    if (result != PG_NUMBER_OK || memchr(out, 'E', n)) {
-        *why = result != PG_NUMBER_OK ? number_problem(result) : "is too large or too small for its format";
-        return false;
-    }
-    char *point = memchr(out, '.', n);
-    size_t fraction = point ? n - (size_t)(point - out) - 1 : 0;
-    while (fraction > (size_t)f->digits && out[n - 1] == '0') n--, fraction--;
-    if (fraction > (size_t)f->digits) {
-        *why = "has more digits after the point than its format";
-        return false;
-    }
-    if (point == NULL && f->digits > 0) out[n++] = '.';
-    if (point && f->digits == 0) n = (size_t)(point - out);
-    for (; fraction < (size_t)f->digits; fraction++) out[n++] = '0';
-    *len = n;
-    return true;
-}
-
-/* The natural text of a value. */
-static bool run_plain(enum pg_type type, struct pg_field field, char *out, size_t *len, const char **why) {
-    bool truth;
-    struct pg_field json;
-    struct pg_time t;
-    *why = "is not a value of its type";
-    switch (type) {
-    case PG_BOOL:
-        if (!pg_bool(field, &truth)) return false;
-        *len = truth ? 4 : 5;
-        memcpy(out, truth ? "true" : "false", *len);
-        return true;
-    case PG_UUID: *len = PG_UUID_TEXT; return pg_uuid_text(field, out);
-    case PG_DATE:
-    case PG_TIME:
-    case PG_TIMESTAMP:
-    case PG_TIMESTAMPTZ: {
-        enum pg_moment m = pg_moment(type, field, &t);
-        if (m != PG_MOMENT_OK) {
-            *why = moment_problem(m);
-            return false;
-        }
-        *len = pg_time_iso(type, &t, out);
-        return true;
-    }
-    case PG_JSON:
-    case PG_JSONB:
-    case PG_SERVER_JSON:
-        if (!pg_json(type, field, &json)) return false;
-        field = json;
-        break;
-    case PG_TEXT:
-    case PG_SERVER_TEXT:
-    case PG_BYTEA: break;
-    default: {
-        enum pg_number n = pg_number_text(type, field, out, len);
-        if (n != PG_NUMBER_OK) *why = number_problem(n);
-        return n == PG_NUMBER_OK;
-    }
-    }
-    memcpy(out, field.data, (size_t)field.len);
-    *len = (size_t)field.len;
-    return true;
-}
-
-static void change_case(char *text, size_t n, char from, char to) {
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] >= from && text[i] < from + 26) text[i] = (char)(text[i] - from + to);
-    }
 }
 
 bool format_plain_text(const char *text, size_t len) {
@@ -403,35 +271,12 @@ bool format_plain_text(const char *text, size_t len) {
 
 bool format_plain(const struct format *f) {
     if (f->kind == FORMAT_HEX || f->kind == FORMAT_SHARD) return true;
-    if (f->kind == FORMAT_TIME) return format_plain_text(f->text, f->len);
-    return is_time(f->type) || is_number(f->type) || f->type == PG_BOOL || f->type == PG_UUID;
+    if (f->kind == FORMAT_TIME && f->text) return format_plain_text(f->text, f->len);
+    return f->natural != FORMAT_TEXT && f->natural != FORMAT_JSON;
 }
 
 size_t format_room(const struct format *f, int32_t len) {
     if (f->kind == FORMAT_TIME) return f->len * 12;
-    return (size_t)len * (f->kind == FORMAT_HEX ? 2 : 1);
-}
-
-bool format_run(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why) {
-    switch (f->kind) {
-    case FORMAT_TIME: return run_time(f, field, out, len, why);
-    case FORMAT_WHOLE: return run_whole(f, field, out, len, why);
-    case FORMAT_DECIMAL: return run_decimal(f, field, out, len, why);
-    case FORMAT_HEX: {
-        static const char digits[] = "0123456789abcdef";
-        for (int32_t i = 0; i < field.len; i++) {
-            unsigned char c = (unsigned char)field.data[i];
-            out[2 * i] = digits[c >> 4];
-            out[2 * i + 1] = digits[c & 15];
-        }
-        *len = (size_t)field.len * 2;
-        return true;
-    }
-    default: break;
-    }
-    if (!run_plain(f->type, field, out, len, why)) return false;
-    if (f->kind == FORMAT_LOWER) change_case(out, *len, 'A', 'a');
-    if (f->kind == FORMAT_UPPER) change_case(out, *len, 'a', 'A');
-    if (f->kind == FORMAT_SHARD) *len = (size_t)snprintf(out, 12, "%u", hash_crc32(out, *len) % f->shards);
-    return true;
+    bool bounded = f->natural != FORMAT_TEXT && f->natural != FORMAT_JSON;
+    return bounded ? 0 : (size_t)len * (f->kind == FORMAT_HEX ? 2 : 1);
 }

@@ -13,18 +13,34 @@
 #include "pg/types.h"
 
 enum format_kind {
-    FORMAT_PLAIN,
-    FORMAT_TIME,    /* text: strftime parts */
+    /* the natural text of a value, by its type */
+    FORMAT_TEXT, /* its bytes */
+    FORMAT_INTEGER,
+    FORMAT_NUMBER, /* any other */
+    FORMAT_BOOL,
+    FORMAT_UUID,
+    FORMAT_JSON,
+    FORMAT_TIME, /* or by strftime parts: `pieces` */
+    /* others */
     FORMAT_WHOLE,   /* %d, %x, %X with `width` */
     FORMAT_DECIMAL, /* %.Nf: exactly `digits` after the point */
     FORMAT_LOWER,
     FORMAT_UPPER,
     FORMAT_HEX,
-    FORMAT_SHARD, /* CRC-32 of the plain text modulo `shards` */
+    FORMAT_SHARD, /* CRC-32 of the natural text modulo `shards` */
 };
+
+/* What the text of a time is put together from. */
+struct format_piece {
+    enum { PIECE_MOMENT, PIECE_OWN, PIECE_DAY_OF_YEAR, PIECE_EPOCH } what; /* of pg_moment_text; of the format's text; %j; %s */
+    unsigned from, len;                                                    /* of the first two */
+};
+
+#define FORMAT_PIECES 6
 
 struct format {
     enum format_kind kind;
+    enum format_kind natural; /* the kind of the type's own text */
     enum pg_type type;
     const char *text;
     size_t len;
@@ -32,6 +48,10 @@ struct format {
     bool zeros;      /* padded with zeros: a negative or wider number is refused, since it would not sort */
     char conversion; /* d, x or X */
     uint32_t shards;
+    /* FORMAT_TIME: the first pieces, and what of the text they do not cover begins at `rest` */
+    int piece_count;
+    struct format_piece pieces[FORMAT_PIECES];
+    size_t rest;
 };
 
 struct format_problem {
@@ -40,7 +60,7 @@ struct format_problem {
     const char *hint;
 };
 
-/* What a value that has a bound can become (the text of any number or time, a padded number), bytes. */
+/* What a value that has a bound can become (the text of any number or time, a padded number), bytes, and room to write behind it. */
 #define FORMAT_BOUNDED 400
 
 /* Reads a format (NULL: none) for a column of *type; type NULL: any (syntax alone). */
@@ -58,7 +78,11 @@ bool format_plain(const struct format *f);
 /* Whether a text of the plan does: printable ASCII without quotes and backslashes. */
 bool format_plain_text(const char *text, size_t len);
 
-/* Writes the text of a field that is not NULL. False: *why says, in words that fit after the column's name. */
-bool format_run(const struct format *f, struct pg_field field, char *out, size_t *len, const char **why);
+/* Splits strftime parts of `len` bytes, from *at on, into at most FORMAT_PIECES pieces, and moves *at behind them. Returns how many. */
+int format_split(const char *text, size_t len, size_t *at, struct format_piece pieces[FORMAT_PIECES]);
+
+/* Writes the text of a field that is not NULL, and returns its end; what is written behind it stays in the room that was asked for. NULL:
+ * *why says, in words that fit after the column's name. */
+char *format_run(const struct format *f, struct pg_field field, char *out, const char **why);
 
 #endif

@@ -17,69 +17,94 @@ bool machine_holds(const struct machine *m, int column, bool is_bool) {
     return truth && (!is_bool || (pg_bool(field, &truth) && truth));
 }
 
-/* Whether the op's conditions hold: its `when` column, the partition key that a sort key belongs to. */
+/* Makes the buffer larger when what was reserved before is not enough. */
+char *machine_grow(struct machine *m, const char *to, size_t n) {
+    m->out->len = (size_t)(to - m->out->data);
+    return buffer_reserve(m->out, n) ? m->out->data + m->out->len : machine_fail(m, NO_MEMORY);
+}
+
+/* Whether the op's conditions hold: its `when` column, the partition key that a sort key belongs to, the value that it repeats. */
 static bool wanted(const struct machine *m, const struct op *op) {
     if (op->leader >= 0 && m->slots[op->leader].size == 0) return false;
+    if (op->same >= 0 && m->slots[op->same].size == 0) return false;
     return op->when < 0 || machine_holds(m, op->when, op->when_bool);
 }
 
 /* The value of an op that is the same as an earlier one: its bytes again. */
-static void copy_value(struct machine *m, const struct op *op, const struct op *source, size_t start, uint32_t *size) {
-    const struct slot *from = &m->slots[op->same];
-    memcpy(m->out->data + m->out->len, m->out->data + start + from->at, from->len);
-    m->out->len += from->len;
-    *size = from->size - (uint32_t)source->name_len;
+static char *copy_value(struct machine *m, const struct slot *from, size_t name_len, char *to, uint32_t *size) {
+    to = machine_room(m, to, COPY_ROOM(from->len));
+    if (to == NULL) return NULL;
+    *size = from->size - (uint32_t)name_len;
+    return copy_steps(to, m->out->data + from->at, from->len);
 }
 
-/* Labels are short: copied in steps of fixed size, of which the last may go too far, they cost no call. */
-static void put_label(struct buffer *out, const struct op *op) {
-    char *to = out->data + out->len;
-    for (size_t done = 0; done < op->label_len; done += OP_LABEL_STEP) memcpy(to + done, op->label + done, OP_LABEL_STEP);
-    out->len += op->label_len;
-}
-
-/* Writes one attribute, with its label, unless it is absent. */
-static enum outcome run_op(struct machine *m, const struct item_program *p, int i, size_t start) {
-    const struct op *op = &p->ops[i];
-    struct slot *slot = &m->slots[i];
-    slot->size = 0;
-    if (!wanted(m, op) || (op->same >= 0 && m->slots[op->same].size == 0)) return ABSENT;
-    struct buffer *out = m->out;
-    size_t before = out->len;
-    size_t copy = op->same >= 0 ? m->slots[op->same].len : 0;
-    if (!buffer_reserve(out, op->label_len + OP_LABEL_STEP + copy + 2)) return NO_MEMORY;
-    out->data[out->len++] = i ? ',' : '{';
-    put_label(out, op);
-    slot->at = out->len - start;
+/* Appends one attribute, with its label. */
+static char *run_op(struct machine *m, const struct item_program *p, const struct op *op, struct slot *slot, char *to) {
     uint32_t size = 0;
-    enum outcome result = DONE;
-    if (op->same >= 0) {
-        copy_value(m, op, &p->ops[op->same], start, &size);
-    } else {
-        result = machine_value(m, op, &size);
-    }
-    if (result != DONE) {
-        out->len = before;
-        return result;
-    }
-    slot->len = out->len - start - slot->at;
+    slot->size = 0;
+    if (!op->always && !wanted(m, op)) return machine_fail(m, ABSENT);
+    to = machine_room(m, to, COPY_ROOM(op->label_len));
+    if (to == NULL) return NULL;
+    to = copy_steps(to, op->label, op->label_len);
+    if (op->repeated) slot->at = (size_t)(to - m->out->data);
+    to =
+        op->same < 0 ? machine_value(m, op, to, &size) : copy_value(m, &m->slots[op->same], p->ops[op->same].name_len, to, &size);
+    if (to == NULL) return NULL;
+    if (op->repeated) slot->len = (size_t)(to - m->out->data) - slot->at;
     slot->size = size + (uint32_t)op->name_len;
-    return DONE;
+    return to;
 }
 
 /* Write units of the table and of every index whose keys are all there. */
 static uint32_t write_units(const struct machine *m, const struct item_program *p, uint32_t size) {
-    int64_t units = dynamodb_write_units(size);
-    for (int i = 0; i < p->index_count; i++) {
-        const struct index_op *index = &p->indexes[i];
+    int64_t whole = dynamodb_write_units(size), units = whole;
+    for (const struct index_op *index = p->indexes, *end = index + p->index_count; index < end; index++) {
         bool present = true;
         for (int k = 0; k < index->key_count; k++) present = present && m->slots[index->keys[k]].size > 0;
         if (!present) continue;
-        uint32_t part = index->all ? size : 0;
+        uint32_t part = 0;
         for (int k = 0; k < index->part_count; k++) part += m->slots[index->part[k]].size;
-        units += dynamodb_write_units(part);
+        units += index->all ? whole : dynamodb_write_units(part);
     }
     return (uint32_t)units;
+}
+
+static enum map_result too_large(struct machine *m, const struct op *op, uint64_t total) {
+    m->reject->reason = REJECT_ITEM_SIZE;
+    snprintf(m->reject->message, sizeof m->reject->message, "the item is over 409,600 bytes (%llu at attribute %s)",
+             (unsigned long long)total, op->name);
+    return MAP_REJECT;
+}
+
+/* What it means that an op has written nothing; MAP_ITEM: the item goes on without the attribute. */
+static enum map_result nothing(struct machine *m, const struct op *op) {
+    if (m->outcome == NO_MEMORY) return MAP_MEMORY;
+    if (m->outcome == ABSENT && op->table_key) {
+        machine_refuse(m, op, REJECT_KEY_MISSING, "",
+                       "a key of the table is missing: a column it is made of is NULL, or its function returned nil");
+    }
+    return m->outcome == REJECTED ? MAP_REJECT : MAP_ITEM;
+}
+
+/* Appends the attributes of one item, each with a comma before it; *total gets their size. */
+static enum map_result run_ops(struct machine *m, const struct item_program *p, struct item_sink *sink, uint64_t *total) {
+    struct slot *slot = m->slots;
+    const struct op *last_key = p->ops + p->last_key;
+    char *to = m->out->data + m->out->len;
+    for (const struct op *op = p->ops, *end = op + p->op_count; op < end; op++, slot++) {
+        size_t before = (size_t)(to - m->out->data);
+        to = run_op(m, p, op, slot, to);
+        *total += slot->size;
+        if (to == NULL || *total > DYNAMODB_ITEM_MAX) {
+            m->out->len = before; /* what a reject shows */
+            enum map_result result = to ? too_large(m, op, *total) : nothing(m, op);
+            if (result != MAP_ITEM) return result;
+            to = m->out->data + before;
+        }
+        if (op == last_key && sink->keyed) sink->keyed(sink, m->key);
+    }
+    m->out->len = (size_t)(to - m->out->data);
+    return MAP_ITEM;
 }
 
 /* Appends one item to m->out. */
@@ -88,26 +113,11 @@ static enum map_result run_item(struct machine *m, const struct item_program *p,
     size_t start = m->out->len;
     uint64_t total = 0;
     m->key = 0;
-    for (int i = 0; i < p->op_count; i++) {
-        switch (run_op(m, p, i, start)) {
-        case DONE: total += m->slots[i].size; break;
-        case ABSENT:
-            if (!p->ops[i].table_key) break;
-            machine_refuse(m, &p->ops[i], REJECT_KEY_MISSING, "",
-                           "a key of the table is missing: a column it is made of is NULL, or its function returned nil");
-            return MAP_REJECT;
-        case REJECTED: return MAP_REJECT;
-        case NO_MEMORY: return MAP_MEMORY;
-        }
-        if (total > DYNAMODB_ITEM_MAX) {
-            m->reject->reason = REJECT_ITEM_SIZE;
-            snprintf(m->reject->message, sizeof m->reject->message, "the item is over 409,600 bytes (%llu at attribute %s)",
-                     (unsigned long long)total, p->ops[i].name);
-            return MAP_REJECT;
-        }
-        if (i == p->last_key && sink->keyed) sink->keyed(sink, m->key);
-    }
-    if (!buffer_append(m->out, "}", 1)) return MAP_MEMORY;
+    enum map_result result = run_ops(m, p, sink, &total);
+    if (m->out->len > start) m->out->data[start] = '{'; /* in place of the first comma */
+    if (result != MAP_ITEM) return result;
+    if (!buffer_reserve(m->out, 1)) return MAP_MEMORY;
+    m->out->data[m->out->len++] = '}';
     item->key = m->key;
     item->size = (uint32_t)total;
     item->units = write_units(m, p, item->size);

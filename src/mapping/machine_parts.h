@@ -4,11 +4,13 @@
 
 #include "mapping/program_ops.h"
 
-/* Where an attribute's value was written, for copies and sizes. */
+/* An attribute that was written. */
 struct slot {
-    size_t at, len;
-    uint32_t size; /* name and value by DynamoDB's rule; 0: absent */
+    uint32_t size;  /* name and value by DynamoDB's rule; 0: absent */
+    size_t at, len; /* of its value in the buffer, if it is repeated */
 };
+
+enum outcome { DONE, ABSENT, REJECTED, NO_MEMORY };
 
 struct machine {
     struct row_mapper mapper;
@@ -19,21 +21,34 @@ struct machine {
     struct slot *slots;
     /* the row under way */
     const struct pg_row *row;
-    struct buffer *out;
+    struct buffer *out; /* its len is not kept up while an item is written: what is written ends where a `char *to` says */
     struct map_reject *reject;
+    enum outcome outcome; /* why nothing was written */
     uint64_t key;
 };
-
-enum outcome { DONE, ABSENT, REJECTED, NO_MEMORY };
 
 /* A column that must be true (boolean) or not NULL. */
 bool machine_holds(const struct machine *m, int column, bool is_bool);
 
-/* Refuses the row for an attribute; returns REJECTED. */
-enum outcome machine_refuse(struct machine *m, const struct op *op, const char *reason, const char *what, const char *why);
+/* What follows appends to m->out at `to` and returns the new end. NULL: nothing is appended, for m->outcome; what was there stays, though
+ * perhaps elsewhere, since the buffer may have grown. */
 
-/* Appends an op's value, {"S":"..."} and so on; *size gets its bytes by DynamoDB's rule, without the name. On anything but DONE what was
- * appended is the caller's to take back. */
-enum outcome machine_value(struct machine *m, const struct op *op, uint32_t *size);
+static inline char *machine_fail(struct machine *m, enum outcome outcome) {
+    m->outcome = outcome;
+    return NULL;
+}
+
+/* Refuses the row for an attribute. */
+char *machine_refuse(struct machine *m, const struct op *op, const char *reason, const char *what, const char *why);
+
+char *machine_grow(struct machine *m, const char *to, size_t n); /* for machine_room alone */
+
+/* Makes room for n bytes; returns where `to` is now. */
+static inline char *machine_room(struct machine *m, char *to, size_t n) {
+    return n <= (size_t)(m->out->data + m->out->cap - to) ? to : machine_grow(m, to, n);
+}
+
+/* An op's value, {"S":"..."} and so on; *size gets its bytes by DynamoDB's rule, without the name. */
+char *machine_value(struct machine *m, const struct op *op, char *to, uint32_t *size);
 
 #endif

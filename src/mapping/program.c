@@ -161,6 +161,11 @@ static void share_values(struct item_program *p, const struct item_spec *spec) {
                 op->same = k;
         }
     }
+    for (int i = 0; i < p->op_count; i++) {
+        struct op *op = &p->ops[i];
+        op->always = op->when < 0 && op->leader < 0 && op->same < 0;
+        if (op->same >= 0) p->ops[op->same].repeated = true;
+    }
 }
 
 /* DynamoDB ignores a time to live that is not a number, without a word: so it is refused here. */

@@ -23,12 +23,10 @@ enum op_kind {
 
 enum key_limit { KEY_NONE, KEY_PARTITION, KEY_SORT };
 
-#define OP_LABEL_STEP 16
-
 struct op {
     const char *name;
     size_t name_len;
-    const char *label; /* "NAME": as JSON, in room for whole steps of OP_LABEL_STEP */
+    const char *label; /* ,"NAME": as JSON, for copy_steps */
     size_t label_len;
     enum op_kind kind;
     enum dynamodb_type type;
@@ -52,6 +50,8 @@ struct op {
     bool when_bool;
     int same;                 /* an earlier op with the same value: its bytes are copied; -1 */
     int leader;               /* the op of the index partition key without which this sort key is left out; -1 */
+    bool always;              /* none of when, same and leader is set */
+    bool repeated;            /* a later op is the same */
     enum key_limit table_key; /* a key of the table: must be there */
     enum key_limit key;       /* a key of the table or of an index: its size is limited */
 };

@@ -65,8 +65,8 @@ bool program_name_op(struct compiler *c, const char *name, struct op *op) {
     *op = (struct op){.name = name, .name_len = len, .column = -1, .when = -1, .same = -1, .leader = -1};
     op->empty_absent = c->empty_absent;
     buffer_init(&label, JSON_ESCAPED_MAX(len) + 8);
-    bool ok = json_append_string(&label, name, len) && buffer_append(&label, ":", 1);
-    char *text = ok ? arena_alloc(c->arena, (label.len + OP_LABEL_STEP - 1) / OP_LABEL_STEP * OP_LABEL_STEP) : NULL;
+    bool ok = buffer_append(&label, ",", 1) && json_append_string(&label, name, len) && buffer_append(&label, ":", 1);
+    char *text = ok ? arena_alloc(c->arena, COPY_ROOM(label.len)) : NULL;
     if (text) memcpy(text, label.data, label.len);
     op->label = text;
     op->label_len = label.len;
@@ -183,6 +183,7 @@ static bool compile_epoch(struct compiler *c, const struct value_spec *v, struct
     op->type = DYNAMODB_N;
     op->epoch_add = v->epoch_add;
     op->expired_skip = v->expired_skip;
+    op->plain = true;
     if (column->type == PG_TIMESTAMP || column->type == PG_TIMESTAMPTZ || column->type == PG_DATE) return true;
     return does_not_suit(c, v, column, "epoch seconds",
                          "dates and timestamps can; read a text through SQL: columns = { Name = '\"Name\"::timestamp' }");

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/buffer.h"
 #include "base/nearest.h"
 #include "mapping/format.h"
 
@@ -125,7 +125,7 @@ bool template_constant(const char *source, size_t len) {
 
 struct step {
     int column;       /* -1: literal */
-    const char *text; /* the literal, or the column's name, terminated */
+    const char *text; /* the literal, for copy_steps, or the column's name, terminated */
     size_t len;
     struct format format;
 };
@@ -133,7 +133,8 @@ struct step {
 struct template {
     struct step *steps;
     int count;
-    size_t fixed; /* the most bytes of literals and of values whose length has a bound */
+    size_t fixed; /* the most bytes of literals and of values whose length has a bound, and room for copies in steps */
+    bool growing; /* a value has no bound */
 };
 
 static int find_column(const struct piece *piece, const struct pg_column *columns, int count) {
@@ -163,6 +164,28 @@ static int count_pieces(const char *source, size_t len) {
     return n;
 }
 
+static bool compile_literal(struct template *t, struct arena *a, const struct scan *s, const struct piece *piece,
+                            struct step *step, struct template_problem *problem) {
+    char *text = arena_alloc(a, COPY_ROOM(piece->len));
+    if (text == NULL) return problem_set(problem, s, s->source, "", "out of memory");
+    memcpy(text, piece->text, piece->len);
+    *step = (struct step){.column = -1, .text = text, .len = piece->len};
+    t->fixed += piece->len;
+    return true;
+}
+
+static bool compile_column(struct template *t, const struct pg_column *columns, int count, const struct scan *s,
+                           const struct piece *piece, struct step *step, struct template_problem *problem) {
+    int column = find_column(piece, columns, count);
+    if (column < 0) return unknown_column(s, piece, columns, count, problem);
+    *step = (struct step){.column = column, .text = columns[column].name};
+    if (!check_format(s, piece, columns[column].type, true, &step->format, problem)) return false;
+    size_t least = format_room(&step->format, 0);
+    t->fixed += FORMAT_BOUNDED + least;
+    t->growing = t->growing || format_room(&step->format, 1) > least;
+    return true;
+}
+
 struct template *template_compile(struct arena *a, const char *source, size_t len, const struct pg_column *columns, int count,
                                   struct template_problem *problem) {
     struct scan s = {source, source, source + len};
@@ -172,23 +195,16 @@ struct template *template_compile(struct arena *a, const char *source, size_t le
         problem_set(problem, &s, source, "", "out of memory");
         return NULL;
     }
-    t->steps = steps;
+    *t = (struct template){.steps = steps, .fixed = COPY_STEP};
     struct piece piece;
     bool more;
     for (;;) {
         if (!scan_next(&s, &piece, &more, problem)) return NULL;
         if (!more) return t;
         struct step *step = &steps[t->count++];
-        *step = (struct step){.column = -1, .text = piece.text, .len = piece.len};
-        t->fixed += piece.column ? FORMAT_BOUNDED : piece.len;
-        if (!piece.column) continue;
-        step->column = find_column(&piece, columns, count);
-        if (step->column < 0) {
-            unknown_column(&s, &piece, columns, count, problem);
+        if (!(piece.column ? compile_column(t, columns, count, &s, &piece, step, problem)
+                           : compile_literal(t, a, &s, &piece, step, problem)))
             return NULL;
-        }
-        step->text = columns[step->column].name;
-        if (!check_format(&s, &piece, columns[step->column].type, true, &step->format, problem)) return NULL;
     }
 }
 
@@ -213,7 +229,7 @@ void template_grains(const struct template *t, enum pg_grain *grains) {
 
 size_t template_room(const struct template *t, const struct pg_row *row) {
     size_t room = t->fixed;
-    for (int i = 0; i < t->count; i++) {
+    for (int i = 0; t->growing && i < t->count; i++) {
         const struct step *step = &t->steps[i];
         if (step->column < 0) continue;
         int32_t len = row->fields[step->column].len;
@@ -225,21 +241,20 @@ size_t template_room(const struct template *t, const struct pg_row *row) {
 enum template_result template_run(const struct template *t, const struct pg_row *row, char *out, size_t *len,
                                   struct template_fault *fault) {
     char *d = out;
-    for (int i = 0; i < t->count; i++) {
-        const struct step *step = &t->steps[i];
+    for (const struct step *step = t->steps, *end = step + t->count; step < end; step++) {
         if (step->column < 0) {
-            memcpy(d, step->text, step->len);
-            d += step->len;
+            d = copy_steps(d, step->text, step->len);
             continue;
         }
         struct pg_field field = row->fields[step->column];
         if (field.len < 0) return TEMPLATE_NULL;
-        size_t n = 0;
-        if (!format_run(&step->format, field, d, &n, &fault->why)) {
+        if (step->format.kind == FORMAT_TEXT) {
+            memcpy(d, field.data, (size_t)field.len);
+            d += field.len;
+        } else if ((d = format_run(&step->format, field, d, &fault->why)) == NULL) {
             fault->column = step->text;
             return TEMPLATE_BAD;
         }
-        d += n;
     }
     *len = (size_t)(d - out);
     return TEMPLATE_OK;
@@ -248,14 +263,13 @@ enum template_result template_run(const struct template *t, const struct pg_row 
 /* The text of one step, cut to what a message shows; a wide value is not looked at as a whole. */
 static void step_text(const struct step *step, struct pg_field field, char *out, size_t size) {
     char text[TOLD_FIELD + FORMAT_BOUNDED + 64];
-    const char *why = "";
-    size_t n = 0;
+    const char *why = "", *end;
     if (field.len < 0) {
         snprintf(out, size, "NULL");
     } else if (field.len > TOLD_FIELD || format_room(&step->format, field.len) + FORMAT_BOUNDED > sizeof text) {
         snprintf(out, size, "a value of %d bytes", (int)field.len);
-    } else if (format_run(&step->format, field, text, &n, &why)) {
-        snprintf(out, size, "\"%.*s\"", (int)n, text);
+    } else if ((end = format_run(&step->format, field, text, &why)) != NULL) {
+        snprintf(out, size, "\"%.*s\"", (int)(end - text), text);
     } else {
         snprintf(out, size, "a value that %s", why);
     }

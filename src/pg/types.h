@@ -29,6 +29,10 @@ enum pg_number {
  * shortest form that reads back the same. out holds PG_NUMBER_MAX. */
 enum pg_number pg_number_text(enum pg_type type, struct pg_field f, char *out, size_t *len);
 
+/* An integer in decimal; returns how many bytes. out holds PG_INTEGER_TEXT. */
+#define PG_INTEGER_TEXT 20
+size_t pg_integer_text(int64_t value, char *out);
+
 /* A moment, broken down. */
 struct pg_time {
     int year, month, day; /* 0 for PG_TIME */
@@ -42,6 +46,12 @@ enum pg_moment {
 };
 /* PG_DATE, PG_TIME, PG_TIMESTAMP, PG_TIMESTAMPTZ (UTC). */
 enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *out);
+/* The same as text of one form, YYYY-MM-DDTHH:MM:SS.ffffffZ, whatever the type: a date's clock is 00:00:00.000000, the date of PG_TIME
+ * 0000-00-00. *text has PG_MOMENT_TEXT bytes to read, so that half of them can be copied from any place of the moment's own, and is valid
+ * until the thread's next call. */
+#define PG_MOMENT_TEXT 64
+#define PG_MOMENT_CLOCK 11 /* where the clock begins in it */
+enum pg_moment pg_moment_text(enum pg_type type, struct pg_field f, const char **text);
 /* Seconds since 1970 (floor), of PG_DATE, PG_TIMESTAMP, PG_TIMESTAMPTZ. */
 enum pg_moment pg_epoch(enum pg_type type, struct pg_field f, int64_t *out);
 

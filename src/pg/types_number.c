@@ -4,23 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "pg/types.h"
 #include "pg/types_read.h"
 
-static size_t write_integer(int64_t value, char *out) {
+/* How many digits a value below 10^19 has: its bits tell it but for one. */
+static unsigned count_digits(uint64_t value) {
+    static const uint64_t powers[] = {1, /* 10^0 .. 10^19 */
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000,
+                                      UINT64_C(10000000000000000000)};
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    unsigned about = bits * 1233 >> 12; /* log10(2) is a little less than 1233 / 4096 */
+    return about + (value >= powers[about]) + (value == 0);
+}
+
+size_t pg_integer_text(int64_t value, char *out) {
     uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    size_t n = 1, sign = value < 0;
-    for (uint64_t limit = 10; n < 19 && rest >= limit; limit *= 10) n++;
-    char *p = out + sign + n;
-    for (; rest >= 100; rest /= 100) { /* two digits at a time: half the divisions, each of which waits for the one before */
-        unsigned two = (unsigned)(rest % 100);
-        *--p = (char)('0' + two % 10);
-        *--p = (char)('0' + two / 10);
+    size_t sign = value < 0, n = sign + count_digits(rest);
+    char *p = out + n;
+    *out = '-';
+    for (; rest >= 100; rest /= 100) digits_two(p -= 2, (unsigned)(rest % 100));
+    if (rest >= 10) {
+        digits_two(p - 2, (unsigned)rest);
+    } else {
+        p[-1] = (char)('0' + rest);
     }
-    *--p = (char)('0' + rest % 10);
-    if (rest >= 10) *--p = (char)('0' + rest / 10);
-    if (sign) *out = '-';
-    return sign + n;
+    return n;
 }
 
 /* --- floats --- */
@@ -68,7 +94,7 @@ static size_t write_decimal(const struct decimal *d, char *out) {
             p += d->count - 1;
         }
         *p++ = 'E';
-        return (size_t)(p - out) + write_integer(d->exponent, p);
+        return (size_t)(p - out) + pg_integer_text(d->exponent, p);
     }
     if (d->exponent < 0) {
         *p++ = '0';
@@ -90,7 +116,7 @@ static enum pg_number float_text(enum pg_type type, struct pg_field f, char *out
     if (isinf(value)) return PG_NUMBER_INFINITE;
     /* Whole numbers below 2^24 and 10^15 are their own shortest form; -0 is written 0. */
     if (fabs(value) < (type == PG_FLOAT4 ? 16777216.0 : 1e15) && value == (double)(int64_t)value) {
-        *len = write_integer((int64_t)value, out);
+        *len = pg_integer_text((int64_t)value, out);
         return PG_NUMBER_OK;
     }
     size_t sign = value < 0;
@@ -211,7 +237,7 @@ enum pg_number pg_number_text(enum pg_type type, struct pg_field f, char *out, s
     case PG_INT4:
     case PG_INT8:
         if (!pg_integer(type, f, &value)) return PG_NUMBER_BAD;
-        *len = write_integer(value, out);
+        *len = pg_integer_text(value, out);
         return PG_NUMBER_OK;
     case PG_FLOAT4:
     case PG_FLOAT8: return float_text(type, f, out, len);

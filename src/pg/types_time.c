@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "pg/types.h"
 #include "pg/types_read.h"
 
@@ -66,40 +67,92 @@ static void civil(int day, struct pg_time *out) {
     out->day = day - before[month] - (leap && month >= 2) + 1;
 }
 
-static enum pg_moment moment_read(enum pg_type type, struct pg_field f, struct pg_time *out) {
+static char *put_date(char *p, const struct pg_time *t) {
+    p = digits_two(p, (unsigned)t->year / 100);
+    p = digits_two(p, (unsigned)t->year % 100);
+    *p++ = '-';
+    p = digits_two(p, (unsigned)t->month);
+    *p++ = '-';
+    return digits_two(p, (unsigned)t->day);
+}
+
+static char *put_clock(char *p, const struct pg_time *t) {
+    p = digits_two(p, (unsigned)t->hour);
+    *p++ = ':';
+    p = digits_two(p, (unsigned)t->minute);
+    *p++ = ':';
+    p = digits_two(p, (unsigned)t->second);
+    *p++ = '.';
+    p = digits_two(p, (unsigned)t->microsecond / 10000);
+    p = digits_two(p, (unsigned)t->microsecond / 100 % 100);
+    return digits_two(p, (unsigned)t->microsecond % 100);
+}
+
+/* A thread's last moment. A row's keys, its indexes' keys and its attributes ask for the same one again and again, and the next row's is
+ * often of the same day. */
+struct known {
+    int32_t len; /* of its field; 0: none is known */
+    enum pg_type type;
+    int64_t bytes; /* the field's */
+    int64_t days;  /* whose date stands in time and text; INT64_MIN: none */
+    struct pg_time time;
+    char text[PG_MOMENT_TEXT];
+};
+
+static _Thread_local struct known known = {.days = INT64_MIN, .text = "0000-00-00T00:00:00.000000Z"};
+
+static void know_date(enum pg_type type, int64_t days) {
+    if (type == PG_TIME) {
+        known.days = INT64_MIN;
+        known.time = (struct pg_time){0};
+    } else if (known.days != days) {
+        known.days = days;
+        civil((int)(days + DAYS_0001_TO_2000), &known.time);
+    } else {
+        return;
+    }
+    put_date(known.text, &known.time);
+}
+
+static enum pg_moment learn(enum pg_type type, struct pg_field f, int64_t bytes) {
     struct instant instant;
     enum pg_moment state = instant_read(type, f, &instant);
     if (state != PG_MOMENT_OK) return state;
-    *out = (struct pg_time){0};
-    if (type != PG_TIME) civil((int)(instant.days + DAYS_0001_TO_2000), out);
-    int seconds = (int)(instant.microseconds / SECOND_US);
-    out->microsecond = (int)(instant.microseconds % SECOND_US);
-    out->hour = seconds / 3600;
-    out->minute = seconds / 60 % 60;
-    out->second = seconds % 60;
+    know_date(type, instant.days);
+    unsigned seconds = (unsigned)(instant.microseconds / SECOND_US);
+    known.time.microsecond = (int)(instant.microseconds % SECOND_US);
+    known.time.hour = (int)(seconds / 3600);
+    known.time.minute = (int)(seconds / 60 % 60);
+    known.time.second = (int)(seconds % 60);
+    put_clock(known.text + PG_MOMENT_CLOCK, &known.time);
+    known.len = f.len;
+    known.type = type;
+    known.bytes = bytes;
     return PG_MOMENT_OK;
 }
 
-/* A row's keys, its indexes' keys and its attributes ask for the same moment again and again: the last one is kept. */
-enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *out) {
-    static _Thread_local struct {
-        bool held;
-        enum pg_type type;
-        int64_t bytes;
-        struct pg_time time;
-    } last;
-    if (f.len != sizeof last.bytes) return moment_read(type, f, out);
-    int64_t bytes;
-    memcpy(&bytes, f.data, sizeof bytes);
-    if (!last.held || last.bytes != bytes || last.type != type) {
-        enum pg_moment state = moment_read(type, f, &last.time);
-        last.held = state == PG_MOMENT_OK;
-        if (!last.held) return state;
-        last.bytes = bytes;
-        last.type = type;
+static inline enum pg_moment know(enum pg_type type, struct pg_field f) {
+    int64_t bytes = 0;
+    if (f.len == 8) {
+        memcpy(&bytes, f.data, 8);
+    } else if (f.len == 4) {
+        memcpy(&bytes, f.data, 4);
+    } else {
+        return PG_MOMENT_BAD;
     }
-    *out = last.time;
-    return PG_MOMENT_OK;
+    if (known.bytes == bytes && known.type == type && known.len == f.len) return PG_MOMENT_OK;
+    return learn(type, f, bytes);
+}
+
+enum pg_moment pg_moment(enum pg_type type, struct pg_field f, struct pg_time *out) {
+    enum pg_moment state = know(type, f);
+    if (state == PG_MOMENT_OK) *out = known.time;
+    return state;
+}
+
+enum pg_moment pg_moment_text(enum pg_type type, struct pg_field f, const char **text) {
+    *text = known.text;
+    return know(type, f);
 }
 
 enum pg_moment pg_epoch(enum pg_type type, struct pg_field f, int64_t *out) {
@@ -111,33 +164,12 @@ enum pg_moment pg_epoch(enum pg_type type, struct pg_field f, int64_t *out) {
     return PG_MOMENT_OK;
 }
 
-static char *write_two(char *p, int value) {
-    p[0] = (char)('0' + value / 10);
-    p[1] = (char)('0' + value % 10);
-    return p + 2;
-}
-
 size_t pg_time_iso(enum pg_type type, const struct pg_time *t, char *out) {
     char *p = out;
-    if (type != PG_TIME) {
-        p = write_two(p, t->year / 100);
-        p = write_two(p, t->year % 100);
-        *p++ = '-';
-        p = write_two(p, t->month);
-        *p++ = '-';
-        p = write_two(p, t->day);
-        if (type == PG_DATE) return (size_t)(p - out);
-        *p++ = 'T';
-    }
-    p = write_two(p, t->hour);
-    *p++ = ':';
-    p = write_two(p, t->minute);
-    *p++ = ':';
-    p = write_two(p, t->second);
-    *p++ = '.';
-    p = write_two(p, t->microsecond / 10000);
-    p = write_two(p, t->microsecond / 100 % 100);
-    p = write_two(p, t->microsecond % 100);
+    if (type != PG_TIME) p = put_date(p, t);
+    if (type == PG_DATE) return (size_t)(p - out);
+    if (type != PG_TIME) *p++ = 'T';
+    p = put_clock(p, t);
     if (type == PG_TIMESTAMPTZ) *p++ = 'Z';
     return (size_t)(p - out);
 }

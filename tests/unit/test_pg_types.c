@@ -201,6 +201,12 @@ static void check_time(enum pg_type type, int64_t value, const char *expected) {
     size_t n = pg_time_iso(type, &t, out);
     assert_int_equal(n, strlen(expected));
     assert_memory_equal(out, expected, n);
+
+    const char *text;
+    assert_int_equal(pg_moment_text(type, integer(b, value, type == PG_DATE ? 4 : 8), &text), PG_MOMENT_OK);
+    assert_memory_equal(text + (type == PG_TIME ? PG_MOMENT_CLOCK : 0), expected, n);
+    if (type == PG_DATE) assert_memory_equal(text + n, "T00:00:00.000000Z", sizeof "T00:00:00.000000Z" - 1);
+    if (type == PG_TIME) assert_memory_equal(text, "0000-00-00T", PG_MOMENT_CLOCK);
 }
 
 static void test_times(void **state) {
