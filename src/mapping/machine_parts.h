@@ -1,4 +1,5 @@
-/* The inside of the machine that runs a compiled mapping, for machine.c (items) and machine_value.c (values) alone. */
+/* The inside of the machine that runs a compiled mapping: shared by machine.c (items), machine_value.c (values) and machine_nested.c (sets,
+ * lists and maps) alone. */
 #ifndef MAPPING_MACHINE_PARTS_H
 #define MAPPING_MACHINE_PARTS_H
 
@@ -10,7 +11,7 @@ struct slot {
     size_t at, len; /* of its value in the buffer, if it is repeated */
 };
 
-enum outcome { DONE, ABSENT, REJECTED, NO_MEMORY };
+enum outcome { ABSENT, REJECTED, NO_MEMORY };
 
 struct machine {
     struct row_mapper mapper;
@@ -47,6 +48,14 @@ char *machine_grow(struct machine *m, const char *to, size_t n); /* for machine_
 static inline char *machine_room(struct machine *m, char *to, size_t n) {
     return n <= (size_t)(m->out->data + m->out->cap - to) ? to : machine_grow(m, to, n);
 }
+
+char *machine_null(struct machine *m, char *to, uint32_t *size);
+
+/* A set, list or map. */
+char *machine_nested(struct machine *m, const struct op *op, char *to, uint32_t *size);
+
+/* A value within another, which is absent where its own `when` does not hold. */
+char *machine_inner(struct machine *m, const struct op *op, char *to, uint32_t *size);
 
 /* An op's value, {"S":"..."} and so on; *size gets its bytes by DynamoDB's rule, without the name. */
 char *machine_value(struct machine *m, const struct op *op, char *to, uint32_t *size);

@@ -132,7 +132,7 @@ static char *put_bool(struct machine *m, bool truth, char *to, uint32_t *size) {
                  : PUT_WORD(m, "{\"BOOL\":false}", DYNAMODB_SIZE_BOOL, to, size);
 }
 
-static char *put_null(struct machine *m, char *to, uint32_t *size) {
+char *machine_null(struct machine *m, char *to, uint32_t *size) {
     return PUT_WORD(m, "{\"NULL\":true}", DYNAMODB_SIZE_NULL, to, size);
 }
 
@@ -241,7 +241,7 @@ static char *run_bool(struct machine *m, const struct op *op, struct pg_field fi
 
 static char *run_constant(struct machine *m, const struct op *op, char *to, uint32_t *size) {
     if (op->type == DYNAMODB_BOOL) return put_bool(m, op->constant[0] == 't', to, size);
-    if (op->type == DYNAMODB_NULL) return put_null(m, to, size);
+    if (op->type == DYNAMODB_NULL) return machine_null(m, to, size);
     return put_as(m, op, op->type, op->constant, op->constant_len, to, size);
 }
 
@@ -269,94 +269,17 @@ static char *run_function(struct machine *m, const struct op *op, char *to, uint
     return machine_refuse(m, op, REJECT_FUNCTION, "its function", why);
 }
 
-/* --- values made of parts --- */
+/* --- any value --- */
 
 /* A value within another, which is absent where its own `when` does not hold. */
-static char *inner_value(struct machine *m, const struct op *op, char *to, uint32_t *size) {
+char *machine_inner(struct machine *m, const struct op *op, char *to, uint32_t *size) {
     if (op->when >= 0 && !machine_holds(m, op->when, op->when_bool)) return machine_fail(m, ABSENT);
     return machine_value(m, op, to, size);
 }
 
-/* Appends one element of a set as it stands in the set: ,"text" without the {"S": around it. One that the set has already is absent. */
-static char *set_element(struct machine *m, const struct op *part, char *to, uint32_t *size) {
-    size_t before = (size_t)(to - m->out->data);
-    char *end = inner_value(m, part, to, size);
-    if (end == NULL) return NULL;
-    char *text = m->out->data + before;
-    size_t len = (size_t)(end - text) - 6;
-    memmove(text + 1, text + 5, len);
-    *text = ',';
-    uint64_t hash = dynamodb_key_hash(0, part->type, text + 2, len - 2);
-    const uint64_t *seen = (const uint64_t *)(void *)m->keys.data;
-    for (size_t i = 0; i < m->keys.len / sizeof hash; i++) {
-        if (seen[i] == hash) return machine_fail(m, ABSENT);
-    }
-    return buffer_append(&m->keys, &hash, sizeof hash) ? text + 1 + len : machine_fail(m, NO_MEMORY);
-}
-
-/* Appends one element of a list: one that is absent keeps its place. */
-static char *list_element(struct machine *m, const struct op *part, char *to, uint32_t *size) {
-    to = machine_room(m, to, 1);
-    if (to == NULL) return NULL;
-    *to++ = ',';
-    size_t before = (size_t)(to - m->out->data);
-    to = inner_value(m, part, to, size);
-    return to || m->outcome != ABSENT ? to : put_null(m, m->out->data + before, size);
-}
-
-static char *map_element(struct machine *m, const struct op *part, char *to, uint32_t *size) {
-    to = machine_room(m, to, COPY_ROOM(part->label_len));
-    if (to == NULL) return NULL;
-    to = inner_value(m, part, copy_steps(to, part->label, part->label_len), size);
-    *size += (uint32_t)part->name_len;
-    return to;
-}
-
-/* Appends the elements that are there, each with a comma before it. */
-static char *run_elements(struct machine *m, const struct op *op, char *to, uint32_t *size) {
-    m->keys.len = 0;
-    *size = op->kind == OP_SET ? 0 : DYNAMODB_SIZE_CONTAINER;
-    for (const struct op *part = op->parts, *end = part + op->part_count; part < end; part++) {
-        size_t before = (size_t)(to - m->out->data);
-        uint32_t bytes = 0;
-        to = op->kind == OP_SET    ? set_element(m, part, to, &bytes)
-             : op->kind == OP_LIST ? list_element(m, part, to, &bytes)
-                                   : map_element(m, part, to, &bytes);
-        if (to) {
-            *size += bytes + (op->kind == OP_SET ? 0 : DYNAMODB_SIZE_ELEMENT);
-        } else if (m->outcome == ABSENT) {
-            to = m->out->data + before;
-        } else {
-            return NULL;
-        }
-    }
-    return to;
-}
-
-static char *run_parts(struct machine *m, const struct op *op, char *to, uint32_t *size) {
-    const char *type = dynamodb_type_name(op->type);
-    bool map = op->kind == OP_MAP;
-    to = machine_room(m, to, AROUND);
-    if (to == NULL) return NULL;
-    to += snprintf(to, AROUND, "{\"%s\":", type);
-    size_t first = (size_t)(to - m->out->data);
-    to = run_elements(m, op, to, size);
-    if (to) to = machine_room(m, to, 3);
-    if (to == NULL) return NULL;
-    bool empty = (size_t)(to - m->out->data) == first;
-    if (empty && op->kind == OP_SET) return machine_fail(m, ABSENT); /* DynamoDB has no empty sets */
-    if (empty) to++;
-    m->out->data[first] = map ? '{' : '['; /* in place of the first comma */
-    *to++ = map ? '}' : ']';
-    *to++ = '}';
-    return to;
-}
-
-/* --- any value --- */
-
 static char *run_null(struct machine *m, const struct op *op, char *to, uint32_t *size) {
-    if (op->fallback) return inner_value(m, op->fallback, to, size);
-    return op->null_value ? put_null(m, to, size) : machine_fail(m, ABSENT);
+    if (op->fallback) return machine_inner(m, op->fallback, to, size);
+    return op->null_value ? machine_null(m, to, size) : machine_fail(m, ABSENT);
 }
 
 /* A value that is made of one column. */
@@ -379,7 +302,7 @@ char *machine_value(struct machine *m, const struct op *op, char *to, uint32_t *
     case OP_FUNCTION: return run_function(m, op, to, size);
     case OP_SET:
     case OP_LIST:
-    case OP_MAP: return run_parts(m, op, to, size);
+    case OP_MAP: return machine_nested(m, op, to, size);
     default: return run_column(m, op, to, size);
     }
 }

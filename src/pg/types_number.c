@@ -40,11 +40,20 @@ size_t pg_integer_text(int64_t value, char *out) {
     size_t sign = value < 0, n = sign + count_digits(rest);
     char *p = out + n;
     *out = '-';
-    for (; rest >= 100; rest /= 100) digits_two(p -= 2, (unsigned)(rest % 100));
-    if (rest >= 10) {
-        digits_two(p - 2, (unsigned)rest);
+    for (; rest >= 10000; rest /= 10000) { /* each division waits for the one before: four digits at a time */
+        unsigned four = (unsigned)(rest % 10000);
+        digits_two(p -= 2, four % 100);
+        digits_two(p -= 2, four / 100);
+    }
+    unsigned last = (unsigned)rest;
+    if (last >= 100) {
+        digits_two(p -= 2, last % 100);
+        last /= 100;
+    }
+    if (last >= 10) {
+        digits_two(p - 2, last);
     } else {
-        p[-1] = (char)('0' + rest);
+        p[-1] = (char)('0' + last);
     }
     return n;
 }
