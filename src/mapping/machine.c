@@ -113,6 +113,7 @@ static enum map_result run_item(struct machine *m, const struct item_program *p,
     size_t start = m->out->len;
     uint64_t total = 0;
     m->key = 0;
+    if (!buffer_reserve(m->out, 1)) return MAP_MEMORY; /* a buffer without memory has no place to write at */
     enum map_result result = run_ops(m, p, sink, &total);
     if (m->out->len > start) m->out->data[start] = '{'; /* in place of the first comma */
     if (result != MAP_ITEM) return result;
