@@ -250,6 +250,8 @@ static void refused(struct worker *w, const struct batch *batch, int i, int row,
     coordinator_fail(w->job->coordinator, &err);
 }
 
+#define SETTLED_NEXT 8 /* the place of the key of the item so many behind is asked for already: they all are settled in one go */
+
 void items_settled(void *context, struct job_target *target, const struct batch *batch, int i, enum settled how,
                    const char *message) {
     struct worker *w = context;
@@ -257,6 +259,7 @@ void items_settled(void *context, struct job_target *target, const struct batch 
     struct fetched *f = item->origin;
     struct open_chunk *c = f->chunk;
     int track = item->place < 0 ? (int)(-1 - item->place) : -1;
+    if (i + SETTLED_NEXT < batch->count) inflight_expect(w->job->inflight, inflight_key(target, item[SETTLED_NEXT].key));
     inflight_give(w->job->inflight, inflight_key(target, item->key), w->number);
     switch (how) {
     case SETTLED_WRITTEN:

@@ -203,6 +203,7 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
         return error_memory(err, "taking rows");
     }
     *f = (struct fetched){.rows = rows, .chunk = c, .bytes = pg_rowset_bytes(rows), .refs = 1};
+    buffer_init(&f->keys, (size_t)f->bytes); /* what libpq keeps beside a value is more than is kept beside it here */
     w->held += f->bytes;
     c->fetched++;
     c->came += pg_rowset_count(rows);
@@ -221,8 +222,20 @@ static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool
 void reading_unref(struct worker *w, struct fetched *f) {
     if (--f->refs > 0) return;
     w->held -= f->bytes;
-    pg_rowset_free(f->rows);
+    buffer_free(&f->keys);
     free(f);
+}
+
+/* Its rows are mapped, or given up. libpq has them in 2 KB pieces, which are given back while they are in the cache: what is still to be
+ * known of a row whose item is refused is its key. */
+static void leave_rows(struct worker *w, struct fetched *f) {
+    f->chunk->fetched--;
+    pg_rowset_free(f->rows);
+    f->rows = NULL;
+    w->held -= f->bytes;
+    f->bytes = (int64_t)f->keys.cap;
+    w->held += f->bytes;
+    reading_unref(w, f);
 }
 
 /* Takes the rows of one FETCH, if they have arrived and there is a place for them. */
@@ -259,9 +272,8 @@ void reading_drop(struct worker *w) {
     struct fetched *both[] = {w->current, w->next};
     for (int i = 0; i < 2; i++) {
         if (both[i] == NULL) continue;
-        both[i]->chunk->fetched--;
         both[i]->chunk->broken = true;
-        reading_unref(w, both[i]);
+        leave_rows(w, both[i]);
     }
     w->current = w->next = NULL;
 }
@@ -287,10 +299,10 @@ bool reading_map(struct worker *w, struct error *err) {
     for (; w->row < count; w->row++) {
         if (!writer_ready(w->writer) || w->deferred_count > DYNAMODB_BATCH_ITEMS_MAX) return true;
         pg_rowset_row(f->rows, w->row, w->fields);
+        if (!keys_keep(f, &row)) return error_memory(err, "mapping a row");
         if (!items_map_row(w, mapper, &row, err)) return false;
     }
-    f->chunk->fetched--;
-    reading_unref(w, f);
+    leave_rows(w, f);
     w->current = NULL;
     return true;
 }

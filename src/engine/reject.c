@@ -67,11 +67,11 @@ bool reject_record(struct worker *w, struct open_chunk *c, const struct ledger_r
     return !too_many(w, c, err);
 }
 
-/* A row of a FETCH; in fields of its own, since another one may be half mapped while an item of this one is refused. */
+/* The key of a row; in fields of its own, since another one may be half mapped while an item of this one is refused. */
 static struct pg_row view_of(struct worker *w, const struct fetched *f, int row) {
     struct pg_row view = {.fields = w->key_fields};
     pg_source_selected(f->chunk->work.table->source, &view.count);
-    pg_rowset_row(f->rows, row, w->key_fields);
+    keys_find(f, row, w->key_fields);
     return view;
 }
 

@@ -21,39 +21,45 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     return ok;
 }
 
-static bool start(struct writer *w, struct line *line, const unsigned char digest[HASH_SHA256_BYTES], struct error *err) {
-    const struct buffer *body = &line->request->batch.body;
-    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
-    line->head.len = 0;
-    if (!sigv4_post_digest(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
-                           batch_operation(&line->request->batch), digest, body->len, now, &line->head, err))
+/* Together with the first ready one that is not hashed yet, whether or not there is a line for that: two take hardly longer than one. */
+static bool hash(struct writer *w, struct request *r) {
+    struct request *other = w->ready;
+    while (other && other->hashed) other = other->next;
+    const struct buffer *body = &r->batch.body;
+    if (other == NULL) return hash_sha256(w->sha, body->data, body->len, r->digest);
+    const struct buffer *next = &other->batch.body;
+    unsigned char digests[2][HASH_SHA256_BYTES];
+    if (!hash_sha256_two(w->sha, (const void *[]){body->data, next->data}, (size_t[]){body->len, next->len}, digests))
         return false;
-    http_send(line->http, line->head.data, line->head.len, body->data, body->len);
-    lines_watch(&w->lines, line);
+    memcpy(r->digest, digests[0], sizeof digests[0]);
+    memcpy(other->digest, digests[1], sizeof digests[1]);
+    other->hashed = true;
     return true;
 }
 
-/* Sends what was put on one or two lines. */
-static bool start_all(struct writer *w, struct line *const lines[2], int count, struct error *err) {
-    unsigned char digests[2][HASH_SHA256_BYTES];
-    const void *data[2];
-    size_t n[2];
-    for (int i = 0; i < count; i++) {
-        data[i] = lines[i]->request->batch.body.data;
-        n[i] = lines[i]->request->batch.body.len;
+static bool sign(struct writer *w, struct line *line, struct error *err) {
+    struct request *r = line->request;
+    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
+    line->head.len = 0;
+    if (!r->hashed && !hash(w, r)) return error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
+    return sigv4_post_digest(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
+                             batch_operation(&r->batch), r->digest, r->batch.body.len, now, &line->head, err);
+}
+
+/* Sends what was put on a line. */
+static bool start(struct writer *w, struct line *line, struct error *err) {
+    if (sign(w, line, err)) {
+        const struct buffer *body = &line->request->batch.body;
+        http_send(line->http, line->head.data, line->head.len, body->data, body->len);
+        lines_watch(&w->lines, line);
+        return true;
     }
-    bool ok = count == 2 ? hash_sha256_two(w->sha, data, n, digests) : hash_sha256(w->sha, data[0], n[0], digests[0]);
-    if (!ok) error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
-    for (int i = 0; i < count; i++) {
-        ok = ok && start(w, lines[i], digests[i], err);
-        if (ok) continue;
-        /* not sent: the line is not the request's, it may still hold an older one's answer */
-        struct request *r = writer_alight(w, lines[i]);
-        lines_return(&w->lines, lines[i]);
-        writer_taken(w, r, -1);
-        writer_settle_all(w, r, SETTLED_DROPPED, "");
-    }
-    return ok;
+    /* the line is not the request's, it may still hold an older one's answer */
+    struct request *r = writer_alight(w, line);
+    lines_return(&w->lines, line);
+    writer_taken(w, r, -1);
+    writer_settle_all(w, r, SETTLED_DROPPED, "");
+    return false;
 }
 
 static void wake_waiting(struct writer *w) {
@@ -118,11 +124,9 @@ bool writer_send(struct writer *w, struct error *err) {
     int64_t now = clock_now();
     bool ok = true;
     while (ok && w->ready && !writer_paused(w)) {
-        struct line *lines[2];
-        int count = 0;
-        while (count < 2 && (lines[count] = board(w, now)) != NULL) count++;
-        if (count == 0) break;
-        ok = start_all(w, lines, count, err);
+        struct line *line = board(w, now);
+        if (line == NULL) break;
+        ok = start(w, line, err);
     }
     count_held(w, now);
     return ok;
@@ -134,7 +138,7 @@ bool writer_step(struct writer *w, struct error *err) {
         if (line->request && !step_line(w, line, err)) return false;
     }
     wake_waiting(w);
-    return w->ready_count - w->held < SENT_TOGETHER || writer_send(w, err);
+    return !writer_enough(w) || writer_send(w, err);
 }
 
 int writer_fd(const struct writer *w) {

@@ -32,9 +32,10 @@ struct open_chunk {
 
 /* The rows of one FETCH and how many items come from them. */
 struct fetched {
-    struct pg_rowset *rows;
+    struct pg_rowset *rows; /* NULL: all are mapped, or given up */
+    struct buffer keys;     /* of those that are mapped, or under way (keys.c); until all of their items are settled */
     struct open_chunk *chunk;
-    int64_t bytes; /* memory of the rows, which all stay while one of them is needed */
+    int64_t bytes; /* memory of the rows; once they are gone, of their keys */
     int refs;      /* items not settled, and one while it is being mapped */
 };
 
@@ -148,6 +149,13 @@ void items_settled(void *context, struct job_target *target, const struct batch 
                    const char *message);
 /* A free track; its number, or -1 when memory is out. */
 int items_take_track(struct worker *w, struct fetched *f, int row);
+
+/* --- keys.c --- */
+
+/* Keeps the key of the next row of a FETCH, which is to be mapped now; false when memory is out. */
+bool keys_keep(struct fetched *f, const struct pg_row *row) __attribute__((warn_unused_result));
+/* Points those of `fields`, which has room for a whole row, that make the key at what was kept of one. */
+void keys_find(const struct fetched *f, int row, struct pg_field *fields);
 
 /* --- reject.c --- */
 

@@ -115,6 +115,7 @@ static void give_request(struct writer *w, struct request *r) {
 
 void writer_push_ready(struct writer *w, struct request *r) {
     r->next = NULL;
+    r->hashed = false;
     *w->ready_end = r;
     w->ready_end = &r->next;
     w->ready_count++;
@@ -191,6 +192,7 @@ struct request *writer_divide(struct writer *w, struct request *r, int keep) {
         return NULL;
     }
     batch_keep(&r->batch, first);
+    r->hashed = false;
     if (batch_finish(&r->batch)) return rest; /* it fits where the longer one was */
     free_requests(rest);
     return NULL;
@@ -227,8 +229,7 @@ bool writer_ready(const struct writer *w) {
     size_t budget = IN_FLIGHT_BYTES / (size_t)w->job->workers;
     int sent = w->busy + w->waiting_count + w->ready_count;
     if (w->held > (w->job->pacing->table_count > 1 ? HELD_MOST : 0)) return false;
-    return w->ready_count - w->held < SENT_TOGETHER && !writer_paused(w) && sent < LINES_MAX &&
-           w->bytes + w->filling_bytes < budget;
+    return !writer_enough(w) && !writer_paused(w) && sent < LINES_MAX && w->bytes + w->filling_bytes < budget;
 }
 
 bool writer_held(const struct writer *w, const struct job_target *target) {
@@ -259,7 +260,7 @@ static bool send_on(struct writer *w, struct request **filling, struct error *er
     if (!batch_finish(&(*filling)->batch)) return error_memory(err, "ending a request");
     struct request *r = take_filling(w, filling);
     writer_push_ready(w, r);
-    return w->ready_count - w->held < SENT_TOGETHER || writer_send(w, err);
+    return !writer_enough(w) || writer_send(w, err);
 }
 
 /* Sends on the next one in turn, though it is not full. */

@@ -31,6 +31,8 @@ struct request {
     bool throttled;
     bool probe;       /* sent alone, to be told the reason */
     bool clock_tried; /* the clock was set by an answer's date once */
+    bool hashed;      /* while ready: digest is its body's */
+    unsigned char digest[HASH_SHA256_BYTES];
 };
 
 /* A table in DynamoDB, as the writer's queue sees it. */
@@ -62,6 +64,12 @@ struct writer {
 
 static inline struct lane *writer_lane(const struct writer *w, const struct request *r) {
     return &w->lanes[r->target->paced];
+}
+
+/* Whether so many may go that they are sent together. The first one's digest may be there already, since its fellow went without it: then one
+ * more, so that the others are hashed by two. */
+static inline bool writer_enough(const struct writer *w) {
+    return w->ready_count - w->held >= SENT_TOGETHER + (w->ready && w->ready->hashed);
 }
 
 /* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */

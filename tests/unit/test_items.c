@@ -8,6 +8,7 @@
 
 #include "engine/worker_parts.h"
 #include "memory_faults.h"
+#include "pg/source_parts.h"
 #include "writer_rig.h"
 
 static struct rig g;
@@ -73,6 +74,35 @@ static bool work(void) {
         if (!rig_work(&g, &e) || !items_deferred(&w, &e)) return false;
     }
     return true;
+}
+
+/* --- the keys of rows --- */
+
+/* The rows are gone; their keys are those columns that make them, also when such a column is NULL or empty. */
+static void keys_outlive_their_rows(void **state) {
+    (void)state;
+    static const struct pg_field all[3][3] = {
+        {{"seven", 5}, {"x", 1}, {"12", 2}}, {{NULL, -1}, {"y", 1}, {"", 0}}, {{"8", 1}, {"z", 1}, {"345", 3}}};
+    struct pg_field found[3] = {{0}};
+    int places[] = {2, 0}, kept = 0;
+    struct pg_source source = {.key_count = 2, .key_places = places};
+    open_worker(rig_written);
+    g.table.source = &source;
+    buffer_init(&rows.keys, 4096);
+    memory_faults_set(1, false);
+    while (kept < 3) kept += keys_keep(&rows, &(struct pg_row){.fields = all[kept], .count = 3});
+    assert_int_equal(memory_faults.failed, 1);
+    memory_faults_set(0, false);
+    for (int row = 2; row >= 0; row--) {
+        keys_find(&rows, row, found);
+        for (int i = 0; i < 3; i += 2) {
+            assert_int_equal(found[i].len, all[row][i].len);
+            if (found[i].len > 0) assert_memory_equal(found[i].data, all[row][i].data, (size_t)found[i].len);
+        }
+        assert_null(found[1].data);
+    }
+    buffer_free(&rows.keys);
+    close_worker(0);
 }
 
 /* --- keys --- */
@@ -195,8 +225,11 @@ static void memory_runs_out_while_items_are_taken(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_of_one_key_go_one_after_the_other), cmocka_unit_test(a_row_of_many_counts_once),
-        cmocka_unit_test(a_chunk_waits_for_its_newest_keys),     cmocka_unit_test(a_chunk_waits_while_a_key_throttles),
+        cmocka_unit_test(keys_outlive_their_rows),
+        cmocka_unit_test(two_of_one_key_go_one_after_the_other),
+        cmocka_unit_test(a_row_of_many_counts_once),
+        cmocka_unit_test(a_chunk_waits_for_its_newest_keys),
+        cmocka_unit_test(a_chunk_waits_while_a_key_throttles),
         cmocka_unit_test(memory_runs_out_while_items_are_taken),
     };
     if (!http_global_init(&e)) return 1;

@@ -296,6 +296,32 @@ static void a_rate_that_rises_is_noticed(void **state) {
     all_is_settled(2, 0);
 }
 
+/* One that was hashed with its fellow, which went before it, and is too much for the rate that came meanwhile. */
+static void what_is_cut_is_hashed_again(void **state) {
+    (void)state;
+    open_rig(rig_written, PUT_ALWAYS);
+    g.reads = 1;
+    add(6 * DYNAMODB_BATCH_ITEMS_MAX, "good");
+    while (g.writer->ready_count != 1) {
+        rig_serve(&g);
+        writer_wake(g.writer);
+        OK(writer_step(g.writer, &e) && writer_send(g.writer, &e));
+    }
+    struct request *r = g.writer->ready;
+    assert_true(r->hashed && r->batch.count == DYNAMODB_BATCH_ITEMS_MAX);
+    governor_set_rate(g.job.pacing->governor, clock_now(), 50);
+    while (r->batch.count == DYNAMODB_BATCH_ITEMS_MAX) {
+        rig_serve(&g);
+        writer_wake(g.writer);
+        OK(writer_step(g.writer, &e) && writer_send(g.writer, &e));
+    }
+    governor_set_rate(g.job.pacing->governor, clock_now(), 100000);
+    g.reads = 0;
+    OK(rig_work(&g, &e));
+    assert_true(g.requests > 6);
+    all_is_settled(6 * DYNAMODB_BATCH_ITEMS_MAX, 0);
+}
+
 /* --- what it holds --- */
 
 /* Bodies that are kept for the next requests are memory, too: all workers' together are bounded. */
@@ -331,6 +357,7 @@ int main(void) {
         cmocka_unit_test(memory_runs_out_under_a_condition),
         cmocka_unit_test(memory_is_out_at_the_beginning),
         cmocka_unit_test(a_rate_that_rises_is_noticed),
+        cmocka_unit_test(what_is_cut_is_hashed_again),
         cmocka_unit_test(keeps_few_bodies),
     };
     if (!http_global_init(&e)) return 1;

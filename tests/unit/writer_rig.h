@@ -1,7 +1,7 @@
 /* A writer on its own: a job of one table, items made by the test, and a service that answers by a rule. Writer and service take turns in
  * one thread, so that what happens, and in which order memory is asked for, is nearly the same every time.
  *
- * Each item settles once; the rig notes how, and that nothing is left over. */
+ * Each item settles once; the rig notes how, and that nothing is left over. The service checks each signature. */
 #ifndef TESTS_WRITER_RIG_H
 #define TESTS_WRITER_RIG_H
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,7 +41,9 @@ struct rig {
     struct job_target target;
     struct plan plan;
     struct writer *writer;
+    struct sigv4 *signer; /* the service's */
     int listener;
+    int reads; /* the service takes so many connections; 0: all */
     struct rig_line lines[RIG_LINES];
     rig_answer *answer;
     int requests, puts;
@@ -68,12 +71,27 @@ static inline void rig_listen(struct rig *g) {
     if (!ok) abort();
 }
 
+/* That the bytes which came are those that were signed; not while memory is short. */
+static inline void rig_verify(struct rig *g, const char *head, bool put, const char *body) {
+    const char *date = strstr(head, "x-amz-date: ");
+    struct tm tm = {0};
+    struct buffer own;
+    struct error ignored;
+    buffer_init(&own, RIG_BYTES);
+    if (date == NULL || strptime(date + 12, "%Y%m%dT%H%M%SZ", &tm) == NULL) abort();
+    bool made = sigv4_post(g->signer, &g->job.setting.keys, g->job.endpoint.host_header, g->job.endpoint.path,
+                           put ? "PutItem" : "BatchWriteItem", body, strlen(body), timegm(&tm), &own, &ignored);
+    if (made && (own.len < 4 || memcmp(own.data, head, own.len - 4) != 0)) abort();
+    buffer_free(&own);
+}
+
 static inline void rig_reply(struct rig *g, struct rig_line *l, const char *head, const char *body) {
     static const char target[] = "DynamoDB_20120810.PutItem";
     char answer[RIG_BYTES + 200];
     int status = 200;
     bool put = strstr(head, target) != NULL;
     g->puts += put;
+    rig_verify(g, head, put, body);
     const char *text = g->answer(g, g->requests++, put, body, &status);
     int n = snprintf(answer, sizeof answer, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(text),
                      g->closes ? "Connection: close\r\n" : "", text);
@@ -103,7 +121,7 @@ static inline void rig_receive(struct rig *g, struct rig_line *l) {
 }
 
 static inline void rig_serve(struct rig *g) {
-    for (int i = 0; i < RIG_LINES; i++) {
+    for (int i = 0; i < (g->reads ? g->reads : RIG_LINES); i++) {
         if (g->lines[i].fd == 0) {
             int fd = accept4(g->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (fd > 0) g->lines[i].fd = fd;
@@ -146,6 +164,8 @@ static inline bool rig_open(struct rig *g, rig_answer *answer, enum put_rule rul
     snprintf(j->setting.keys.secret_access_key, sizeof j->setting.keys.secret_access_key, "not a secret");
     pthread_mutex_init(&j->told_lock, NULL);
     if (!pacing_start(j, err)) return false;
+    g->signer = sigv4_new(j->setting.region, "dynamodb");
+    if (g->signer == NULL) return error_memory(err, "starting the service");
     if (caller.settled == NULL) caller = (struct writer_caller){rig_settled, rig_hot, g};
     g->writer = writer_new(j, caller, err);
     return g->writer != NULL;
@@ -153,6 +173,7 @@ static inline bool rig_open(struct rig *g, rig_answer *answer, enum put_rule rul
 
 static inline void rig_close(struct rig *g) {
     writer_free(g->writer);
+    sigv4_free(g->signer);
     pacing_end(&g->job);
     pthread_mutex_destroy(&g->job.told_lock);
     for (int i = 0; i < RIG_LINES; i++) {
