@@ -119,6 +119,14 @@ static bool prepare(struct worker *w, struct error *err) {
     return w->reader != NULL;
 }
 
+/* Ends its connections: all workers at once, and some while others still work, since a hundred of them take 10 ms. */
+static void hang_up(struct worker *w) {
+    writer_free(w->writer);
+    pg_reader_free(w->reader);
+    w->writer = NULL;
+    w->reader = NULL;
+}
+
 static void *run(void *context) {
     struct worker *w = context;
     struct error err;
@@ -129,6 +137,7 @@ static void *run(void *context) {
     }
     if (!ok) coordinator_fail(w->job->coordinator, &err);
     if (w->reader) wind_down(w);
+    hang_up(w);
     atomic_store(&w->ended, true);
     return NULL;
 }
@@ -141,8 +150,6 @@ static void free_worker(struct worker *w) {
     }
     for (int i = 0; w->routes && i < w->job->table_count; i++) route_free(w->routes[i]);
     if (w->functions) w->functions->free(w->functions);
-    writer_free(w->writer);
-    pg_reader_free(w->reader);
     free(w->tracks);
     free(w->key_fields);
     free(w->mappers);
