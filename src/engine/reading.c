@@ -120,7 +120,7 @@ void reading_end_chunks(struct worker *w) {
 static void learn(struct open_chunk *c, const struct pg_rowset *rows) {
     int count = pg_rowset_count(rows);
     if (count == 0) return;
-    int64_t each = pg_rowset_bytes(rows) / count + 1;
+    int64_t each = pg_rowset_length(rows) / count + 1;
     int64_t best = FETCH_BYTES / each;
     int *now = &c->fetch_rows;
     if (best > (int64_t)*now * 4) best = (int64_t)*now * 4; /* a few small rows promise nothing of the next ones */
@@ -198,9 +198,12 @@ static bool note_single(const struct open_chunk *c, struct error *err) {
 static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool end, struct error *err) {
     struct open_chunk *c = &w->chunks[cursor];
     struct fetched *f = malloc(sizeof *f);
-    if (f == NULL) {
+    int columns;
+    pg_source_selected(c->work.table->source, &columns);
+    if (f == NULL || !pg_rowset_fits(rows, columns, err)) {
         pg_rowset_free(rows);
-        return error_memory(err, "taking rows");
+        free(f);
+        return f ? false : error_memory(err, "taking rows");
     }
     *f = (struct fetched){.rows = rows, .chunk = c, .bytes = pg_rowset_bytes(rows), .refs = 1};
     w->held += f->bytes;
@@ -250,7 +253,7 @@ bool reading_step(struct worker *w, struct error *err) {
         w->current = w->next;
         w->next = NULL;
         w->row = 0;
-        if (!take_rows(w, err)) return false; /* what libpq has already, no poll would tell */
+        if (!take_rows(w, err)) return false; /* what the reader has already, no poll would tell */
     }
     return fetch_next(w, err);
 }
