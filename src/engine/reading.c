@@ -228,12 +228,18 @@ void reading_unref(struct worker *w, struct fetched *f) {
     free(f);
 }
 
+/* While the budget is spent nothing is read ahead: what a statement brings may be far more than was held when it was sent. With nothing to
+ * map, rows are taken in any case: what is held then are items on their way, which may wait for these rows to fill a batch. */
+bool reading_has_place(const struct worker *w) {
+    return w->next == NULL && (w->current == NULL || !holds_enough(w));
+}
+
 /* Takes the rows of one FETCH, if they have arrived and there is a place for them. */
 static bool take_rows(struct worker *w, struct error *err) {
     int cursor = -1;
     bool end = false;
     struct pg_rowset *rows = NULL;
-    if (w->next || pg_reader_idle(w->reader)) return true;
+    if (!reading_has_place(w) || pg_reader_idle(w->reader)) return true;
     switch (pg_reader_step(w->reader, &cursor, &rows, &end, err)) {
     case PG_READER_WAIT: break;
     case PG_READER_ROWS: return took_rows(w, cursor, rows, end, err);
