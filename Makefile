@@ -149,7 +149,7 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_SECONDS = 60
 FUZZ_CFLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -pthread
 FUZZ_OBJ = build/fuzz/obj
-FUZZ_SRC_OBJ := $(patsubst src/%.c,$(FUZZ_OBJ)/%.o,$(filter-out src/base/embedded.c,$(wildcard src/base/*.c src/pg/types*.c src/aws/*.c src/dynamodb/*.c src/mapping/*.c)))
+FUZZ_SRC_OBJ := $(patsubst src/%.c,$(FUZZ_OBJ)/%.o,$(filter-out src/base/embedded.c,$(wildcard src/base/*.c src/pg/types*.c src/pg/wire.c src/aws/*.c src/dynamodb/*.c src/mapping/*.c)))
 $(FUZZ_OBJ)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<)

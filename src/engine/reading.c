@@ -120,7 +120,7 @@ void reading_end_chunks(struct worker *w) {
 static void learn(struct open_chunk *c, const struct pg_rowset *rows) {
     int count = pg_rowset_count(rows);
     if (count == 0) return;
-    int64_t each = pg_rowset_bytes(rows) / count + 1;
+    int64_t each = pg_rowset_length(rows) / count + 1;
     int64_t best = FETCH_BYTES / each;
     int *now = &c->fetch_rows;
     if (best > (int64_t)*now * 4) best = (int64_t)*now * 4; /* a few small rows promise nothing of the next ones */
@@ -197,13 +197,16 @@ static bool note_single(const struct open_chunk *c, struct error *err) {
 
 static bool took_rows(struct worker *w, int cursor, struct pg_rowset *rows, bool end, struct error *err) {
     struct open_chunk *c = &w->chunks[cursor];
-    struct fetched *f = malloc(sizeof *f);
+    int columns;
+    pg_source_selected(c->work.table->source, &columns);
+    bool fits = pg_rowset_fits(rows, columns, err);
+    struct fetched *f = fits ? malloc(sizeof *f) : NULL;
     if (f == NULL) {
         pg_rowset_free(rows);
-        return error_memory(err, "taking rows");
+        return fits ? error_memory(err, "taking rows") : false;
     }
     *f = (struct fetched){.rows = rows, .chunk = c, .bytes = pg_rowset_bytes(rows), .refs = 1};
-    buffer_init(&f->keys, (size_t)f->bytes); /* what libpq keeps beside a value is more than is kept beside it here */
+    buffer_init(&f->keys, (size_t)f->bytes); /* they take no more than among the rows */
     w->held += f->bytes;
     c->fetched++;
     c->came += pg_rowset_count(rows);
@@ -226,8 +229,8 @@ void reading_unref(struct worker *w, struct fetched *f) {
     free(f);
 }
 
-/* Its rows are mapped, or given up. libpq has them in 2 KB pieces, which are given back while they are in the cache: what is still to be
- * known of a row whose item is refused is its key. */
+/* Its rows are mapped, or given up: their memory is used again while it is in the cache. What is still to be known of a row whose item is
+ * refused is its key. */
 static void leave_rows(struct worker *w, struct fetched *f) {
     f->chunk->fetched--;
     pg_rowset_free(f->rows);
@@ -238,12 +241,18 @@ static void leave_rows(struct worker *w, struct fetched *f) {
     reading_unref(w, f);
 }
 
+/* While the budget is spent nothing is read ahead: what a statement brings may be far more than was held when it was sent. With nothing to
+ * map, rows are taken in any case: what is held then are items on their way, which may wait for these rows to fill a batch. */
+bool reading_has_place(const struct worker *w) {
+    return w->next == NULL && (w->current == NULL || !holds_enough(w));
+}
+
 /* Takes the rows of one FETCH, if they have arrived and there is a place for them. */
 static bool take_rows(struct worker *w, struct error *err) {
     int cursor = -1;
     bool end = false;
     struct pg_rowset *rows = NULL;
-    if (w->next || pg_reader_idle(w->reader)) return true;
+    if (!reading_has_place(w) || pg_reader_idle(w->reader)) return true;
     switch (pg_reader_step(w->reader, &cursor, &rows, &end, err)) {
     case PG_READER_WAIT: break;
     case PG_READER_ROWS: return took_rows(w, cursor, rows, end, err);
@@ -263,7 +272,7 @@ bool reading_step(struct worker *w, struct error *err) {
         w->current = w->next;
         w->next = NULL;
         w->row = 0;
-        if (!take_rows(w, err)) return false; /* what libpq has already, no poll would tell */
+        if (!take_rows(w, err)) return false; /* what the reader has already, no poll would tell */
     }
     return fetch_next(w, err);
 }

@@ -12,7 +12,7 @@
 /* Bytes of rows that one FETCH should bring. Measured: about 64 KB is best; larger results outgrow the cache, smaller ones cost
  * round trips. */
 #define FETCH_BYTES (64 * 1024)
-/* Rows of any FETCH: after a thousand small rows may come as many of half a megabyte, and libpq holds a FETCH whole. */
+/* Rows of any FETCH: after a thousand small rows may come as many of half a megabyte, and a FETCH is held whole. */
 #define FETCH_ROWS_MAX 128
 
 /* How many chunks each of so many workers has open while nothing throttles. */

@@ -180,6 +180,7 @@ static bool take_rows(struct reading *k, int table, const struct pg_rowset *rows
     struct rehearsed_table *counts = &k->r->out->tables[table];
     struct pg_row row = {.fields = k->fields};
     pg_source_selected(k->r->session.job.tables[table].source, &row.count);
+    if (!pg_rowset_fits(rows, row.count, err)) return false;
     int count = pg_rowset_count(rows);
     for (int i = 0; i < count; i++) {
         pg_rowset_row(rows, i, k->fields);
@@ -231,7 +232,7 @@ static bool read_range(struct reading *k, const struct cut *c, const struct pg_r
         struct pg_rowset *rows = NULL;
         ok = take_fetch(k, &rows, &end, err);
         int count = ok && rows ? pg_rowset_count(rows) : 0;
-        if (count) fetch = (int)fmax(1, fmin(FETCH_ROWS_MAX, FETCH_BYTES / (double)(pg_rowset_bytes(rows) / count + 1)));
+        if (count) fetch = (int)fmax(1, fmin(FETCH_ROWS_MAX, FETCH_BYTES / (double)(pg_rowset_length(rows) / count + 1)));
         if (ok && !end) ok = pg_reader_fetch(k->reader, 0, fetch, err) && pg_reader_send(k->reader, err);
         if (ok && count) ok = take_rows(k, table, rows, err);
         pg_rowset_free(rows);

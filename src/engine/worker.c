@@ -56,7 +56,7 @@ static void wait_for_something(struct worker *w) {
     struct pollfd fds[2] = {{.fd = writer_fd(w->writer), .events = POLLIN}};
     nfds_t n = 1;
     int64_t now = clock_now(), until = quiet_until(w, now);
-    if (!pg_reader_idle(w->reader) && w->next == NULL) {
+    if (!pg_reader_idle(w->reader) && reading_has_place(w)) {
         fds[n++] = (struct pollfd){.fd = pg_reader_fd(w->reader),
                                    .events = (short)(POLLIN | (pg_reader_wants_write(w->reader) ? POLLOUT : 0))};
     }

@@ -109,6 +109,8 @@ struct worker {
 bool reading_take(struct worker *w, struct error *err);
 /* Takes rows that have arrived and sends the next FETCHes. */
 bool reading_step(struct worker *w, struct error *err);
+/* Whether the rows of a FETCH under way would be taken now: else its socket need not be polled. */
+bool reading_has_place(const struct worker *w);
 /* Maps rows until they run out or the writer is full. */
 bool reading_map(struct worker *w, struct error *err);
 /* Nothing can be read until something else happens: no chunk has rows left to fetch, those that have are put aside, or too many rows

@@ -1,8 +1,9 @@
-/* libpq's failures as our error values. */
+/* The source's failures as our error values. */
 #include <stdio.h>
 #include <string.h>
 
 #include "pg/libpq.h"
+#include "pg/wire.h"
 
 /* Copies a message on one line, every occurrence of the secret replaced. libpq ends its messages with a line
  * feed and puts one between the addresses it has tried. */
@@ -28,7 +29,11 @@ static void copy_message(char *out, size_t size, const char *message, const char
 bool pg_error_connection(struct error *err, const PGconn *pg) {
     char message[1000];
     copy_message(message, sizeof message, pg ? PQerrorMessage(pg) : "out of memory", pg ? PQpass(pg) : NULL);
-    error_set(err, ERROR_SOURCE, "%s", message);
+    return pg_error_lost(err, message);
+}
+
+bool pg_error_lost(struct error *err, const char *why) {
+    error_set(err, ERROR_SOURCE, "%s", why);
     error_code(err, "08006");
     if (err) err->retryable = true;
     return error_hint(err, "see whether the server runs and can be reached; a run that had begun goes on when it is "
@@ -59,23 +64,28 @@ static void add_hint(struct error *err, const char *code, const char *text, cons
     }
 }
 
-bool pg_error(struct error *err, const PGconn *pg, const PGresult *res) {
-    const char *text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    if (text == NULL) return pg_error_connection(err, pg);
-    const char *code = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
-    const char *where = PQresultErrorField(res, PG_DIAG_CONTEXT);
+bool pg_error_wire(struct error *err, const struct wire_failure *f) {
+    const char *code = f->code ? f->code : "";
     char line[400];
-    copy_message(line, sizeof line, detail ? detail : where ? where : "", NULL);
+    copy_message(line, sizeof line, f->detail ? f->detail : f->where ? f->where : "", NULL);
     size_t n = strlen(line);
     if (n && line[n - 1] == '.') line[n - 1] = '\0';
-    error_set(err, ERROR_SOURCE, "%s%s%s%s", text, line[0] ? " (" : "", line, line[0] ? ")" : "");
-    if (code == NULL) code = "";
+    error_set(err, ERROR_SOURCE, "%s%s%s%s", f->text, line[0] ? " (" : "", line, line[0] ? ")" : "");
     error_code(err, code);
     if (err == NULL) return false;
     err->retryable = retryable(code);
-    add_hint(err, code, text, PQresultErrorField(res, PG_DIAG_MESSAGE_HINT));
+    add_hint(err, code, f->text, f->hint);
     return false;
+}
+
+bool pg_error(struct error *err, const PGconn *pg, const PGresult *res) {
+    struct wire_failure f = {.text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL};
+    if (f.text == NULL) return pg_error_connection(err, pg);
+    f.code = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    f.detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+    f.where = PQresultErrorField(res, PG_DIAG_CONTEXT);
+    f.hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+    return pg_error_wire(err, &f);
 }
 
 bool pg_error_is_statement(const struct error *err) {

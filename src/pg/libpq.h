@@ -26,8 +26,15 @@ PGresult *pg_describe(struct pg_connection *c, const char *sql, struct error *er
  * be NULL (no memory, or the connection is lost). Returns false. */
 bool pg_error(struct error *err, const PGconn *pg, const PGresult *res);
 
+/* The same from an ErrorResponse that libpq has not seen. */
+struct wire_failure;
+bool pg_error_wire(struct error *err, const struct wire_failure *f);
+
 /* Sets err from libpq's own message about the connection, with the password masked. Returns false. */
 bool pg_error_connection(struct error *err, const PGconn *pg);
+
+/* The connection is lost or of no use any more, and this is why. Returns false. */
+bool pg_error_lost(struct error *err, const char *why);
 
 /* Whether the error says that the statement itself is wrong (unknown name, syntax, types): a mistake of the
  * plan. */

@@ -1,16 +1,17 @@
 /* Simple-query statements over one connection, several at a time: "CLOSE c3; DECLARE c5 ...; FETCH FORWARD 128 FROM c5;
- * FETCH FORWARD 100 FROM c6". Each FETCH is a result of its own, which libpq gives as soon as it is whole, so the server fills
+ * FETCH FORWARD 100 FROM c6". Each FETCH is an answer of its own, which is given as soon as it is whole, so the server fills
  * the next one while the rows of this one are mapped. A cursor that is done is closed by the next statement that is sent
  * anyway, so closing costs no round trip. */
 #include "pg/reader.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "pg/answers.h"
 #include "pg/libpq.h"
-#include "pg/rowset.h"
 
 #define CURSORS_MAX 4096
 #define STATEMENT_MAX ((size_t)64 << 20) /* a plan's query; far beyond any that a person writes */
@@ -32,8 +33,10 @@ struct pg_reader {
     int closing_count;
     struct asked asked[PG_READER_ASKED_MAX]; /* in the order of their results */
     int asked_count, answered;
-    bool busy, unsent; /* a statement is under way; libpq still holds bytes of it */
-    bool dead;         /* the transaction failed: pg_reader_restart */
+    struct answers answers;
+    bool by_libpq;
+    bool busy; /* a statement is under way */
+    bool dead; /* the transaction failed: pg_reader_restart */
     bool failed;
     struct error failure;
 };
@@ -62,6 +65,7 @@ static bool connect_reader(struct pg_reader *r, struct error *err) {
     r->c = pg_connect(r->uri, err);
     if (r->c == NULL) return false;
     if (PQsetnonblocking(pg_handle(r->c), 1) != 0) return pg_error_connection(err, pg_handle(r->c));
+    if (!answers_open(&r->answers, pg_handle(r->c), r->by_libpq)) return error_memory(err, "making a reader");
     return begin(r, err);
 }
 
@@ -86,6 +90,7 @@ struct pg_reader *pg_reader_new(const char *uri, const char *snapshot_id, struct
 
 void pg_reader_free(struct pg_reader *r) {
     if (r == NULL) return;
+    answers_close(&r->answers);
     pg_close(r->c);
     buffer_free(&r->statement);
     free(r->uri);
@@ -93,12 +98,16 @@ void pg_reader_free(struct pg_reader *r) {
     free(r);
 }
 
+void pg_reader_use_libpq(struct pg_reader *r) {
+    r->by_libpq = r->answers.by_libpq = true;
+}
+
 bool pg_reader_restart(struct pg_reader *r, struct error *err) {
     pg_reader_drain(r);
     memset(r->is_open, 0, sizeof r->is_open);
     r->closing_count = 0;
     r->dead = true;
-    if (PQstatus(pg_handle(r->c)) != CONNECTION_OK) return connect_reader(r, err);
+    if (r->c == NULL || !answers_usable(&r->answers)) return connect_reader(r, err);
     return pg_run(r->c, err, "ROLLBACK") && begin(r, err);
 }
 
@@ -107,12 +116,6 @@ bool pg_reader_restart(struct pg_reader *r, struct error *err) {
 static void forget_cursor(struct pg_reader *r, int cursor) {
     r->is_open[cursor] = false;
     r->closing[r->closing_count++] = (short)cursor;
-}
-
-static bool flush(struct pg_reader *r, struct error *err) {
-    int state = PQflush(pg_handle(r->c));
-    r->unsent = state > 0;
-    return state >= 0 || pg_error_connection(err, pg_handle(r->c));
 }
 
 /* Room for one more FETCH in the statement that is being put together; it begins with the CLOSE of what is done. */
@@ -154,15 +157,15 @@ bool pg_reader_takes(const struct pg_reader *r) {
 bool pg_reader_send(struct pg_reader *r, struct error *err) {
     if (r->busy || r->asked_count == 0) return true;
     if (!buffer_terminate(&r->statement)) return error_memory(err, "asking for rows");
-    if (!PQsendQuery(pg_handle(r->c), r->statement.data)) {
+    if (!answers_send(&r->answers, r->statement.data, r->statement.len, err)) {
         r->dead = true;
-        return pg_error_connection(err, pg_handle(r->c));
+        return false;
     }
     r->closing_count = 0;
     r->busy = true;
     r->failed = false;
     r->answered = 0;
-    return flush(r, err);
+    return true;
 }
 
 int pg_reader_fd(const struct pg_reader *r) {
@@ -170,7 +173,7 @@ int pg_reader_fd(const struct pg_reader *r) {
 }
 
 bool pg_reader_wants_write(const struct pg_reader *r) {
-    return r->unsent;
+    return answers_wants_write(&r->answers);
 }
 
 bool pg_reader_idle(const struct pg_reader *r) {
@@ -185,7 +188,7 @@ struct pg_connection *pg_reader_connection(struct pg_reader *r) {
 
 /* Nothing is under way any more. */
 static void settle(struct pg_reader *r) {
-    r->busy = r->unsent = false;
+    r->busy = false;
     r->asked_count = r->answered = 0;
 }
 
@@ -196,52 +199,41 @@ static enum pg_reader_state fail(struct pg_reader *r, struct error *err) {
     return PG_READER_FAILED;
 }
 
-/* The rows of the FETCH that is next; PG_READER_WAIT when they are not wanted, since its cursor has ended before. */
-static enum pg_reader_state deliver(struct pg_reader *r, PGresult *res, int *cursor, struct pg_rowset **out, bool *end) {
-    const struct asked *a = &r->asked[r->answered++];
-    if (a->over) {
-        PQclear(res);
-        return PG_READER_WAIT;
+/* The statement's first error is told when the server has ended it. */
+static void note(struct pg_reader *r, const struct error *why) {
+    if (!r->failed) r->failure = *why;
+    r->failed = true;
+}
+
+/* Takes the rows of the FETCH that is next. False when they are not wanted, since its cursor has ended before. */
+static bool deliver(struct pg_reader *r, struct pg_rowset *rows, int *cursor, struct pg_rowset **out, bool *end) {
+    const struct asked *a = &r->asked[r->answered];
+    bool wanted = !r->failed && r->answered < r->asked_count;
+    if (wanted) r->answered++;
+    if (!wanted || a->over) {
+        pg_rowset_free(rows);
+        return false;
     }
-    *out = pg_rowset_new(res);
-    if (*out == NULL) {
-        PQclear(res);
-        r->failed = true;
-        error_memory(&r->failure, "reading rows");
-        return PG_READER_WAIT;
-    }
+    *out = rows;
     *cursor = a->cursor;
-    *end = pg_rowset_count(*out) < a->rows;
-    if (!*end) return PG_READER_ROWS;
+    *end = pg_rowset_count(rows) < a->rows;
+    if (!*end) return true;
     forget_cursor(r, a->cursor);
     for (int i = r->answered; i < r->asked_count; i++) r->asked[i].over |= r->asked[i].cursor == a->cursor;
-    return PG_READER_ROWS;
-}
-
-/* The statement's first error is told when the server has ended it. */
-static void take_status(struct pg_reader *r, PGresult *res) {
-    if (PQresultStatus(res) != PGRES_COMMAND_OK && !r->failed) {
-        r->failed = true;
-        pg_error(&r->failure, pg_handle(r->c), res);
-    }
-    PQclear(res);
-}
-
-static enum pg_reader_state take_result(struct pg_reader *r, PGresult *res, int *cursor, struct pg_rowset **out, bool *end) {
-    if (PQresultStatus(res) == PGRES_TUPLES_OK && !r->failed && r->answered < r->asked_count)
-        return deliver(r, res, cursor, out, end);
-    take_status(r, res);
-    return PG_READER_WAIT;
+    return true;
 }
 
 /* The server's word that it is ready comes with the last rows: then the next statement can be sent before they are mapped. */
 static void end_early(struct pg_reader *r) {
-    if (r->answered < r->asked_count || PQisBusy(pg_handle(r->c))) return;
-    PGresult *res = PQgetResult(pg_handle(r->c));
-    if (res) {
-        take_status(r, res);
-    } else {
-        settle(r);
+    struct pg_rowset *rows = NULL;
+    struct error why;
+    if (r->answered < r->asked_count || r->failed) return;
+    switch (answers_next(&r->answers, true, &rows, &why)) {
+    case ANSWER_READY: settle(r); break;
+    case ANSWER_ERROR:
+    case ANSWER_LOST: note(r, &why); break;
+    case ANSWER_ROWS: pg_rowset_free(rows); break;
+    case ANSWER_WAIT: break;
     }
 }
 
@@ -257,35 +249,45 @@ static enum pg_reader_state end_statement(struct pg_reader *r, struct error *err
 }
 
 enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err) {
-    PGconn *pg = pg_handle(r->c);
+    struct pg_rowset *rows = NULL;
+    struct error why;
     if (!r->busy) return PG_READER_WAIT;
     *cursor = r->asked[r->answered < r->asked_count ? r->answered : r->asked_count - 1].cursor;
     *out = NULL;
     *end = false;
-    if (r->unsent && !flush(r, &r->failure)) return fail(r, err);
-    if (PQisBusy(pg) && !PQconsumeInput(pg)) {
-        pg_error_connection(&r->failure, pg);
-        return fail(r, err);
+    for (;;) {
+        switch (answers_next(&r->answers, false, &rows, &why)) {
+        case ANSWER_WAIT: return PG_READER_WAIT;
+        case ANSWER_READY: return end_statement(r, err);
+        case ANSWER_ERROR: note(r, &why); break;
+        case ANSWER_LOST: note(r, &why); return fail(r, err);
+        case ANSWER_ROWS:
+            if (!deliver(r, rows, cursor, out, end)) break;
+            end_early(r);
+            return PG_READER_ROWS;
+        }
     }
-    while (!PQisBusy(pg)) {
-        PGresult *res = PQgetResult(pg);
-        if (res == NULL) return end_statement(r, err);
-        if (take_result(r, res, cursor, out, end) == PG_READER_WAIT) continue;
-        end_early(r);
-        return PG_READER_ROWS;
+}
+
+/* Whether more is to come; what has come is dropped. */
+static bool drain_some(struct pg_reader *r) {
+    struct pg_rowset *rows = NULL;
+    struct error why;
+    struct pollfd p = {.fd = pg_reader_fd(r)};
+    switch (answers_next(&r->answers, false, &rows, &why)) {
+    case ANSWER_READY: return false;
+    case ANSWER_LOST: r->dead = true; return false;
+    case ANSWER_ERROR: r->dead = true; return true;
+    case ANSWER_ROWS: pg_rowset_free(rows); return true;
+    case ANSWER_WAIT: break;
     }
-    return PG_READER_WAIT;
+    p.events = (short)(POLLIN | (pg_reader_wants_write(r) ? POLLOUT : 0));
+    poll(&p, 1, -1);
+    return true;
 }
 
 void pg_reader_drain(struct pg_reader *r) {
-    /* PQgetResult sends what is unsent and waits. */
-    for (PGresult *res; r->busy && (res = PQgetResult(pg_handle(r->c))) != NULL;) {
-        bool failed = PQresultStatus(res) == PGRES_FATAL_ERROR;
-        PQclear(res);
-        if (!failed) continue;
-        r->dead = true;
-        if (PQstatus(pg_handle(r->c)) != CONNECTION_OK) break;
-    }
+    while (r->busy && drain_some(r)) continue;
     settle(r);
 }
 

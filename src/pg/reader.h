@@ -10,7 +10,7 @@
 #include "pg/row.h"
 
 struct pg_reader;
-struct pg_rowset; /* the rows of one FETCH; the caller's, once it has them */
+struct pg_rowset; /* the rows of one FETCH; the caller's, once it has them; used and freed by the reader's thread */
 
 /* Connects and imports the snapshot (id from pg_snapshot_export). Blocks. */
 struct pg_reader *pg_reader_new(const char *uri, const char *snapshot_id, struct error *err);
@@ -43,13 +43,17 @@ enum pg_reader_state {
                        * asked, and is closed on the server. More may be there already: call again before polling */
     PG_READER_FAILED, /* err; code 22xxx: narrow down and restart; anything else is the source's failure. *cursor is set */
 };
-/* Takes what has arrived. Never blocks. *end with 0 rows is possible. Memory for one whole FETCH is libpq's. After the rows
- * of the last FETCH it takes another step until the reader is idle. */
+/* Takes what has arrived. Never blocks. *end with 0 rows is possible. Memory for one whole FETCH is the reader's. After the rows
+ * of the last FETCH it may take another step until the reader is idle. */
 enum pg_reader_state pg_reader_step(struct pg_reader *r, int *cursor, struct pg_rowset **out, bool *end, struct error *err);
 
 int pg_rowset_count(const struct pg_rowset *s);
-int64_t pg_rowset_bytes(const struct pg_rowset *s); /* memory it holds, roughly */
-/* Points `fields` (room for all selected columns) at row `row`; valid until pg_rowset_free. */
+int pg_rowset_columns(const struct pg_rowset *s);
+/* Whether its rows have so many columns, as they were asked for; if not, the server's word is not to be trusted with room for them. */
+bool pg_rowset_fits(const struct pg_rowset *s, int columns, struct error *err);
+int64_t pg_rowset_bytes(const struct pg_rowset *s);  /* memory it holds, roughly */
+int64_t pg_rowset_length(const struct pg_rowset *s); /* bytes of its rows, roughly: how large others like them will be */
+/* Points `fields` (room for pg_rowset_columns) at row `row`; valid until pg_rowset_free. */
 void pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields);
 void pg_rowset_free(struct pg_rowset *s); /* NULL is fine */
 
@@ -58,6 +62,9 @@ void pg_rowset_free(struct pg_rowset *s); /* NULL is fine */
 bool pg_reader_try(struct pg_reader *r, const char *sql, struct error *err);
 /* Waits until nothing is under way and drops what comes. */
 void pg_reader_drain(struct pg_reader *r);
+
+/* From now on answers are read through libpq, as they are where GSSAPI encrypts the connection: for the tests of that. Only while idle. */
+void pg_reader_use_libpq(struct pg_reader *r);
 
 struct pg_connection;
 /* The reader's connection, for pg_source_middle. Only while idle. */

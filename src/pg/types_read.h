@@ -1,4 +1,4 @@
-/* Integers in network byte order, for the decoders of pg/types.h alone. The caller has checked the length. */
+/* Integers in network byte order, for the decoders of pg/types.h and for pg/wire.h. The caller has checked the length. */
 #ifndef PG_TYPES_READ_H
 #define PG_TYPES_READ_H
 

@@ -38,7 +38,7 @@ def test_slow_answers(place):
     place.plan(PLAN, more="max_source_load = { latency_ms = 60 },")
     with Endpoint("--latency-ms", "300") as endpoint:
         target = place.target(endpoint.url)
-        running = place.start("migrate")
+        running = place.start("migrate", "--wcu", "5000")  # it is not over before the state was told
         watcher = wait_until(lambda: [pid for pid, query in sessions(place) if query == "SELECT 1"], "the watch")[0]
         enough = threading.Event()
 

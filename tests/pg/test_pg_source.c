@@ -600,96 +600,6 @@ static void test_class_22(void **state) {
                4, "[\"1000\"]");
 }
 
-/* The failure arrives at the cursor that met it; the others are gone with the transaction. */
-static void test_reader_failure(void **state) {
-    (void)state;
-    struct error err = {0};
-    struct fixture f;
-    open_fixture(&f, &(struct pg_source_spec){.from = "hlua_test.even"}, 50000);
-    int cursor;
-    bool end;
-    struct pg_rowset *rows;
-    assert_true(pg_reader_open(f.reader, 0, "SELECT id FROM hlua_test.even", 10, &err));
-    assert_false(pg_reader_idle(f.reader));
-    assert_true(pg_reader_send(f.reader, &err));
-    assert_false(pg_reader_takes(f.reader));
-    assert_false(pg_reader_fetch(f.reader, 0, 10, &err)); /* a statement is under way */
-    assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
-    assert_true(pg_reader_idle(f.reader));
-    assert_false(end);
-    assert_true(pg_rowset_bytes(rows) > 0);
-    assert_false(pg_reader_open(f.reader, 0, "SELECT 1", 10, &err)); /* it is open */
-    assert_false(pg_reader_fetch(f.reader, 9, 10, &err));            /* it is not */
-    assert_true(pg_reader_open(f.reader, 1, "SELECT 1 / (3 - i) FROM generate_series(1, 5) i", 10, &err));
-    assert_int_equal(pg_rowset_count(rows), 10); /* the old rows stay */
-    pg_rowset_free(rows);
-    assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_FAILED);
-    assert_string_equal(err.code, "22012");
-    assert_int_equal(cursor, 1);
-    assert_false(pg_reader_open(f.reader, 2, "SELECT 1", 10, &err));
-    assert_true(pg_reader_restart(f.reader, &err));
-    assert_true(pg_reader_open(f.reader, 0, "SELECT 1", 10, &err));
-    assert_true(pg_reader_send(f.reader, &err));
-    pg_reader_drain(f.reader);
-    assert_true(pg_reader_idle(f.reader));
-    assert_true(pg_reader_restart(f.reader, &err));
-    close_fixture(&f);
-}
-
-/* Several FETCHes in one statement come in their order; what is asked of a cursor beyond its end brings nothing. */
-static void test_several_asked(void **state) {
-    (void)state;
-    static const struct {
-        int cursor, count;
-        bool end;
-    } expected[] = {{0, 4, false}, {1, 2, true}, {0, 4, false}, {0, 2, true}};
-    struct error err = {0};
-    struct fixture f;
-    open_fixture(&f, &(struct pg_source_spec){.from = "hlua_test.even"}, 50000);
-    assert_true(pg_reader_open(f.reader, 0, "SELECT generate_series(1, 10)", 4, &err));
-    assert_true(pg_reader_open(f.reader, 1, "SELECT generate_series(1, 2)", 4, &err));
-    for (int i = 2; i < PG_READER_ASKED_MAX; i++) assert_true(pg_reader_fetch(f.reader, 0, 4, &err));
-    assert_false(pg_reader_takes(f.reader));
-    assert_false(pg_reader_fetch(f.reader, 0, 4, &err)); /* it is full */
-    int cursor;
-    bool end;
-    struct pg_rowset *rows;
-    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
-        assert_int_equal(cursor, expected[i].cursor);
-        assert_int_equal(pg_rowset_count(rows), expected[i].count);
-        assert_int_equal(end, expected[i].end);
-        pg_rowset_free(rows);
-    }
-    while (!pg_reader_idle(f.reader)) assert_int_equal(pg_reader_step(f.reader, &cursor, &rows, &end, &err), PG_READER_WAIT);
-    assert_true(pg_reader_open(f.reader, 1, "SELECT 1", 4, &err)); /* closed on the server as well */
-    assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
-    pg_rowset_free(rows);
-    close_fixture(&f);
-}
-
-/* The server ends the connection: the failure is retryable, and a restart connects anew. */
-static void test_lost_connection(void **state) {
-    (void)state;
-    struct error err = {0};
-    struct fixture f;
-    open_fixture(&f, &(struct pg_source_spec){.from = "hlua_test.even"}, 50000);
-    struct pg_result *pid = pg_query(pg_reader_connection(f.reader), &err, "SELECT pg_backend_pid()");
-    char sql[80];
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%s, 5000)", pg_text(pid, 0, 0));
-    pg_result_free(pid);
-    run(sql);
-    int cursor;
-    bool end;
-    struct pg_rowset *rows;
-    if (pg_reader_open(f.reader, 0, "SELECT 1", 10, &err))
-        assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_FAILED);
-    assert_true(err.retryable);
-    assert_true(pg_reader_restart(f.reader, &err));
-    assert_true(pg_reader_try(f.reader, "SELECT 1", &err));
-    close_fixture(&f);
-}
-
 static void test_read_only(void **state) {
     (void)state;
     struct error err = {0};
@@ -725,12 +635,11 @@ int main(void) {
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),      cmocka_unit_test(test_few_rows),        cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_sample),          cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_keyless),       cmocka_unit_test(test_queries),         cmocka_unit_test(test_where),
-        cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_passwords),       cmocka_unit_test(test_types),
-        cmocka_unit_test(test_expressions),   cmocka_unit_test(test_class_22),        cmocka_unit_test(test_reader_failure),
-        cmocka_unit_test(test_several_asked), cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_integers),    cmocka_unit_test(test_few_rows),  cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_other_keys),  cmocka_unit_test(test_sample),    cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_keyless),     cmocka_unit_test(test_queries),   cmocka_unit_test(test_where),
+        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_passwords), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_expressions), cmocka_unit_test(test_class_22),  cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_time_zone),
     };
     return cmocka_run_group_tests_name("pg source", tests, set_up, tear_down);
