@@ -54,16 +54,24 @@ static void close_fixture(struct fixture *f) {
     pg_close(f->exporter);
 }
 
-/* Polls until something comes. */
+/* Polls until something comes, or the statement has ended. */
 static enum pg_reader_state next(struct fixture *f) {
     enum pg_reader_state state;
     assert_true(pg_reader_send(f->reader, &f->err));
     while ((state = pg_reader_step(f->reader, &f->cursor, &f->rows, &f->end, &f->err)) == PG_READER_WAIT) {
         struct pollfd p = {.fd = pg_reader_fd(f->reader), .events = POLLIN};
+        if (pg_reader_idle(f->reader)) break;
         if (pg_reader_wants_write(f->reader)) p.events |= POLLOUT;
         assert_true(poll(&p, 1, 20000) > 0);
     }
     return state;
+}
+
+/* The server's word that it is ready may come after the last rows: only then may the next statement be asked for. */
+static void until_idle(struct fixture *f) {
+    struct fixture last = *f;
+    while (!pg_reader_idle(f->reader)) assert_int_equal(next(f), PG_READER_WAIT);
+    f->cursor = last.cursor, f->rows = last.rows, f->end = last.end;
 }
 
 static void expect_rows(struct fixture *f, int cursor, int count, bool end) {
@@ -100,6 +108,7 @@ static char *read_all(struct fixture *f, const char *sql, int fetch) {
     for (bool opened = false; !f->end; opened = true) {
         bool asked = opened ? pg_reader_fetch(f->reader, 3, fetch, &f->err) : pg_reader_open(f->reader, 3, sql, fetch, &f->err);
         if (!asked || next(f) != PG_READER_ROWS) fail_msg("%s", f->err.text);
+        until_idle(f);
         int columns = pg_rowset_columns(f->rows);
         assert_in_range(columns, 0, 8);
         assert_true(pg_rowset_bytes(f->rows) > 0);
@@ -162,6 +171,7 @@ static void test_long_statement(void **state) {
     snprintf(sql + n + LONG, 3, "')");
     assert_true(pg_reader_open(f.reader, 0, sql, 10, &f.err));
     expect_rows(&f, 0, 1, true);
+    until_idle(&f);
     assert_true(pg_reader_open(f.reader, 0, sql, 10, &f.err));
     assert_true(pg_reader_send(f.reader, &f.err));
     pg_reader_drain(f.reader);
@@ -183,8 +193,7 @@ static void test_several_asked(void **state) {
     expect_rows(&f, 1, 2, true);
     expect_rows(&f, 0, 4, false);
     expect_rows(&f, 0, 2, true);
-    while (!pg_reader_idle(f.reader))
-        assert_int_equal(pg_reader_step(f.reader, &f.cursor, &f.rows, &f.end, &f.err), PG_READER_WAIT);
+    until_idle(&f);
     assert_true(pg_reader_open(f.reader, 1, "SELECT 1", 4, &f.err)); /* closed on the server as well */
     expect_rows(&f, 1, 1, true);
     close_fixture(&f);
@@ -201,6 +210,7 @@ static void test_rows_stay(void **state) {
         bool asked = i ? pg_reader_fetch(f.reader, 0, 500, &f.err)
                        : pg_reader_open(f.reader, 0, "SELECT i::text FROM generate_series(1000, 9999) i", 500, &f.err);
         if (!asked || next(&f) != PG_READER_ROWS) fail_msg("%s", f.err.text);
+        until_idle(&f);
         kept[i] = f.rows;
     }
     for (int i = 0; i < 10; i++) {
@@ -230,6 +240,7 @@ static void test_failure(void **state) {
     assert_false(pg_reader_fetch(f.reader, 0, 10, &f.err)); /* a statement is under way */
     assert_int_equal(next(&f), PG_READER_ROWS);
     struct pg_rowset *old = f.rows;
+    until_idle(&f);
     assert_true(pg_reader_idle(f.reader));
     assert_false(f.end);
     assert_false(pg_reader_open(f.reader, 0, "SELECT 1", 10, &f.err)); /* it is open */
