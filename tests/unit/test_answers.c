@@ -33,10 +33,13 @@ static struct {
     int listener;
     pthread_t thread;
     atomic_int connections;
-    struct bytes answer;    /* to a statement with a FETCH; as long as nothing is under way it is the test's */
+    pthread_mutex_t lock;
+    struct bytes answer;    /* under the lock: to a statement with a FETCH */
     atomic_size_t cut;      /* so many bytes of it are sent, and the connection ended; at once only */
     atomic_bool slams_door; /* the connection is ended as soon as the transaction has begun, once only */
-} server;
+} server = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct bytes script; /* the answer that the test writes; the server's when a statement is sent */
 
 static bool read_whole(int fd, void *to, size_t n) {
     return recv(fd, to, n, MSG_WAITALL) == (ssize_t)n;
@@ -81,8 +84,10 @@ static bool answer(int fd, const char *sql) {
     struct bytes m;
     bool goes_on = true;
     if (strstr(sql, "FETCH")) {
-        size_t cut = atomic_exchange(&server.cut, SIZE_MAX), whole = server.answer.b.len;
-        send_all(fd, &server.answer.b, cut < whole ? cut : whole);
+        size_t cut = atomic_exchange(&server.cut, SIZE_MAX);
+        pthread_mutex_lock(&server.lock);
+        send_all(fd, &server.answer.b, cut < server.answer.b.len ? cut : server.answer.b.len);
+        pthread_mutex_unlock(&server.lock);
         return cut == SIZE_MAX;
     }
     bytes_init(&m);
@@ -132,6 +137,7 @@ static int start_server(void **state) {
     server.listener = socket(AF_UNIX, SOCK_STREAM, 0);
     if (bind(server.listener, (struct sockaddr *)&to, sizeof to) || listen(server.listener, 5)) return -1;
     bytes_init(&server.answer);
+    bytes_init(&script);
     atomic_store(&server.cut, SIZE_MAX);
     return pthread_create(&server.thread, NULL, run_server, NULL);
 }
@@ -143,6 +149,7 @@ static int stop_server(void **state) {
     pthread_join(server.thread, NULL);
     close(server.listener);
     bytes_free(&server.answer);
+    bytes_free(&script);
     snprintf(path, sizeof path, "%s/.s.PGSQL.1", server.folder);
     unlink(path);
     return rmdir(server.folder);
@@ -160,6 +167,14 @@ static struct pg_reader *new_reader(void) {
     return r;
 }
 
+static bool send_statement(struct pg_reader *r, struct error *err) {
+    pthread_mutex_lock(&server.lock);
+    server.answer.b.len = 0;
+    bytes_add(&server.answer, script.b.data, script.b.len);
+    pthread_mutex_unlock(&server.lock);
+    return pg_reader_send(r, err);
+}
+
 /* Asks for two FETCHes; the rows that come, and how it ends, as text. */
 static void read_answer(struct pg_reader *r, char *out, size_t size, struct error *err) {
     int cursor, n = 0;
@@ -170,7 +185,7 @@ static void read_answer(struct pg_reader *r, char *out, size_t size, struct erro
     *out = '\0';
     *err = (struct error){0};
     assert_true(pg_reader_open(r, 0, "SELECT", 9, err) && pg_reader_open(r, 1, "SELECT", 9, err));
-    assert_true(pg_reader_send(r, err));
+    assert_true(send_statement(r, err));
     while (!pg_reader_idle(r)) {
         state = pg_reader_step(r, &cursor, &rows, &end, err);
         if (state == PG_READER_FAILED) break;
@@ -190,21 +205,21 @@ static void read_answer(struct pg_reader *r, char *out, size_t size, struct erro
 }
 
 static void begin_answer(void) {
-    server.answer.b.len = 0;
-    bytes_one(&server.answer, 'C', "DECLARE CURSOR");
-    bytes_description(&server.answer, 1);
-    bytes_row(&server.answer, 1, FIELDS("a"));
-    bytes_row(&server.answer, 1, FIELDS("b"));
-    bytes_one(&server.answer, 'C', "FETCH 2");
-    bytes_one(&server.answer, 'C', "DECLARE CURSOR");
-    bytes_description(&server.answer, 1);
-    bytes_row(&server.answer, 1, FIELDS("c"));
+    script.b.len = 0;
+    bytes_one(&script, 'C', "DECLARE CURSOR");
+    bytes_description(&script, 1);
+    bytes_row(&script, 1, FIELDS("a"));
+    bytes_row(&script, 1, FIELDS("b"));
+    bytes_one(&script, 'C', "FETCH 2");
+    bytes_one(&script, 'C', "DECLARE CURSOR");
+    bytes_description(&script, 1);
+    bytes_row(&script, 1, FIELDS("c"));
 }
 
 static void whole_answer(void) {
     begin_answer();
-    bytes_one(&server.answer, 'C', "FETCH 1");
-    bytes_ready(&server.answer, 'T');
+    bytes_one(&script, 'C', "FETCH 1");
+    bytes_ready(&script, 'T');
 }
 
 static void expect(struct pg_reader *r, const char *expected, const char *code) {
@@ -220,7 +235,7 @@ static void ends_anywhere(void **state) {
     (void)state;
     whole_answer();
     struct pg_reader *r = new_reader();
-    for (size_t cut = 0; cut < server.answer.b.len; cut++) {
+    for (size_t cut = 0; cut < script.b.len; cut++) {
         struct error err;
         char found[200];
         int before = atomic_load(&server.connections);
@@ -247,9 +262,9 @@ static void ends_while_drained(void **state) {
     struct error err;
     whole_answer();
     struct pg_reader *r = new_reader();
-    for (size_t cut = 0; cut < server.answer.b.len; cut += 7) {
+    for (size_t cut = 0; cut < script.b.len; cut += 7) {
         atomic_store(&server.cut, cut);
-        assert_true(pg_reader_open(r, 0, "SELECT", 2, &err) && pg_reader_send(r, &err));
+        assert_true(pg_reader_open(r, 0, "SELECT", 2, &err) && send_statement(r, &err));
         pg_reader_drain(r);
         assert_true(pg_reader_idle(r));
         assert_true(pg_reader_restart(r, &err));
@@ -264,8 +279,8 @@ static void last_word(void **state) {
     struct error err;
     struct pg_reader *r = new_reader();
     begin_answer();
-    bytes_failure(&server.answer, 'E', FIELDS("SFATAL", "C57P01", "Mterminating connection", NULL));
-    atomic_store(&server.cut, server.answer.b.len);
+    bytes_failure(&script, 'E', FIELDS("SFATAL", "C57P01", "Mterminating connection", NULL));
+    atomic_store(&server.cut, script.b.len);
     expect(r, "0:a 0:b failed", "57P01");
     assert_true(pg_reader_restart(r, &err));
     whole_answer();
@@ -292,8 +307,8 @@ static void failure(void **state) {
     struct pg_reader *r = new_reader();
     int before = atomic_load(&server.connections);
     begin_answer();
-    bytes_failure(&server.answer, 'E', FIELDS("SERROR", "C22012", "Mdivision by zero", NULL));
-    bytes_ready(&server.answer, 'E');
+    bytes_failure(&script, 'E', FIELDS("SERROR", "C22012", "Mdivision by zero", NULL));
+    bytes_ready(&script, 'E');
     expect(r, "0:a 0:b failed", "22012");
     assert_true(pg_reader_restart(r, &err));
     assert_int_equal(atomic_load(&server.connections), before);
@@ -304,22 +319,22 @@ static void odd_answers(void **state) {
     (void)state;
     struct pg_reader *r = new_reader();
     begin_answer();
-    bytes_failure(&server.answer, 'N', FIELDS("SNOTICE", "C00000", "Mword", NULL));
-    bytes_row(&server.answer, 1, FIELDS("d"));
-    bytes_one(&server.answer, 'C', "FETCH 2");
-    bytes_ready(&server.answer, 'T');
+    bytes_failure(&script, 'N', FIELDS("SNOTICE", "C00000", "Mword", NULL));
+    bytes_row(&script, 1, FIELDS("d"));
+    bytes_one(&script, 'C', "FETCH 2");
+    bytes_ready(&script, 'T');
     expect(r, "0:a 0:b 1:c 1:d done", "");
     whole_answer(); /* and the rows of a third, which nobody has asked for */
-    server.answer.b.len = server.answer.message - 1;
-    bytes_description(&server.answer, 1);
-    bytes_one(&server.answer, 'C', "FETCH 0");
-    bytes_ready(&server.answer, 'T');
+    script.b.len = script.message - 1;
+    bytes_description(&script, 1);
+    bytes_one(&script, 'C', "FETCH 0");
+    bytes_ready(&script, 'T');
     expect(r, "0:a 0:b 1:c done", "");
-    server.answer.b.len = 0; /* no rows for the second */
-    bytes_description(&server.answer, 1);
-    bytes_one(&server.answer, 'C', "FETCH 0");
-    bytes_one(&server.answer, 'C', "OTHER");
-    bytes_ready(&server.answer, 'T');
+    script.b.len = 0; /* no rows for the second */
+    bytes_description(&script, 1);
+    bytes_one(&script, 'C', "FETCH 0");
+    bytes_one(&script, 'C', "OTHER");
+    bytes_ready(&script, 'T');
     expect(r, "failed", "");
     pg_reader_free(r);
 }
@@ -330,9 +345,9 @@ static void nonsense(void **state) {
     struct error err;
     struct pg_reader *r = new_reader();
     begin_answer();
-    bytes_row(&server.answer, 3, FIELDS("c", "d", "e"));
-    bytes_one(&server.answer, 'C', "FETCH 2");
-    bytes_ready(&server.answer, 'T');
+    bytes_row(&script, 3, FIELDS("c", "d", "e"));
+    bytes_one(&script, 'C', "FETCH 2");
+    bytes_ready(&script, 'T');
     int before = atomic_load(&server.connections);
     char found[200];
     read_answer(r, found, sizeof found, &err);
@@ -358,17 +373,17 @@ static void after_the_end(void **state) {
     bytes_failure(&notice, 'N', FIELDS("SNOTICE", "C00000", "Mword", NULL));
     for (size_t cut = 0; cut <= notice.b.len; cut++) {
         whole_answer();
-        bytes_add(&server.answer, notice.b.data, cut);
+        bytes_add(&script, notice.b.data, cut);
         expect(r, "0:a 0:b 1:c done", "");
-        server.answer.b.len = 0;
-        bytes_add(&server.answer, notice.b.data + cut, notice.b.len - cut);
-        bytes_description(&server.answer, 1);
-        bytes_one(&server.answer, 'C', "FETCH 0");
-        bytes_description(&server.answer, 1);
-        bytes_row(&server.answer, 1, FIELDS("c"));
-        bytes_one(&server.answer, 'C', "FETCH 1");
-        bytes_ready(&server.answer, 'T');
-        bytes_add(&server.answer, notice.b.data, cut);
+        script.b.len = 0;
+        bytes_add(&script, notice.b.data + cut, notice.b.len - cut);
+        bytes_description(&script, 1);
+        bytes_one(&script, 'C', "FETCH 0");
+        bytes_description(&script, 1);
+        bytes_row(&script, 1, FIELDS("c"));
+        bytes_one(&script, 'C', "FETCH 1");
+        bytes_ready(&script, 'T');
+        bytes_add(&script, notice.b.data, cut);
         expect(r, "1:c done", "");
         assert_true(pg_reader_restart(r, &err));
         if (cut > 0 && cut < notice.b.len) connections++;
