@@ -177,8 +177,9 @@ static void change_case(char *text, const char *end, char from, char to) {
     }
 }
 
-static char *run_hex(struct pg_field field, char *out) {
+static char *run_hex(enum pg_type type, struct pg_field field, char *out, const char **why) {
     static const char digits[] = "0123456789abcdef";
+    if (type == PG_UUID && field.len != PG_UUID_BYTES) return refuse(why, bad_value); /* there is no room for more */
     for (int32_t i = 0; i < field.len; i++) {
         unsigned char c = (unsigned char)field.data[i];
         *out++ = digits[c >> 4];
@@ -203,7 +204,7 @@ char *format_run(const struct format *f, struct pg_field field, char *out, const
     case FORMAT_INTEGER: return run_integer(f->type, field, out, why);
     case FORMAT_WHOLE: return run_whole(f, field, out, why);
     case FORMAT_DECIMAL: return run_decimal(f, field, out, why);
-    case FORMAT_HEX: return run_hex(field, out);
+    case FORMAT_HEX: return run_hex(f->type, field, out, why);
     case FORMAT_LOWER:
     case FORMAT_UPPER:
     case FORMAT_SHARD: return run_changed(f, field, out, why);

@@ -61,7 +61,9 @@ static bool begin_filling(struct answers *a) {
 bool answers_send(struct answers *a, const char *text, size_t len, struct error *err) {
     if (a->by_libpq) return answers_libpq_send(a, text, err);
     if (a->lost || PQstatus(a->pg) != CONNECTION_OK) return pg_error_lost(err, "the connection to the server was lost before");
-    if (PQisBusy(a->pg)) return error_set(err, ERROR_LOCAL, "a statement is under way"); /* takes what libpq has received, too */
+    /* Takes what libpq has received, too; but of the first half of a notice nobody tells: then the second is not understood, and the
+     * connection is made anew. */
+    if (PQisBusy(a->pg)) return error_set(err, ERROR_LOCAL, "a statement is under way");
     a->query.len = 0;
     if (!begin_filling(a) || !buffer_reserve(&a->query, len + WIRE_QUERY_MORE)) return error_memory(err, "asking for rows");
     wire_query(a->query.data, text, len);

@@ -43,7 +43,7 @@ bool pg_float(enum pg_type type, struct pg_field f, double *out) {
 
 bool pg_uuid_text(struct pg_field f, char out[PG_UUID_TEXT]) {
     static const char digits[] = "0123456789abcdef";
-    if (f.len != 16) return false;
+    if (f.len != PG_UUID_BYTES) return false;
     char *p = out;
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10) *p++ = '-';

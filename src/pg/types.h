@@ -73,6 +73,7 @@ enum pg_grain {
     PG_GRAIN_VALUE,
 };
 
+#define PG_UUID_BYTES 16
 #define PG_UUID_TEXT 36
 bool pg_uuid_text(struct pg_field f, char out[PG_UUID_TEXT]);
 

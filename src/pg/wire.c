@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HEADER 5                       /* the type's byte and the length, which counts itself but not the type */
-#define LONGEST ((uint32_t)1 << 30)    /* bytes: what PostgreSQL can hold in one piece (MaxAllocSize) */
-#define LONGEST_SHORT ((uint32_t)1000) /* a command's tag, of 64 bytes at the most; a state */
-#define ROOM_FIRST ((size_t)64 << 10)  /* bytes: about a FETCH */
+#define HEADER 5                          /* the type's byte and the length, which counts itself but not the type */
+#define LONGEST (((uint32_t)1 << 30) + 4) /* bytes: what PostgreSQL can hold in one piece (MaxAllocSize), and the length */
+#define LONGEST_SHORT ((uint32_t)1000)    /* a command's tag, of 64 bytes at the most; a state */
+#define ROOM_FIRST ((size_t)64 << 10)     /* bytes: about a FETCH */
 #define RECEIVE ((size_t)32 << 10) /* bytes to ask the socket for, beyond what is needed: more is only copied to the next rows */
 #define BELIEVED ((size_t)1 << 20) /* bytes: a longer message gets its memory as it comes, not because it says so */
 #define STARTS_FIRST 128

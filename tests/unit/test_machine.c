@@ -169,6 +169,25 @@ static void keys_of_every_type(void **state) {
     assert_true(rig.items[0].key != key);
 }
 
+/* A value that an earlier attribute has is copied from there, be it as short as can be. */
+static void repeated_values(void **state) {
+    (void)state;
+    struct row r;
+    rig.logs.spec.columns.present = false;
+    rig.logs.spec.attribute_count = 6;
+    rig.logs.schema.index_count = 0;
+    for (int i = 2; i < 6; i++) {
+        static const char *const names[] = {"a", "b", "c", "d"};
+        rig.logs.attributes[i] = (struct attribute_spec){.name = names[i - 2], .index = -1};
+        rig.logs.attributes[i].value = (struct value_spec)TEMPLATE("{Id}");
+        if (i > 3) rig.logs.attributes[i].value = (struct value_spec)TEMPLATE("{Id}-{Id}-{Id}-{Id}-{Id}");
+    }
+    rig_compile();
+    logs_row(&r, 7, "Bank", 1, NULL, NULL);
+    rig_becomes(&r, KEYS "7\"},\"a\":{\"S\":\"7\"},\"b\":{\"S\":\"7\"},\"c\":{\"S\":\"7-7-7-7-7\"},\"d\":{\"S\":\"7-7-7-7-7\"}}",
+                1);
+}
+
 /* Write units: the table's, and of each index whose keys are there, by what it projects. */
 static void write_units(void **state) {
     (void)state;
@@ -276,6 +295,7 @@ int main(void) {
         TEST(json_bodies),
         TEST(sparse_attributes_and_constants),
         TEST(keys_of_every_type),
+        TEST(repeated_values),
         TEST(write_units),
         TEST(random_rows),
         TEST(memory_runs_out),

@@ -356,6 +356,11 @@ static void faults(void **state) {
     check_bad("{int2:%05d}", "negative", &r);
     check_bad("{int4:%01d}", "wider", &r);
     check_bad("{numeric:%d}", "fraction", &r);
+    char wide[5000] = {0};
+    free(r.memory[9]);
+    r.memory[9] = memcpy(malloc(sizeof wide), wide, sizeof wide);
+    r.fields[9] = (struct pg_field){.data = r.memory[9], .len = sizeof wide};
+    check_bad("{uuid:hex}", "not a value of its type", &r);
     replace_int(&r, 12, INT64_MAX, 8);
     check_bad("{timestamp}", "infinity", &r);
     replace_int(&r, 12, INT64_MIN, 8);
