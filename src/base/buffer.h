@@ -31,8 +31,8 @@ bool buffer_append(struct buffer *b, const void *data, size_t n) __attribute__((
 bool buffer_append_text(struct buffer *b, const char *text) __attribute__((warn_unused_result));
 bool buffer_printf(struct buffer *b, const char *format, ...) __attribute__((warn_unused_result, format(printf, 2, 3)));
 
-/* Copies a short text in whole steps, which costs no call: of both, up to COPY_STEP - 1 bytes more are touched; they are
- * at least COPY_STEP apart. Returns its end. */
+/* Copies a short text in whole steps, which costs no call: of both, up to COPY_STEP - 1 bytes more are touched, and
+ * they are not of one buffer. Returns its end. */
 #define COPY_STEP 16
 static inline char *copy_steps(char *to, const char *from, size_t n) {
     for (size_t done = 0; done < n; done += COPY_STEP) memcpy(to + done, from + done, COPY_STEP);

@@ -204,19 +204,24 @@ bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct
 
 /* --- waiting --- */
 
+bool dynamodb_table_active(const struct dynamodb_description *d, int *index) {
+    int at = -1;
+    while (at < d->schema.index_count && strcmp(at < 0 ? d->status : d->index_status[at], "ACTIVE") == 0) at++;
+    if (index) *index = at;
+    return at == d->schema.index_count;
+}
+
 /* The first thing that is not ACTIVE, as a text; NULL: all are. */
 static bool find_not_ready(struct arena *arena, const struct dynamodb_description *d, const char **state, struct error *err) {
+    int i;
     *state = NULL;
-    if (strcmp(d->status, "ACTIVE") != 0) {
+    if (dynamodb_table_active(d, &i)) return true;
+    if (i < 0) {
         *state = arena_printf(arena, "table %s is %s", d->schema.name, d->status);
-        return *state != NULL || error_memory(err, "waiting for a table");
-    }
-    for (int i = 0; i < d->schema.index_count; i++) {
-        if (strcmp(d->index_status[i], "ACTIVE") == 0) continue;
+    } else {
         *state = arena_printf(arena, "index %s of table %s is %s", d->schema.indexes[i].name, d->schema.name, d->index_status[i]);
-        return *state != NULL || error_memory(err, "waiting for a table");
     }
-    return true;
+    return *state != NULL || error_memory(err, "waiting for a table");
 }
 
 /* Looks once. `state` says what is not ready, NULL when all is. */

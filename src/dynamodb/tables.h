@@ -56,6 +56,9 @@ bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct
 bool dynamodb_description_parse(const char *body, size_t n, struct dynamodb_description *out, struct arena *arena,
                                 struct error *err);
 
+/* Whether the table and all its indexes are ACTIVE; if not, *index (NULL: nobody asks) is the first index that is not, -1 the table. */
+bool dynamodb_table_active(const struct dynamodb_description *d, int *index);
+
 /* Waits until the table and all its indexes are ACTIVE, for as long as the client's patience. ERROR_TARGET
  * when it does not exist (or ceases to: DELETING), or is not ready in time. */
 bool dynamodb_table_wait(struct dynamodb_client *c, const char *name, struct error *err);

@@ -199,16 +199,10 @@ static bool may_write(const struct preparing *p, const struct job_target *t, con
     return !d->exists || refuse_strangers(p->job, p->client, t, &s->claim, &s->claimed, err);
 }
 
-static bool is_active(const struct dynamodb_description *d) {
-    bool active = strcmp(d->status, "ACTIVE") == 0;
-    for (int i = 0; i < d->schema.index_count; i++) active = active && strcmp(d->index_status[i], "ACTIVE") == 0;
-    return active;
-}
-
 /* A table that is there: d says how. */
 static bool adopt(struct preparing *p, struct job_target *t, const struct dynamodb_description *d, struct error *err) {
     struct standing s;
-    if (!is_active(d) && !dynamodb_table_wait(p->client, t->schema.name, err)) return false;
+    if (!dynamodb_table_active(d, NULL) && !dynamodb_table_wait(p->client, t->schema.name, err)) return false;
     if (!dynamodb_table_compare(&t->schema, d, &p->notices, err)) return false;
     return p->ledger == NULL || (may_write(p, t, d, &s, err) && (s.claimed || claim(p, t, d->id, &s.claim, err)));
 }

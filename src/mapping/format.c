@@ -269,14 +269,18 @@ bool format_plain_text(const char *text, size_t len) {
     return true;
 }
 
+/* Whether a value's own text may be as long as it likes. */
+static bool grows(const struct format *f) {
+    return f->natural == FORMAT_TEXT || f->natural == FORMAT_JSON;
+}
+
 bool format_plain(const struct format *f) {
     if (f->kind == FORMAT_HEX || f->kind == FORMAT_SHARD) return true;
     if (f->kind == FORMAT_TIME && f->text) return format_plain_text(f->text, f->len);
-    return f->natural != FORMAT_TEXT && f->natural != FORMAT_JSON;
+    return !grows(f);
 }
 
 size_t format_room(const struct format *f, int32_t len) {
     if (f->kind == FORMAT_TIME) return f->len * 12;
-    bool bounded = f->natural != FORMAT_TEXT && f->natural != FORMAT_JSON;
-    return bounded ? 0 : (size_t)len * (f->kind == FORMAT_HEX ? 2 : 1);
+    return grows(f) ? (size_t)len * (f->kind == FORMAT_HEX ? 2 : 1) : 0;
 }

@@ -178,14 +178,9 @@ static void change_case(char *text, const char *end, char from, char to) {
 }
 
 static char *run_hex(enum pg_type type, struct pg_field field, char *out, const char **why) {
-    static const char digits[] = "0123456789abcdef";
     if (type == PG_UUID && field.len != PG_UUID_BYTES) return refuse(why, bad_value); /* there is no room for more */
-    for (int32_t i = 0; i < field.len; i++) {
-        unsigned char c = (unsigned char)field.data[i];
-        *out++ = digits[c >> 4];
-        *out++ = digits[c & 15];
-    }
-    return out;
+    hash_hex((const unsigned char *)field.data, (size_t)field.len, out);
+    return out + 2 * (size_t)field.len;
 }
 
 /* A text that is made of the natural one. */

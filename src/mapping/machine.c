@@ -30,12 +30,11 @@ static bool wanted(const struct machine *m, const struct op *op) {
     return op->when < 0 || machine_holds(m, op->when, op->when_bool);
 }
 
-/* The value of an op that is the same as an earlier one: its bytes again. One shorter than a step may lie within a step of its copy. */
+/* The value of an op that is the same as an earlier one: its bytes again. */
 static char *copy_value(struct machine *m, const struct slot *from, size_t name_len, char *to, uint32_t *size) {
-    to = machine_room(m, to, COPY_ROOM(from->len));
+    to = machine_room(m, to, from->len);
     if (to == NULL) return NULL;
     *size = from->size - (uint32_t)name_len;
-    if (from->len >= COPY_STEP) return copy_steps(to, m->out->data + from->at, from->len);
     memcpy(to, m->out->data + from->at, from->len);
     return to + from->len;
 }

@@ -197,10 +197,7 @@ static int decimal_width(int digit) {
 }
 
 static void write_group(int digit, char out[4]) {
-    out[0] = (char)('0' + digit / 1000);
-    out[1] = (char)('0' + digit / 100 % 10);
-    out[2] = (char)('0' + digit / 10 % 10);
-    out[3] = (char)('0' + digit % 10);
+    digits_two(digits_two(out, (unsigned)digit / 100), (unsigned)digit % 100);
 }
 
 static size_t write_numeric(const struct numeric *n, int places, char *out) {

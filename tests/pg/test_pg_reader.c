@@ -299,7 +299,8 @@ static void test_lost_connection(void **state) {
     usleep(100000);
     if (pg_reader_open(f.reader, 0, "SELECT 1", 10, &f.err)) assert_int_equal(next(&f), PG_READER_FAILED);
     assert_true(f.err.retryable);
-    assert_string_equal(f.err.code, way.by_libpq ? f.err.code : "57P01");
+    bool last_word = strcmp(f.err.code, "57P01") == 0;
+    assert_true(last_word || (way.by_libpq && strcmp(f.err.code, "08006") == 0)); /* libpq may find the connection gone first */
     assert_true(pg_reader_restart(f.reader, &f.err));
     assert_true(pg_reader_try(f.reader, "SELECT 1", &f.err));
     close_fixture(&f);
