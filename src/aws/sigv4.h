@@ -51,7 +51,7 @@ bool sigv4_presign(struct sigv4 *s, const struct aws_keys *keys, const struct si
  * No allocation once `head` has grown. */
 bool sigv4_post(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
                 const void *body, size_t body_len, int64_t unix_seconds, struct buffer *head, struct error *err);
-/* The same where the caller has hashed the body, perhaps two at a time (hash_sha256_two). */
+/* The same where the caller has hashed the body, perhaps several at a time (hash_sha256_many). */
 bool sigv4_post_digest(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
                        const unsigned char digest[HASH_SHA256_BYTES], size_t body_len, int64_t unix_seconds, struct buffer *head,
                        struct error *err);

@@ -1,6 +1,6 @@
 #include "base/hash.h"
 
-#include "base/hash_pair.h"
+#include "base/hash_lanes.h"
 
 #define XXH_INLINE_ALL
 #include <openssl/evp.h>
@@ -11,7 +11,7 @@
 struct hash_sha256 {
     EVP_MD_CTX *context;
     EVP_MD *digest; /* fetched once: EVP_sha256() would be looked up again at each init */
-    bool pairs;     /* hash_pair works here */
+    bool lanes;     /* hash_lanes works here */
 };
 
 struct hash_sha256 *hash_sha256_new(void) {
@@ -19,7 +19,7 @@ struct hash_sha256 *hash_sha256_new(void) {
     if (h == NULL) return NULL;
     h->context = EVP_MD_CTX_new();
     h->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-    h->pairs = hash_pair_supported();
+    h->lanes = hash_lanes_supported();
     if (h->context && h->digest) return h;
     hash_sha256_free(h);
     return NULL;
@@ -37,10 +37,15 @@ bool hash_sha256(struct hash_sha256 *h, const void *data, size_t n, unsigned cha
            EVP_DigestFinal_ex(h->context, out, NULL) == 1;
 }
 
-bool hash_sha256_two(struct hash_sha256 *h, const void *const data[2], const size_t n[2],
-                     unsigned char out[2][HASH_SHA256_BYTES]) {
-    if (!h->pairs) return hash_sha256(h, data[0], n[0], out[0]) && hash_sha256(h, data[1], n[1], out[1]);
-    hash_pair(data, n, out);
+bool hash_sha256_many(struct hash_sha256 *h, int count, const void *const data[], const size_t n[],
+                      unsigned char out[][HASH_SHA256_BYTES]) {
+    if (h->lanes) {
+        hash_lanes(count, data, n, out);
+        return true;
+    }
+    for (int k = 0; k < count; k++) {
+        if (!hash_sha256(h, data[k], n[k], out[k])) return false;
+    }
     return true;
 }
 

@@ -21,19 +21,25 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     return ok;
 }
 
-/* Together with the first ready one that is not hashed yet, whether or not there is a line for that: two take hardly longer than one. */
+/* Together with ready ones that are not hashed yet, whether or not there are lines for them: several at once take less time each. */
 static bool hash(struct writer *w, struct request *r) {
-    struct request *other = w->ready;
-    while (other && other->hashed) other = other->next;
-    const struct buffer *body = &r->batch.body;
-    if (other == NULL) return hash_sha256(w->sha, body->data, body->len, r->digest);
-    const struct buffer *next = &other->batch.body;
-    unsigned char digests[2][HASH_SHA256_BYTES];
-    if (!hash_sha256_two(w->sha, (const void *[]){body->data, next->data}, (size_t[]){body->len, next->len}, digests))
-        return false;
-    memcpy(r->digest, digests[0], sizeof digests[0]);
-    memcpy(other->digest, digests[1], sizeof digests[1]);
-    other->hashed = true;
+    struct request *all[HASH_MANY] = {r};
+    const void *bodies[HASH_MANY] = {r->batch.body.data};
+    size_t lengths[HASH_MANY] = {r->batch.body.len};
+    unsigned char digests[HASH_MANY][HASH_SHA256_BYTES];
+    int count = 1;
+    for (struct request *other = w->ready; other && count < HASH_MANY; other = other->next) {
+        if (other->hashed) continue;
+        bodies[count] = other->batch.body.data;
+        lengths[count] = other->batch.body.len;
+        all[count++] = other;
+    }
+    if (!hash_sha256_many(w->sha, count, bodies, lengths, digests)) return false;
+    for (int k = 0; k < count; k++) {
+        memcpy(all[k]->digest, digests[k], sizeof digests[k]);
+        all[k]->hashed = k > 0;
+    }
+    w->hashed += count - 1;
     return true;
 }
 
@@ -78,6 +84,8 @@ static void wake_waiting(struct writer *w) {
 static void cut(struct writer *w, struct request *r) {
     int fitting = writer_fitting(w, r);
     if (fitting < r->batch.count) {
+        w->hashed -= r->hashed;
+        r->hashed = false;
         size_t before = r->batch.body.len;
         struct request *rest = writer_divide(w, r, fitting);
         w->bytes -= before - r->batch.body.len;

@@ -128,6 +128,7 @@ struct request *writer_unlink_ready(struct writer *w, struct request **link) {
     *link = r->next;
     if (*link == NULL) w->ready_end = link;
     w->ready_count--;
+    w->hashed -= r->hashed;
     writer_lane(w, r)->ready--;
     w->bytes -= r->batch.body.len;
     return r;
@@ -192,7 +193,6 @@ struct request *writer_divide(struct writer *w, struct request *r, int keep) {
         return NULL;
     }
     batch_keep(&r->batch, first);
-    r->hashed = false;
     if (batch_finish(&r->batch)) return rest; /* it fits where the longer one was */
     free_requests(rest);
     return NULL;

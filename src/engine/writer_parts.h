@@ -12,9 +12,8 @@
 #include "engine/pacing.h"
 #include "engine/writer.h"
 
-/* Requests are sent together while there is more to map: two bodies are hashed in the time of one, and the other side is woken
- * once. */
-#define SENT_TOGETHER 4
+/* Requests are sent together while there is more to map: their bodies are hashed together, and the other side is woken once. */
+#define SENT_TOGETHER HASH_MANY
 
 struct request {
     struct request *next;
@@ -31,7 +30,7 @@ struct request {
     bool throttled;
     bool probe;       /* sent alone, to be told the reason */
     bool clock_tried; /* the clock was set by an answer's date once */
-    bool hashed;      /* while ready: digest is its body's */
+    bool hashed;      /* digest is its body's: set while it is ready */
     unsigned char digest[HASH_SHA256_BYTES];
 };
 
@@ -58,6 +57,7 @@ struct writer {
     size_t spare_bytes; /* that their bodies take */
     int ready_count, waiting_count, spare_count, busy;
     int held;     /* of the ready ones: those whose lane is closed */
+    int hashed;   /* of the ready ones: those that went along when others were */
     size_t bytes; /* of ready, waiting and busy requests */
     struct lines lines;
 };
@@ -66,10 +66,10 @@ static inline struct lane *writer_lane(const struct writer *w, const struct requ
     return &w->lanes[r->target->paced];
 }
 
-/* Whether so many may go that they are sent together. The first one's digest may be there already, since its fellow went without it: then one
- * more, so that the others are hashed by two. */
+/* Whether so many may go that they are sent together. Those that are hashed already, since others went without them, are not counted, so
+ * that as many as can be are hashed together. */
 static inline bool writer_enough(const struct writer *w) {
-    return w->ready_count - w->held >= SENT_TOGETHER + (w->ready && w->ready->hashed);
+    return w->ready_count - w->held >= SENT_TOGETHER + w->hashed;
 }
 
 /* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */

@@ -132,21 +132,26 @@ static void errors_are_values(void **state) {
 
 /* --- hashes --- */
 
-/* Lengths around every boundary of a block and of its padding, in pairs that end together and apart. */
-static void hash_two(void **state) {
+/* One to as many as there can be, of lengths around every boundary of a block and of its padding, that end together and apart: beside each
+ * other they have to be what they are alone. */
+static void hash_many(void **state) {
     (void)state;
     struct hash_sha256 *h = hash_sha256_new();
-    unsigned char text[2][1000];
-    for (size_t i = 0; i < sizeof text; i++) text[i / 1000][i % 1000] = (unsigned char)(i * 7 + i / 251);
+    char text[HASH_MANY][1000];
+    for (int k = 0; k < HASH_MANY; k++) {
+        for (size_t i = 0; i < sizeof text[k]; i++) text[k][i] = (char)(i * (size_t)(31 + 2 * k));
+    }
     for (size_t a = 0; a < 140; a++) {
         for (size_t b = 0; b < 1000; b += b < 140 ? 1 : 61) {
-            const void *data[2] = {text[0], text[1] + 1000 - b};
-            const size_t n[2] = {a, b};
-            unsigned char two[2][HASH_SHA256_BYTES], one[HASH_SHA256_BYTES];
-            assert_true(hash_sha256_two(h, data, n, two));
-            for (int k = 0; k < 2; k++) {
+            const size_t n[HASH_MANY] = {a, b, (a + b) / 2, (b * 7 + a) % 1000};
+            const void *data[HASH_MANY];
+            int count = 1 + (int)((a + b) % HASH_MANY);
+            unsigned char many[HASH_MANY][HASH_SHA256_BYTES], one[HASH_SHA256_BYTES];
+            for (int k = 0; k < count; k++) data[k] = text[k] + 1000 - n[k];
+            assert_true(hash_sha256_many(h, count, data, n, many));
+            for (int k = 0; k < count; k++) {
                 assert_true(hash_sha256(h, data[k], n[k], one));
-                assert_memory_equal(two[k], one, sizeof one);
+                assert_memory_equal(many[k], one, sizeof one);
             }
         }
     }
@@ -275,7 +280,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffer_grows),  cmocka_unit_test(buffer_has_a_maximum),     cmocka_unit_test(arena_gives_zeroed_memory),
         cmocka_unit_test(arena_copies),  cmocka_unit_test(errors_are_values),        cmocka_unit_test(hash_vectors),
-        cmocka_unit_test(hash_two),      cmocka_unit_test(clock_tells_time),         cmocka_unit_test(jitter_is_even),
+        cmocka_unit_test(hash_many),     cmocka_unit_test(clock_tells_time),         cmocka_unit_test(jitter_is_even),
         cmocka_unit_test(nearest_names), cmocka_unit_test(embedded_files_are_there),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
