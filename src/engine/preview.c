@@ -80,10 +80,10 @@ static bool field_text(const struct pg_column *column, struct pg_field f, struct
 }
 
 /* The row as the mapper sees it. */
-static struct pg_row row_of(const struct look *k, int i) {
+static bool row_of(const struct look *k, int i, struct pg_row *out) {
     const struct pg_sample_row *from = &k->sample.rows[i];
-    pg_rowset_row(from->rows, from->row, k->fields);
-    return (struct pg_row){.fields = k->fields, .count = k->out->column_count};
+    *out = (struct pg_row){.fields = k->fields, .count = k->out->column_count};
+    return pg_rowset_row(from->rows, from->row, k->fields, k->err);
 }
 
 static bool show_failed(const struct pg_sample_row *from, struct arena *a, struct preview_row *out) {
@@ -121,8 +121,9 @@ static bool map_all(struct look *k, struct capture *c) {
             if (!show_failed(&k->sample.rows[i], k->out->arena, out)) return error_memory(k->err, "mapping rows");
             continue;
         }
-        struct pg_row row = row_of(k, i);
+        struct pg_row row;
         struct preview_outcome outcome;
+        if (!row_of(k, i, &row)) return false;
         if (!show_row(k, &row, out)) return error_memory(k->err, "mapping rows");
         if (!capture_row(c, &row, &outcome, k->err)) return false;
         if (!keep(&outcome, k->out->arena, &out->outcome)) return error_memory(k->err, "mapping rows");
@@ -138,8 +139,9 @@ static bool map_again(struct look *k, struct capture *c) {
         struct preview_row *out = &k->out->rows[i];
         if (interrupted(k->err)) return false;
         if (out->fields == NULL) continue;
-        struct pg_row row = row_of(k, i);
+        struct pg_row row;
         struct preview_outcome outcome, *kept;
+        if (!row_of(k, i, &row)) return false;
         if (!capture_row(c, &row, &outcome, k->err)) return false;
         bool again = (seen & (seen + 1)) == 0; /* seen + 1 is a power of two */
         seen++;

@@ -307,7 +307,7 @@ bool reading_map(struct worker *w, struct error *err) {
     int count = pg_rowset_count(f->rows);
     for (; w->row < count; w->row++) {
         if (!writer_ready(w->writer) || w->deferred_count > DYNAMODB_BATCH_ITEMS_MAX) return true;
-        pg_rowset_row(f->rows, w->row, w->fields);
+        if (!pg_rowset_row(f->rows, w->row, w->fields, err)) return false;
         if (!keys_keep(f, &row)) return error_memory(err, "mapping a row");
         if (!items_map_row(w, mapper, &row, err)) return false;
     }

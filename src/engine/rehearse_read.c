@@ -183,7 +183,7 @@ static bool take_rows(struct reading *k, int table, const struct pg_rowset *rows
     if (!pg_rowset_fits(rows, row.count, err)) return false;
     int count = pg_rowset_count(rows);
     for (int i = 0; i < count; i++) {
-        pg_rowset_row(rows, i, k->fields);
+        if (!pg_rowset_row(rows, i, k->fields, err)) return false;
         enum map_result result = map_row(k, table, &row);
         if (result == MAP_MEMORY || result == MAP_STOP) return error_memory(err, "rehearsing");
         counts->rows_rejected += result == MAP_REJECT;

@@ -53,8 +53,9 @@ int pg_rowset_columns(const struct pg_rowset *s);
 bool pg_rowset_fits(const struct pg_rowset *s, int columns, struct error *err);
 int64_t pg_rowset_bytes(const struct pg_rowset *s);  /* memory it holds, roughly */
 int64_t pg_rowset_length(const struct pg_rowset *s); /* bytes of its rows, roughly: how large others like them will be */
-/* Points `fields` (room for pg_rowset_columns) at row `row`; valid until pg_rowset_free. */
-void pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields);
+/* Points `fields` (room for pg_rowset_columns) at row `row`; valid until pg_rowset_free. False (ERROR_SOURCE): the server has sent a broken
+ * row; no other one of it can be trusted. */
+bool pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields, struct error *err);
 void pg_rowset_free(struct pg_rowset *s); /* NULL is fine */
 
 /* Reads a whole SELECT on the reader's connection and drops the rows: does it fail with class 22? Blocks. Used while

@@ -109,12 +109,13 @@ static void result_row(const PGresult *res, int row, struct pg_field *fields) {
     }
 }
 
-void pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields) {
+bool pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields, struct error *err) {
     if (s->res) {
         result_row(s->res, row, fields);
-    } else {
-        wire_row(&s->wire, row, fields);
+        return true;
     }
+    if (wire_row(&s->wire, row, fields)) return true;
+    return error_set(err, ERROR_SOURCE, "the server's answer cannot be understood: a row that its fields do not fill");
 }
 
 void pg_rowset_free(struct pg_rowset *s) {

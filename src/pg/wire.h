@@ -17,6 +17,9 @@
 /* Bytes: room beyond it is mapped, so that it grows without being copied and goes back to the system at once; it is not for keeping. */
 #define WIRE_LARGE ((size_t)256 << 10)
 
+/* Where in a row's message its first field's length is: after its type, its own length, and how many fields there are. */
+#define WIRE_ROW_AT 7
+
 /* The rows of one FETCH: the very messages, in memory that is used again for the next one. All zero: empty. */
 struct wire_rows {
     char *bytes;
@@ -28,15 +31,23 @@ struct wire_rows {
 
 void wire_rows_free(struct wire_rows *s); /* what it holds; all zero afterwards */
 
-/* Points `fields` (room for s->columns) at row `row` of s->count; valid as long as the rows are. Once a row: wire_next has checked it all. */
-static inline void wire_row(const struct wire_rows *s, int row, struct pg_field *fields) {
+/* Points `fields` (room for s->columns) at row `row` of s->count; valid as long as the rows are. False: it is broken. Its message is whole,
+ * and has room for the fields' lengths; that they fill it is seen here, where they are needed, since to go from length to length takes
+ * most of the time. */
+static inline bool wire_row(const struct wire_rows *s, int row, struct pg_field *fields) {
     const char *p = s->bytes + s->starts[row];
+    int32_t message = read_int32(p - WIRE_ROW_AT + 1);
+    /* What the fields yet to come may hold beside their lengths. */
+    int32_t spare = message + 1 - WIRE_ROW_AT - 4 * s->columns;
     for (const struct pg_field *end = fields + s->columns; fields < end; fields++) {
-        int32_t len = read_int32(p);
+        int32_t len = read_int32(p), data = len < 0 ? 0 : len;
+        if ((uint32_t)len + 1 > (uint32_t)spare + 1) return false; /* -1 is NULL */
         p += 4;
         *fields = (struct pg_field){.data = p, .len = len};
-        p += len < 0 ? 0 : len;
+        p += data;
+        spare -= data;
     }
+    return spare == 0;
 }
 
 /* The fields of an ErrorResponse, in UTF-8 or whatever client_encoding says; NULL where there is none, but for `text`. */

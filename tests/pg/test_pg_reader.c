@@ -113,7 +113,7 @@ static char *read_all(struct fixture *f, const char *sql, int fetch) {
         assert_in_range(columns, 0, 8);
         assert_true(pg_rowset_bytes(f->rows) > 0);
         for (int row = 0; row < pg_rowset_count(f->rows); row++) {
-            pg_rowset_row(f->rows, row, fields);
+            assert_true(pg_rowset_row(f->rows, row, fields, &f->err));
             for (int i = 0; i < columns; i++) {
                 fprintf(out, "%d:", fields[i].len);
                 if (fields[i].len > 0) fwrite(fields[i].data, 1, (size_t)fields[i].len, out);
@@ -218,7 +218,7 @@ static void test_rows_stay(void **state) {
         for (int row = 0; row < 500; row++) {
             char expected[20];
             snprintf(expected, sizeof expected, "%d", 1000 + 500 * i + row);
-            pg_rowset_row(kept[i], row, &field);
+            assert_true(pg_rowset_row(kept[i], row, &field, &f.err));
             assert_int_equal(field.len, 4);
             assert_memory_equal(field.data, expected, 4);
         }

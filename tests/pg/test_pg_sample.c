@@ -60,7 +60,8 @@ static const char *key_of(const struct fixture *f, int i) {
     const struct pg_sample_row *r = &f->sample.rows[i];
     if (r->rows == NULL) return r->key;
     pg_source_selected(f->source, &row.count);
-    pg_rowset_row(r->rows, r->row, fields);
+    struct error err;
+    assert_true(pg_rowset_row(r->rows, r->row, fields, &err));
     pg_source_key_text(f->source, &row, text, sizeof text);
     return text;
 }

@@ -86,7 +86,8 @@ static void add_keys(struct fixture *f, const struct pg_rowset *rows, struct key
     struct pg_row row = {.fields = fields, .count = f->column_count};
     for (int i = 0; i < pg_rowset_count(rows); i++) {
         char text[300];
-        pg_rowset_row(rows, i, fields);
+        struct error err;
+        assert_true(pg_rowset_row(rows, i, fields, &err));
         pg_source_key_text(f->source, &row, text, sizeof text);
         if (keys->count == keys->room) {
             keys->room = keys->room ? 2 * keys->room : 1024;
@@ -529,7 +530,7 @@ static void test_time_zone(void **state) {
     bool end;
     assert_true(pg_reader_open(f.reader, 0, pg_source_sql(f.source, &f.ranges[0], -1, f.arena), 10, &err));
     assert_int_equal(next(f.reader, &cursor, &rows, &end, &err), PG_READER_ROWS);
-    pg_rowset_row(rows, 0, fields);
+    assert_true(pg_rowset_row(rows, 0, fields, &err));
     for (int i = 0; i < 3; i++) {
         struct pg_time t;
         char text[40];

@@ -191,7 +191,7 @@ static void read_answer(struct pg_reader *r, char *out, size_t size, struct erro
         if (state == PG_READER_FAILED) break;
         if (state == PG_READER_ROWS) {
             for (int row = 0; row < pg_rowset_count(rows); row++) {
-                pg_rowset_row(rows, row, fields);
+                assert_true(pg_rowset_row(rows, row, fields, err));
                 n += snprintf(out + n, size - (size_t)n, "%d:%.*s ", cursor, fields[0].len, fields[0].data);
             }
             pg_rowset_free(rows);

@@ -31,7 +31,10 @@ static void put_rows(const struct wire_rows *s, char *out, size_t size) {
     struct pg_field fields[8];
     assert_in_range(s->columns, 0, 8);
     for (int row = 0; row < s->count; row++) {
-        wire_row(s, row, fields);
+        if (!wire_row(s, row, fields)) {
+            put(out, size, "broken / ");
+            continue;
+        }
         for (int i = 0; i < s->columns; i++) {
             if (fields[i].len == -1) put(out, size, "- ");
             if (fields[i].len >= 0) put(out, size, "'%.*s' ", fields[i].len, fields[i].data);
@@ -175,11 +178,11 @@ static void large_rows(void **state) {
     }
     assert_int_equal(rows.count, MANY + 1);
     assert_true(rows.room < 2 * m.b.len);
-    wire_row(&rows, 0, &f);
+    assert_true(wire_row(&rows, 0, &f));
     assert_int_equal(f.len, LONG);
     assert_memory_equal(f.data, text, LONG);
     for (int i = 0; i < MANY; i++) {
-        wire_row(&rows, i + 1, &f);
+        assert_true(wire_row(&rows, i + 1, &f));
         assert_int_equal(snprintf(field, sizeof field, "%d", i), f.len);
         assert_memory_equal(f.data, field, (size_t)f.len);
     }
@@ -231,12 +234,6 @@ static void bad_messages(void **state) {
     BAD('D', "\377\377", "a row that is not as it was described");
     BAD('D', "\0\2", "a row that is cut short");
     BAD('D', "\0\2\0\0\0\0\0\0\0", "a row that is cut short");
-    BAD('D', "\0\2\0\0\0\1\0\0\0\0", "a field longer than its row");
-    BAD('D', "\0\2\177\377\377\377\0\0\0\0", "a field longer than its row");
-    BAD('D', "\0\2\377\377\377\376\0\0\0\0", "a field longer than its row");
-    BAD('D', "\0\2\200\0\0\0\0\0\0\0", "a field longer than its row");
-    BAD('D', "\0\2\0\0\0\0\0\0\0\1", "a field longer than its row");
-    BAD('D', "\0\2\377\377\377\377\377\377\377\377x", "a row longer than its fields");
     BAD('T', "\0\1", "a broken description of rows");
     BAD('E', "", "a failure that is cut short");
     BAD('E', "\0", "a failure that is cut short");
@@ -247,6 +244,38 @@ static void bad_messages(void **state) {
     BAD('Z', "T", "rows without an end");
     BAD('G', "\0\0\0", "a message of a type that was not asked for");
     BAD('\0', "", "a message of a type that was not asked for");
+}
+
+/* One row of two columns whose message is whole, in memory that ends with it: its fields go beyond it, or do not fill it. */
+static void expect_broken_row(const char *body, size_t n) {
+    struct bytes m;
+    bytes_init(&m);
+    bytes_begin(&m, 'D');
+    bytes_add(&m, body, n);
+    bytes_end(&m);
+    char *exact = malloc(m.b.len);
+    size_t start = WIRE_ROW_AT;
+    struct pg_field fields[2];
+    assert_non_null(exact);
+    memcpy(exact, m.b.data, m.b.len);
+    assert_false(
+        wire_row(&(struct wire_rows){.bytes = exact, .len = m.b.len, .starts = &start, .count = 1, .columns = 2}, 0, fields));
+    free(exact);
+    bytes_free(&m);
+}
+
+#define BROKEN(body) expect_broken_row(body, sizeof body - 1)
+
+static void broken_rows(void **state) {
+    (void)state;
+    BROKEN("\0\2\0\0\0\1\0\0\0\0");
+    BROKEN("\0\2\177\377\377\377\0\0\0\0");
+    BROKEN("\0\2\377\377\377\376\0\0\0\0");
+    BROKEN("\0\2\200\0\0\0\0\0\0\0");
+    BROKEN("\0\2\0\0\0\0\0\0\0\1");
+    BROKEN("\0\2\377\377\377\377\377\377\377\377x");
+    BROKEN("\0\2\0\0\0\1xx\0\0\0\0");
+    BROKEN("\0\2\0\0\0\3xxx\0\0\0");
 }
 
 static void bad_lengths(void **state) {
@@ -318,8 +347,9 @@ static void queries(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_pieces),  cmocka_unit_test(large_rows), cmocka_unit_test(failures),  cmocka_unit_test(bad_messages),
-        cmocka_unit_test(bad_lengths), cmocka_unit_test(bad_order),  cmocka_unit_test(no_memory), cmocka_unit_test(queries),
+        cmocka_unit_test(any_pieces),   cmocka_unit_test(large_rows),  cmocka_unit_test(failures),
+        cmocka_unit_test(bad_messages), cmocka_unit_test(broken_rows), cmocka_unit_test(bad_lengths),
+        cmocka_unit_test(bad_order),    cmocka_unit_test(no_memory),   cmocka_unit_test(queries),
     };
     return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
 }
