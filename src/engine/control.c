@@ -237,9 +237,12 @@ static void speak(struct control *c) {
 void control_serve(struct control *c, struct job *j, const struct progress *p, int wait_ms) {
     int64_t now = clock_now(), until = now + wait_ms * CLOCK_MS;
     for (; now < until; now = clock_now()) {
-        struct pollfd fd = {.fd = c->caller >= 0 ? c->caller : c->listener, .events = c->answer.len > c->sent ? POLLOUT : POLLIN};
-        int ready = poll(&fd, 1, (int)((until - now + CLOCK_MS - 1) / CLOCK_MS));
-        if (ready < 0) return; /* interrupted: the caller looks at its flags */
+        struct pollfd fds[2] = {
+            {.fd = c->caller >= 0 ? c->caller : c->listener, .events = c->answer.len > c->sent ? POLLOUT : POLLIN},
+            {.fd = j->bell, .events = POLLIN},
+        };
+        int ready = poll(fds, 2, (int)((until - now + CLOCK_MS - 1) / CLOCK_MS));
+        if (ready < 0 || fds[1].revents) return; /* interrupted, or rung for: the caller looks at its flags */
         if (c->caller >= 0 && clock_now() > c->deadline) hang_up(c);
         if (ready == 0) continue;
         if (c->caller < 0) {

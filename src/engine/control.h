@@ -19,7 +19,7 @@ struct control *control_listen(const char *ledger, struct error *err);
 /* Stops listening and removes the socket; NULL is fine. */
 void control_close(struct control *c);
 
-/* Answers who calls, and returns after about `wait_ms` in any case. */
+/* Answers who calls, and returns after about `wait_ms`, or when the job's bell rings. */
 void control_serve(struct control *c, struct job *j, const struct progress *p, int wait_ms);
 
 /* The other end: asks the migration that owns the ledger, and appends its answer without the line's end to `answer`. ERROR_LOCAL, code

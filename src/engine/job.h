@@ -96,6 +96,7 @@ struct job {
     struct inflight *inflight;
     struct coordinator *coordinator;
     struct pacing *pacing;
+    int bell; /* an eventfd: a worker that ends rings it, for the main thread */
 
     _Atomic bool stop;             /* wind down: no more reading, finish what is in flight */
     _Atomic int chunks_left;       /* that no worker has been given */

@@ -1,10 +1,13 @@
 /* The commands that work: create and migrate. Sets the scene (ledger, source, target, chunks), runs the threads, closes the books. */
 #include "engine/run.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -268,6 +271,23 @@ static struct source_load *watch_source(struct session *s) {
     return load;
 }
 
+/* One turn of the main thread: it keeps the pace, tells how far the run is, and answers who calls, until a worker has ended or the turn is
+ * over. */
+static void attend(struct session *s, struct progress *progress) {
+    struct job *j = &s->job;
+    struct error why;
+    eventfd_t rung;
+    if (!pace_keep(&s->pace, j, &why)) coordinator_fail(j->coordinator, &why);
+    progress_tell(progress, NULL, false);
+    if (s->control) {
+        control_serve(s->control, j, progress, TURN_MS);
+    } else {
+        poll(&(struct pollfd){.fd = j->bell, .events = POLLIN}, 1, TURN_MS);
+    }
+    eventfd_read(j->bell, &rung); /* nothing else is to be known of it than that it has rung */
+    if (run_stopping) atomic_store(&j->stop, true);
+}
+
 static bool run_threads(struct session *s, struct job_chunk *order, int count, struct progress *progress, struct error *err) {
     struct job *j = &s->job;
     struct worker *workers[INFLIGHT_WORKERS_MAX] = {0};
@@ -283,17 +303,7 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
         break;
     }
     struct source_load *load = watch_source(s);
-    while (!all_ended(workers, started)) {
-        struct error why;
-        if (!pace_keep(&s->pace, j, &why)) coordinator_fail(j->coordinator, &why);
-        progress_tell(progress, NULL, false);
-        if (s->control) {
-            control_serve(s->control, j, progress, TURN_MS);
-        } else {
-            usleep(TURN_MS * 1000);
-        }
-        if (run_stopping) atomic_store(&j->stop, true);
-    }
+    while (!all_ended(workers, started)) attend(s, progress);
     for (int i = 0; i < started; i++) worker_join(workers[i]);
     source_load_end(load);
     bool ok = coordinator_finish(j->coordinator, err);
@@ -317,7 +327,10 @@ bool session_run(struct session *s, struct job_chunk *order, int count, struct e
     struct progress *progress = progress_new(&s->job, s->listener);
     if (progress == NULL) return error_memory(err, "starting a run");
     listen_for_control(s);
-    bool ok = run_threads(s, order, count, progress, err);
+    s->job.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    bool ok = s->job.bell >= 0 ? run_threads(s, order, count, progress, err)
+                               : error_set(err, ERROR_LOCAL, "cannot make an eventfd: %s", strerror(errno));
+    if (s->job.bell >= 0) close(s->job.bell);
     progress_tell(progress, ok ? "done" : "stopped", true);
     progress_free(progress);
     return ok;

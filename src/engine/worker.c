@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
 #include "engine/bind.h"
@@ -139,6 +140,7 @@ static void *run(void *context) {
     if (w->reader) wind_down(w);
     hang_up(w);
     atomic_store(&w->ended, true);
+    eventfd_write(w->job->bell, 1);
     return NULL;
 }
 
