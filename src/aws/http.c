@@ -514,20 +514,29 @@ const struct http_response *http_response(const struct http_connection *c) {
     return &c->parser.response;
 }
 
+bool http_wait(struct http_connection *const *connections, int count, const volatile int *stop) {
+    while (connections[0]->state == HTTP_BUSY) {
+        struct pollfd fds[HTTP_WAIT_MOST];
+        int64_t wait = TLS_TICK, now = clock_now();
+        nfds_t n = 0;
+        if (stop && __atomic_load_n(stop, __ATOMIC_RELAXED)) return false;
+        for (int i = 0; i < count && n < HTTP_WAIT_MOST; i++) {
+            const struct http_connection *c = connections[i];
+            if (c->state != HTTP_BUSY) continue;
+            fds[n++] = (struct pollfd){.fd = c->socket, .events = c->events};
+            if (http_deadline(c) - now < wait) wait = http_deadline(c) - now;
+        }
+        poll(fds, n, wait > 0 ? (int)((wait + CLOCK_MS - 1) / CLOCK_MS) : 0);
+        for (int i = 0; i < count; i++) run(connections[i]);
+    }
+    return true;
+}
+
 bool http_exchange(struct http_connection *c, const char *head, size_t head_len, const char *body, size_t body_len,
                    const volatile int *stop, struct error *err) {
     http_send(c, head, head_len, body, body_len);
-    while (c->state == HTTP_BUSY) {
-        if (stop && __atomic_load_n(stop, __ATOMIC_RELAXED)) {
-            close_connection(c);
-            c->state = HTTP_IDLE;
-            return error_set(err, ERROR_INTERRUPTED, "interrupted while waiting for %s", c->endpoint.url);
-        }
-        int64_t wait = http_deadline(c) - clock_now();
-        if (wait > TLS_TICK) wait = TLS_TICK;
-        struct pollfd p = {.fd = c->socket, .events = c->events};
-        poll(&p, 1, wait > 0 ? (int)((wait + CLOCK_MS - 1) / CLOCK_MS) : 0);
-        run(c);
-    }
-    return http_step(c, err) == HTTP_DONE;
+    if (http_wait(&c, 1, stop)) return http_step(c, err) == HTTP_DONE;
+    close_connection(c);
+    c->state = HTTP_IDLE;
+    return error_set(err, ERROR_INTERRUPTED, "interrupted while waiting for %s", c->endpoint.url);
 }

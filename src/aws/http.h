@@ -70,6 +70,11 @@ struct http_response {
 /* Valid after HTTP_DONE until the next http_send. */
 const struct http_response *http_response(const struct http_connection *c);
 
+/* Waits until the first of `count` connections is not HTTP_BUSY; the others go on meanwhile. `stop` (may be NULL) is looked at about every
+ * 100 ms: false when *stop is set. */
+#define HTTP_WAIT_MOST 8
+bool http_wait(struct http_connection *const *connections, int count, const volatile int *stop);
+
 /* The same, waiting: sends and steps with poll until done; false on HTTP_FAILED. `stop` (may be NULL) is looked at about
  * every 100 ms: when *stop is set, ERROR_INTERRUPTED. */
 bool http_exchange(struct http_connection *c, const char *head, size_t head_len, const char *body, size_t body_len,

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "dynamodb/ahead.h"
 #include "dynamodb/failure.h"
 
 #define SERVICE "dynamodb"
@@ -19,12 +20,15 @@
 #define HEAD_MAX 16384 /* a session token and the other header lines */
 #define WAIT_SLICE_NS (50 * CLOCK_MS)
 
+static const struct http_timeouts timeouts = {CONNECT_NS, RESPONSE_NS};
+
 struct dynamodb_client {
     struct arena *arena;  /* the wish's texts */
     struct aws_wish wish; /* to settle again when the keys have expired */
     struct aws_setting setting;
     struct http_endpoint endpoint;
     struct http_connection *connection;
+    struct ahead ahead;
     struct sigv4 *signer;
     struct buffer head;
     struct dynamodb_patience patience;
@@ -39,6 +43,7 @@ static bool keep_text(struct arena *a, const char *text, const char **out) {
 
 static bool set_up(struct dynamodb_client *c, const struct aws_wish *wish, bool allow_http, struct error *err) {
     buffer_init(&c->head, HEAD_MAX);
+    ahead_init(&c->ahead);
     dynamodb_client_set_patience(c, &(struct dynamodb_patience){.stop = NULL});
     c->arena = arena_new();
     if (c->arena == NULL || !keep_text(c->arena, wish->region, &c->wish.region) ||
@@ -47,7 +52,7 @@ static bool set_up(struct dynamodb_client *c, const struct aws_wish *wish, bool 
     }
     if (!aws_settle(&c->wish, SERVICE, &c->setting, err)) return false;
     if (!http_endpoint_parse(c->setting.endpoint, allow_http, &c->endpoint, err)) return false;
-    c->connection = http_connection_new(&c->endpoint, (struct http_timeouts){CONNECT_NS, RESPONSE_NS});
+    c->connection = http_connection_new(&c->endpoint, timeouts);
     c->signer = sigv4_new(c->setting.region, SERVICE);
     return (c->connection && c->signer) || error_memory(err, "setting up the DynamoDB client");
 }
@@ -66,6 +71,7 @@ struct dynamodb_client *dynamodb_client_new(const struct aws_wish *wish, bool al
 void dynamodb_client_free(struct dynamodb_client *c) {
     if (c == NULL) return;
     http_connection_free(c->connection);
+    ahead_free(&c->ahead);
     sigv4_free(c->signer);
     buffer_free(&c->head);
     arena_free(c->arena);
@@ -138,25 +144,47 @@ static void judge(const struct http_response *r, const char *operation, struct o
     error_code(err, failure.type);
 }
 
-/* Signs and sends once. False when there is no sense in trying again, whatever the class (a local failure, an
- * interrupt). */
-static bool send_once(struct dynamodb_client *c, const char *operation, const char *body, size_t n, struct outcome *out,
-                      struct error *err) {
-    *out = (struct outcome){.class = RETRY_TRANSIENT, .retry_after_ms = -1};
+static bool sign(struct dynamodb_client *c, const char *operation, const char *body, size_t n, struct buffer *head,
+                 struct error *err) {
+    return sigv4_post(c->signer, &c->setting.keys, c->endpoint.host_header, c->endpoint.path, operation, body, n,
+                      clock_unix() + c->clock_offset, head, err);
+}
+
+/* Signs and sends once; the response stays *r's until the next request. False when there is no sense in trying again, whatever the class
+ * (a local failure, an interrupt). */
+static bool send_once(struct dynamodb_client *c, const char *operation, const char *body, size_t n,
+                      const struct http_response **r, struct outcome *out, struct error *err) {
     c->head.len = 0;
-    if (!sigv4_post(c->signer, &c->setting.keys, c->endpoint.host_header, c->endpoint.path, operation, body, n,
-                    clock_unix() + c->clock_offset, &c->head, err)) {
-        return false;
-    }
-    c->attempts++;
+    if (!sign(c, operation, body, n, &c->head, err)) return false;
     if (!http_exchange(c->connection, c->head.data, c->head.len, body, n, c->patience.stop, err)) {
         if (err->kind != ERROR_TARGET) return false;
         if (!err->retryable) out->class = RETRY_STOP;
         error_context(err, "%s", operation);
         return true;
     }
-    judge(http_response(c->connection), operation, out, err);
+    *r = http_response(c->connection);
     return true;
+}
+
+/* One attempt; the first one may have been sent ahead. */
+static bool attempt(struct dynamodb_client *c, const char *operation, const char *body, size_t n, const struct http_response **r,
+                    struct outcome *out, struct error *err) {
+    *out = (struct outcome){.class = RETRY_TRANSIENT, .retry_after_ms = -1};
+    *err = (struct error){.kind = ERROR_NONE};
+    *r = c->attempts++ == 0 ? ahead_take(&c->ahead, operation, body, n, c->patience.stop) : NULL;
+    if (*r == NULL && !send_once(c, operation, body, n, r, out, err)) return false;
+    if (*r) judge(*r, operation, out, err);
+    return true;
+}
+
+void dynamodb_call_ahead(struct dynamodb_client *c, const char *operation, const char *body, size_t n) {
+    struct error ignored; /* the call itself will tell */
+    struct ahead_request *r = ahead_begin(&c->ahead, &c->endpoint, timeouts, operation);
+    if (r && buffer_append(&r->body, body, n) && sign(c, operation, r->body.data, n, &r->head, &ignored)) ahead_send(r);
+}
+
+void dynamodb_forget_ahead(struct dynamodb_client *c) {
+    ahead_forget(&c->ahead);
 }
 
 /* What has been tried to heal a call, each once. */
@@ -202,18 +230,17 @@ bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char 
                    struct error *err) {
     struct error own; /* the retries look into it */
     if (err == NULL) err = &own;
+    const struct http_response *r;
     struct healed healed = {.clock = false};
     int64_t begun = clock_now();
     c->attempts = 0;
     for (;;) {
         struct outcome out;
-        *err = (struct error){.kind = ERROR_NONE};
-        if (!send_once(c, operation, body, n, &out, err)) return false;
+        if (!attempt(c, operation, body, n, &r, &out, err)) return false;
         if (out.class == RETRY_NONE) break;
         if (!heal(c, &out, &healed) && !wait_again(c, &out, begun, err)) return false;
     }
     if (response == NULL) return true;
-    const struct http_response *r = http_response(c->connection);
     response->len = 0;
     if (buffer_append(response, r->body, r->body_len)) return true;
     return error_set(err, ERROR_LOCAL, "%s: no memory for a response of %zu bytes", operation, r->body_len);

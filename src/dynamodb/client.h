@@ -45,6 +45,12 @@ const struct http_endpoint *dynamodb_client_endpoint(const struct dynamodb_clien
 bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char *body, size_t n, struct buffer *response,
                    struct error *err);
 
+/* Sends the request of a call that will be made soon, on a connection of its own: that dynamodb_call, of the same operation and body, then
+ * waits for the answer to it. A few at once; one too many, or one that fails, is as if it had not been. Only for what changes nothing. */
+void dynamodb_call_ahead(struct dynamodb_client *c, const char *operation, const char *body, size_t n);
+/* What was sent ahead and not called is not waited for any more. */
+void dynamodb_forget_ahead(struct dynamodb_client *c);
+
 /* How often the last call was sent: more than once means that an earlier one may have had its effect. */
 int dynamodb_client_attempts(const struct dynamodb_client *c);
 

@@ -248,7 +248,7 @@ static bool set_recovery(struct making *m, struct error *err) {
 /* Compares what came of it with what was wanted; notices go into `found`. */
 static bool look(struct making *m, struct dynamodb_notices *found, struct error *err) {
     struct dynamodb_description made;
-    if (!dynamodb_table_describe(m->client, m->wanted.name, &made, found->arena, err)) return false;
+    if (!dynamodb_table_describe(m->client, m->wanted.name, false, &made, found->arena, err)) return false;
     if (!made.exists) return error_set(err, ERROR_TARGET, "table %s is gone right after it was made", m->wanted.name);
     return dynamodb_table_compare(&m->wanted, &made, found, err);
 }

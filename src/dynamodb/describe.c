@@ -33,17 +33,32 @@ static bool finish(struct asking *a, bool ok) {
     return ok;
 }
 
-/* Calls with {"<field>":"<value>"<more>}; `more` is JSON that follows, or "". */
-static bool ask(struct asking *a, const char *operation, const char *field, const char *value, const char *more,
-                struct error *err) {
+/* {"<field>":"<value>"<more>} into a->request; `more` is JSON that follows, or "". */
+static bool put_question(struct asking *a, const char *field, const char *value, const char *more) {
     struct buffer *b = &a->request;
     b->len = 0;
-    bool ok = buffer_printf(b, "{\"%s\":", field) && json_append_string(b, value, strlen(value)) && buffer_printf(b, "%s}", more);
-    if (!ok) return error_memory(err, "asking DynamoDB about a table");
-    return dynamodb_call(a->client, operation, b->data, b->len, &a->response, err);
+    return buffer_printf(b, "{\"%s\":", field) && json_append_string(b, value, strlen(value)) && buffer_printf(b, "%s}", more);
+}
+
+/* Calls with that. */
+static bool ask(struct asking *a, const char *operation, const char *field, const char *value, const char *more,
+                struct error *err) {
+    if (!put_question(a, field, value, more)) return error_memory(err, "asking DynamoDB about a table");
+    return dynamodb_call(a->client, operation, a->request.data, a->request.len, &a->response, err);
+}
+
+/* Sends ahead what ask() will ask. */
+static void ask_ahead(struct asking *a, const char *operation, const char *field, const char *value, const char *more) {
+    if (put_question(a, field, value, more)) dynamodb_call_ahead(a->client, operation, a->request.data, a->request.len);
 }
 
 /* --- settings that have operations of their own --- */
+
+/* A consistent look for one item; of an empty table as well it takes half a read unit. */
+static const char ask_for_items[] = "Scan", ask_for_one_item[] = ",\"Limit\":1,\"ConsistentRead\":true,\"Select\":\"COUNT\"";
+
+static const char ask_for_time_to_live[] = "DescribeTimeToLive", ask_for_recovery[] = "DescribeContinuousBackups",
+                  ask_for_tags[] = "ListTagsOfResource";
 
 struct time_to_live {
     const char *status, *attribute;
@@ -111,7 +126,7 @@ static bool unknown(struct asking *a, const char *operation, const char **why, s
 }
 
 static bool ask_time_to_live(struct asking *a, const char *name, struct dynamodb_description *out, struct error *err) {
-    const char *operation = "DescribeTimeToLive";
+    const char *operation = ask_for_time_to_live;
     if (!ask(a, operation, "TableName", name, "", err)) return unknown(a, operation, &out->time_to_live_unknown, err);
     struct time_to_live_answer answer = {0};
     if (!dynamodb_read_fields(a->response.data, a->response.len, time_to_live_answer_fields, &answer, a->arena, operation, err)) {
@@ -122,7 +137,7 @@ static bool ask_time_to_live(struct asking *a, const char *name, struct dynamodb
 }
 
 static bool ask_recovery(struct asking *a, const char *name, struct dynamodb_description *out, struct error *err) {
-    const char *operation = "DescribeContinuousBackups";
+    const char *operation = ask_for_recovery;
     if (!ask(a, operation, "TableName", name, "", err)) return unknown(a, operation, &out->point_in_time_unknown, err);
     struct backups_answer answer = {0};
     if (!dynamodb_read_fields(a->response.data, a->response.len, backups_answer_fields, &answer, a->arena, operation, err)) {
@@ -154,7 +169,7 @@ static bool add_tags(struct asking *a, const struct dynamodb_list *page, struct 
 }
 
 static bool ask_tags_by_page(struct asking *a, struct buffer *more, struct dynamodb_description *out, struct error *err) {
-    const char *operation = "ListTagsOfResource", *token = NULL;
+    const char *operation = ask_for_tags, *token = NULL;
     for (int page = 0; page < TAG_PAGES_MAX; page++) {
         struct tags_answer answer = {0};
         if (!next_page(more, token)) return error_memory(err, "describing a table");
@@ -190,16 +205,25 @@ static bool ask_table(struct asking *a, const char *name, struct dynamodb_descri
     return dynamodb_description_parse(a->response.data, a->response.len, out, a->arena, err);
 }
 
-bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct dynamodb_description *out, struct arena *arena,
-                             struct error *err) {
+/* Its settings, which have operations of their own: all at once, since a `to` that is a template may have hundreds of tables. */
+static bool ask_settings(struct asking *a, const char *name, bool scan_follows, struct dynamodb_description *out,
+                         struct error *err) {
+    ask_ahead(a, ask_for_time_to_live, "TableName", name, "");
+    ask_ahead(a, ask_for_recovery, "TableName", name, "");
+    if (out->arn) ask_ahead(a, ask_for_tags, "ResourceArn", out->arn, "");
+    if (scan_follows) ask_ahead(a, ask_for_items, "TableName", name, ask_for_one_item);
+    if (ask_time_to_live(a, name, out, err) && ask_recovery(a, name, out, err) && ask_tags(a, out, err)) return true;
+    dynamodb_forget_ahead(a->client);
+    return false;
+}
+
+bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, bool scan_follows, struct dynamodb_description *out,
+                             struct arena *arena, struct error *err) {
     struct error own; /* errors are looked into */
     if (err == NULL) err = &own;
     struct asking a;
     start(&a, c, arena);
-    bool ok =
-        ask_table(&a, name, out, err) &&
-        (!out->exists || (ask_time_to_live(&a, name, out, err) && ask_recovery(&a, name, out, err) && ask_tags(&a, out, err)));
-    return finish(&a, ok);
+    return finish(&a, ask_table(&a, name, out, err) && (!out->exists || ask_settings(&a, name, scan_follows, out, err)));
 }
 
 /* --- waiting --- */
@@ -284,7 +308,7 @@ bool dynamodb_table_is_empty(struct dynamodb_client *c, const char *name, bool *
     start(&a, c, arena_new());
     struct scan_answer answer = {.count = -1};
     bool ok = a.arena != NULL || error_memory(err, "looking into a table");
-    ok = ok && ask(&a, "Scan", "TableName", name, ",\"Limit\":1,\"ConsistentRead\":true,\"Select\":\"COUNT\"", err) &&
+    ok = ok && ask(&a, ask_for_items, "TableName", name, ask_for_one_item, err) &&
          dynamodb_read_fields(a.response.data, a.response.len, fields, &answer, a.arena, "Scan", err);
     if (ok && answer.count < 0) ok = error_set(err, ERROR_TARGET, "Scan: the response has no Count");
     if (ok) *empty = answer.count == 0;

@@ -48,9 +48,10 @@ struct dynamodb_description {
     const char *time_to_live_unknown, *point_in_time_unknown, *tags_unknown;
 };
 
-/* Describes a table with all its settings. A table that does not exist is an answer, not an error. */
-bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, struct dynamodb_description *out, struct arena *arena,
-                             struct error *err);
+/* Describes a table with all its settings. A table that does not exist is an answer, not an error. scan_follows: of one that does,
+ * dynamodb_table_is_empty will be asked next, so its question goes with those for the settings. */
+bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, bool scan_follows, struct dynamodb_description *out,
+                             struct arena *arena, struct error *err);
 
 /* Reads the body of a DescribeTable response (no settings). ERROR_TARGET when it is not one. */
 bool dynamodb_description_parse(const char *body, size_t n, struct dynamodb_description *out, struct arena *arena,

@@ -86,7 +86,7 @@ static bool describe(struct rehearsing *r, int number, struct error *err) {
     struct rehearsal_target *t = &r->targets[number];
     struct dynamodb_description d;
     struct arena *scratch = arena_new();
-    bool ok = scratch ? dynamodb_table_describe(r->session.client, t->schema->name, &d, scratch, err)
+    bool ok = scratch ? dynamodb_table_describe(r->session.client, t->schema->name, false, &d, scratch, err)
                       : error_memory(err, "looking at the target");
     if (ok && d.exists) {
         take_description(t, &d);

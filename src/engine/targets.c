@@ -146,8 +146,8 @@ static bool claim_made(struct preparing *p, const struct job_target *t, struct e
     struct dynamodb_description d;
     struct arena *scratch = arena_new();
     if (scratch == NULL) return error_memory(err, "preparing the target");
-    bool ok =
-        dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) && claim(p, t, d.id, &(struct ledger_claim){0}, err);
+    bool ok = dynamodb_table_describe(p->client, t->schema.name, false, &d, scratch, err) &&
+              claim(p, t, d.id, &(struct ledger_claim){0}, err);
     arena_free(scratch);
     return ok;
 }
@@ -213,6 +213,11 @@ static bool make(struct preparing *p, struct job_target *t, const struct dynamod
     return (p->ledger == NULL || may_write(p, t, d, &s, err)) && begin(p, t, err);
 }
 
+/* Whether a table that is there will be asked for items, as far as one knows before it is described: perhaps the ledger has claimed it. */
+static bool looks_for_items(const struct preparing *p, const struct job_target *t) {
+    return p->ledger && p->fresh && t->table->plan->existing == PLAN_EXISTING_REFUSE && t->schema.owns_count == 0;
+}
+
 static bool prepare_target(struct preparing *p, struct job_target *t, struct error *err) {
     struct dynamodb_description d;
     while (in_making(p, t->schema.name)) { /* another table of the plan shares it */
@@ -221,8 +226,9 @@ static bool prepare_target(struct preparing *p, struct job_target *t, struct err
     if (!dynamodb_client_wait(p->client, 0, NULL, err)) return false; /* between many tables an interrupt is heard */
     struct arena *scratch = arena_new();
     if (scratch == NULL) return error_memory(err, "preparing the target");
-    bool ok = dynamodb_table_describe(p->client, t->schema.name, &d, scratch, err) &&
+    bool ok = dynamodb_table_describe(p->client, t->schema.name, looks_for_items(p, t), &d, scratch, err) &&
               (d.exists ? adopt(p, t, &d, err) : make(p, t, &d, err));
+    dynamodb_forget_ahead(p->client);
     arena_free(scratch);
     return ok;
 }
@@ -244,7 +250,7 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
 static bool examine_target(struct preparing *p, struct job_target *t, struct target_found *found, struct error *err) {
     struct dynamodb_description d;
     struct standing s;
-    if (!dynamodb_table_describe(p->client, t->schema.name, &d, p->job->arena, err)) return false;
+    if (!dynamodb_table_describe(p->client, t->schema.name, false, &d, p->job->arena, err)) return false;
     if (d.exists && !dynamodb_table_compare(&t->schema, &d, &p->notices, err)) return false;
     if (!may_write(p, t, &d, &s, err)) return false;
     found->targets++;

@@ -19,32 +19,38 @@
 #include "dynamodb/tables.h"
 
 #define REQUESTS_MAX 16
+#define CONNECTIONS_MAX 16
 
-/* One answer of the script; the last is repeated. */
+/* One answer of the script; the last is repeated. Without a body it has the request's. */
 struct answer {
     int status;
     const char *headers, *body;
 };
 
-/* A peer on loopback that answers one connection after another; it ends when its listening socket is shut
- * down. */
+/* A peer on loopback, with a thread for each connection; it ends when its listening socket is shut down. */
 struct peer {
     int listener;
     const struct answer *answers;
     int count;
+    pthread_mutex_t lock; /* guards what follows */
     int requests;
     char heads[REQUESTS_MAX][4096];
     pthread_t thread;
     char url[64];
 };
 
-/* Reads one request; false when the connection ends. */
-static bool read_request(struct peer *p, int fd) {
-    char in[16384];
+struct served {
+    struct peer *peer;
+    int fd;
+    pthread_t thread;
+};
+
+/* Reads one request: which it is, from 0, and its body; -1 when the connection ends. */
+static int read_request(struct peer *p, int fd, char in[16384], const char **body) {
     size_t used = 0;
     for (;;) {
-        ssize_t n = recv(fd, in + used, sizeof in - 1 - used, 0);
-        if (n <= 0) return false;
+        ssize_t n = recv(fd, in + used, 16383 - used, 0);
+        if (n <= 0) return -1;
         used += (size_t)n;
         in[used] = '\0';
         const char *end = strstr(in, "\r\n\r\n");
@@ -52,33 +58,45 @@ static bool read_request(struct peer *p, int fd) {
         const char *length = strcasestr(in, "content-length:");
         size_t need = (size_t)(end + 4 - in) + (length ? strtoul(length + 15, NULL, 10) : 0);
         if (used < need) continue;
-        if (p->requests < REQUESTS_MAX) {
-            snprintf(p->heads[p->requests], sizeof p->heads[0], "%.*s", (int)(end + 2 - in), in);
-        }
-        p->requests++;
-        return true;
+        *body = end + 4;
+        pthread_mutex_lock(&p->lock);
+        int number = p->requests++;
+        if (number < REQUESTS_MAX) snprintf(p->heads[number], sizeof p->heads[0], "%.*s", (int)(end + 2 - in), in);
+        pthread_mutex_unlock(&p->lock);
+        return number;
     }
+}
+
+static void *serve_one(void *arg) {
+    const struct served *s = arg;
+    char in[16384], out[4096];
+    const char *body;
+    for (int number; (number = read_request(s->peer, s->fd, in, &body)) >= 0;) {
+        const struct answer *a = &s->peer->answers[number < s->peer->count ? number : s->peer->count - 1];
+        if (a->body) body = a->body;
+        int n = snprintf(out, sizeof out, "HTTP/1.1 %d Any\r\nContent-Length: %zu\r\n%s\r\n%s", a->status, strlen(body),
+                         a->headers, body);
+        if (send(s->fd, out, (size_t)n, MSG_NOSIGNAL) != n) break;
+    }
+    close(s->fd);
+    return NULL;
 }
 
 static void *serve(void *arg) {
     struct peer *p = arg;
-    for (;;) {
-        int fd = accept(p->listener, NULL, NULL);
-        if (fd < 0) return NULL;
-        while (read_request(p, fd)) {
-            int at = p->requests <= p->count ? p->requests - 1 : p->count - 1;
-            const struct answer *a = &p->answers[at];
-            char out[4096];
-            int n = snprintf(out, sizeof out, "HTTP/1.1 %d Any\r\nContent-Length: %zu\r\n%s\r\n%s", a->status, strlen(a->body),
-                             a->headers, a->body);
-            if (send(fd, out, (size_t)n, MSG_NOSIGNAL) != n) break;
-        }
-        close(fd);
+    struct served served[CONNECTIONS_MAX];
+    int count = 0;
+    for (int fd; count < CONNECTIONS_MAX && (fd = accept(p->listener, NULL, NULL)) >= 0; count++) {
+        served[count] = (struct served){.peer = p, .fd = fd};
+        if (pthread_create(&served[count].thread, NULL, serve_one, &served[count]) != 0) abort();
     }
+    for (int i = 0; i < count; i++) pthread_join(served[i].thread, NULL);
+    return NULL;
 }
 
 static void open_peer(struct peer *p, const struct answer *answers, int count) {
     *p = (struct peer){.answers = answers, .count = count};
+    pthread_mutex_init(&p->lock, NULL);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     p->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -358,6 +376,45 @@ static void created_twice(void **state) {
     close_peer(&p);
 }
 
+static void expect_echo(struct dynamodb_client *c, const char *operation, const char *body, int attempts) {
+    struct buffer response;
+    struct error err = {0};
+    buffer_init(&response, 100);
+    if (!dynamodb_call(c, operation, body, strlen(body), &response, &err)) fail_msg("%s", err.text);
+    assert_true(buffer_terminate(&response));
+    assert_string_equal(response.data, body);
+    assert_int_equal(dynamodb_client_attempts(c), attempts);
+    buffer_free(&response);
+}
+
+/* What is sent ahead is sent once, and each call has the answer to its own; one that has failed, or is wanted no more, is sent again. */
+static void ahead(void **state) {
+    (void)state;
+    static const struct answer echo = {200, "", NULL};
+    static const struct answer answers[] = {echo, echo, echo, {500, "", ""}, echo};
+    struct peer p;
+    open_peer(&p, answers, 5);
+    struct dynamodb_client *c = open_client(&p);
+    dynamodb_call_ahead(c, "ListTables", "{\"a\":1}", 7);
+    dynamodb_call_ahead(c, "ListTables", "{\"b\":1}", 7);
+    expect_echo(c, "ListTables", "{\"b\":1}", 1);
+    expect_echo(c, "ListTables", "{\"a\":2}", 1); /* not what was sent */
+    expect_echo(c, "ListTables", "{\"a\":1}", 1);
+    assert_int_equal(p.requests, 3);
+    dynamodb_call_ahead(c, "DescribeLimits", "{}", 2);
+    expect_echo(c, "DescribeLimits", "{}", 2);
+    assert_int_equal(p.requests, 5);
+    dynamodb_call_ahead(c, "DescribeLimits", "{}", 2);
+    expect_echo(c, "ListTables", "{}", 1);
+    dynamodb_forget_ahead(c);
+    expect_echo(c, "DescribeLimits", "{}", 1);
+    for (int i = 0; i < 5; i++)
+        dynamodb_call_ahead(c, "ListTables", "{}", 2); /* more than can be sent: as if they had not been */
+    expect_echo(c, "ListTables", "{}", 1);
+    dynamodb_client_free(c); /* with some on their way */
+    close_peer(&p);
+}
+
 static int set_up(void **state) {
     (void)state;
     struct error err;
@@ -375,7 +432,7 @@ int main(void) {
         cmocka_unit_test(answered),     cmocka_unit_test(sent_again),        cmocka_unit_test(given_up),
         cmocka_unit_test(refused),      cmocka_unit_test(clock_healed),      cmocka_unit_test(keys_healed),
         cmocka_unit_test(interrupted),  cmocka_unit_test(response_too_long), cmocka_unit_test(empty_or_not),
-        cmocka_unit_test(owned_or_not), cmocka_unit_test(created_twice),
+        cmocka_unit_test(owned_or_not), cmocka_unit_test(created_twice),     cmocka_unit_test(ahead),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
