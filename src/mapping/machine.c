@@ -42,6 +42,11 @@ static char *copy_value(struct machine *m, const struct slot *from, size_t name_
 /* Appends one attribute, with its label. */
 static char *run_op(struct machine *m, const struct item_program *p, const struct op *op, struct slot *slot, char *to) {
     uint32_t size = 0;
+    if (op->direct) {
+        char *end = machine_direct(m, op, to, &size);
+        slot->size = size + (uint32_t)op->name_len;
+        if (end) return end;
+    }
     slot->size = 0;
     if (!op->always && !wanted(m, op)) return machine_fail(m, ABSENT);
     to = machine_room(m, to, COPY_ROOM(op->label_len));

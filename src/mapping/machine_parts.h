@@ -49,6 +49,9 @@ static inline char *machine_room(struct machine *m, char *to, size_t n) {
     return n <= (size_t)(m->out->data + m->out->cap - to) ? to : machine_grow(m, to, n);
 }
 
+/* A direct op with its label. NULL: nothing is written, whyever; run it like any other. */
+char *machine_direct(struct machine *m, const struct op *op, char *to, uint32_t *size);
+
 char *machine_null(struct machine *m, char *to, uint32_t *size);
 
 /* A set, list or map. */

@@ -295,6 +295,26 @@ static char *run_column(struct machine *m, const struct op *op, char *to, uint32
     }
 }
 
+char *machine_direct(struct machine *m, const struct op *op, char *to, uint32_t *size) {
+    struct pg_field field = m->row->fields[op->column];
+    size_t len = (size_t)field.len;
+    if (len - 1 >= DYNAMODB_ITEM_MAX) return NULL; /* NULL and empty as well */
+    if (op->direct == DIRECT_TEXT) {
+        to = machine_room(m, to, COPY_ROOM(op->opening_len) + JSON_ESCAPED_MAX(len) + AROUND);
+        if (to == NULL) return NULL;
+        to = copy_steps(to, op->opening, op->opening_len);
+        *size = (uint32_t)len;
+        return close_text(to + json_escape(to, field.data, len));
+    }
+    int64_t value;
+    to = machine_room(m, to, COPY_ROOM(op->opening_len) + PG_INTEGER_TEXT + AROUND);
+    if (to == NULL || !pg_integer(op->column_type, field, &value)) return NULL;
+    to = copy_steps(to, op->opening, op->opening_len);
+    len = pg_integer_text(value, to);
+    *size = (uint32_t)dynamodb_integer_size(to, len);
+    return close_text(to + len);
+}
+
 char *machine_value(struct machine *m, const struct op *op, char *to, uint32_t *size) {
     switch (op->kind) {
     case OP_TEMPLATE: return run_template(m, op, to, size);

@@ -119,6 +119,8 @@ bool program_columns(const struct mapping_spec *spec, const struct pg_column *co
     return s.ok;
 }
 
+#define DIRECT_OPENING 6 /* bytes of {"S":" */
+
 /* --- compiling --- */
 
 /* The columns that hlua.columns adds. */
@@ -179,6 +181,28 @@ static bool check_ttl(struct compiler *c, const struct value_spec *v, struct op 
     return error_hint(c->err, "use hlua.epoch(\"Column\", { days = 365 }), or hlua.N");
 }
 
+static enum direct_kind direct_kind(const struct op *op, bool check_utf8) {
+    if (!op->always || op->repeated || op->key != KEY_NONE) return DIRECT_NONE;
+    if (op->kind == OP_BYTES && op->type == DYNAMODB_S && !check_utf8) return DIRECT_TEXT;
+    bool integer = op->kind == OP_TEXT && op->plain && op->type == DYNAMODB_N && op->format.kind == FORMAT_INTEGER;
+    return integer ? DIRECT_INTEGER : DIRECT_NONE;
+}
+
+/* Once all is known of the ops: which of them are direct. */
+static bool find_direct(struct compiler *c, struct item_program *p) {
+    for (struct op *op = p->ops; op < p->ops + p->op_count; op++) {
+        op->direct = direct_kind(op, c->check_utf8);
+        if (!op->direct) continue;
+        op->opening_len = op->label_len + DIRECT_OPENING;
+        char *opening = arena_alloc(c->arena, COPY_ROOM(op->opening_len));
+        if (opening == NULL) return program_no_memory(c->err);
+        memcpy(opening, op->label, op->label_len);
+        memcpy(opening + op->label_len, op->type == DYNAMODB_N ? "{\"N\":\"" : "{\"S\":\"", DIRECT_OPENING);
+        op->opening = opening;
+    }
+    return true;
+}
+
 static bool compile_item(struct compiler *c, const struct mapping_spec *mapping, const struct item_spec *spec,
                          struct dynamodb_schema *schema, struct item_program *p) {
     p->when = -1;
@@ -194,12 +218,17 @@ static bool compile_item(struct compiler *c, const struct mapping_spec *mapping,
     }
     if (!add_columns(c, spec, mapping->keep_nulls, p) || !program_bind_keys(c, p, spec, schema)) return false;
     share_values(p, spec);
-    return true;
+    return find_direct(c, p);
 }
 
 struct program *program_compile(struct arena *a, const struct mapping_spec *spec, int table, struct dynamodb_schema *schema,
                                 const struct pg_column *columns, int count, bool check_utf8, struct error *err) {
-    struct compiler c = {.arena = a, .columns = columns, .count = count, .empty_absent = spec->empty_strings_absent, .err = err};
+    struct compiler c = {.arena = a,
+                         .columns = columns,
+                         .count = count,
+                         .empty_absent = spec->empty_strings_absent,
+                         .check_utf8 = check_utf8,
+                         .err = err};
     struct program *p = arena_alloc(a, sizeof *p);
     struct item_spec single;
     int items;

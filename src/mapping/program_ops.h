@@ -21,6 +21,14 @@ enum op_kind {
     OP_MAP,
 };
 
+/* What most attributes of a row are: a column and nothing else, so that there is nothing to ask but of the value. Only a shorter way:
+ * where it does not lead (NULL, empty, too large), the op is run like any other. */
+enum direct_kind {
+    DIRECT_NONE,
+    DIRECT_TEXT,    /* OP_BYTES as S */
+    DIRECT_INTEGER, /* OP_TEXT of an integer as N */
+};
+
 enum key_limit { KEY_NONE, KEY_PARTITION, KEY_SORT };
 
 struct op {
@@ -28,6 +36,9 @@ struct op {
     size_t name_len;
     const char *label; /* ,"NAME": as JSON, for copy_steps */
     size_t label_len;
+    enum direct_kind direct;
+    const char *opening; /* of a direct one: the label, and {"S":" or {"N":" after it, for copy_steps */
+    size_t opening_len;
     enum op_kind kind;
     enum dynamodb_type type;
     int column; /* -1: none */
@@ -93,7 +104,7 @@ struct compiler {
     struct arena *arena;
     const struct pg_column *columns;
     int count;
-    bool empty_absent;
+    bool empty_absent, check_utf8;
     bool several;   /* a row becomes several items: not each of them has every index's keys */
     bool functions; /* set when a value calls one */
     struct error *err;
