@@ -307,8 +307,9 @@ char *machine_direct(struct machine *m, const struct op *op, char *to, uint32_t 
         return close_text(to + json_escape(to, field.data, len));
     }
     int64_t value;
+    if (!pg_integer(op->column_type, field, &value)) return NULL; /* before the buffer may grow, and `to` be somewhere else */
     to = machine_room(m, to, COPY_ROOM(op->opening_len) + PG_INTEGER_TEXT + AROUND);
-    if (to == NULL || !pg_integer(op->column_type, field, &value)) return NULL;
+    if (to == NULL) return NULL;
     to = copy_steps(to, op->opening, op->opening_len);
     len = pg_integer_text(value, to);
     *size = (uint32_t)dynamodb_integer_size(to, len);

@@ -269,6 +269,30 @@ static void random_rows(void **state) {
     assert_true(items > 5000);
 }
 
+/* A column's value that is not of its type, wherever the buffer has to grow for it: behind so much that asks for little room that nothing is
+ * left of what the keys have asked for. */
+static void damaged_integers(void **state) {
+    (void)state;
+    char names[10][121] = {{0}}, service[400];
+    rig.logs.attributes[2].value = (struct value_spec)TEMPLATE("{Service}");
+    for (size_t i = 0; i < COUNT(names); i++) {
+        memset(names[i], (int)('A' + i), sizeof names[i] - 1);
+        rig.logs.attributes[5 + i] = (struct attribute_spec){.name = names[i], .index = -1, .value = COLUMN("Id")};
+    }
+    rig.logs.attributes[15] = (struct attribute_spec){.name = "Damaged", .index = -1, .value = COLUMN("Application")};
+    rig.logs.spec.attribute_count = 16;
+    rig_compile();
+    for (size_t n = 1; n < sizeof service; n++) {
+        struct row r;
+        memset(service, 'x', n);
+        service[n] = '\0';
+        buffer_free(&rig.out);
+        logs_row(&r, 7, service, 12, NULL, NULL);
+        r.fields[APPLICATION].len = 3;
+        rig_rejects(&r, REJECT_NUMBER, "attribute Damaged");
+    }
+}
+
 static void memory_runs_out(void **state) {
     (void)state;
     rig_compile();
@@ -298,6 +322,7 @@ int main(void) {
         TEST(repeated_values),
         TEST(write_units),
         TEST(random_rows),
+        TEST(damaged_integers),
         TEST(memory_runs_out),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
