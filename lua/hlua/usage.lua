@@ -200,14 +200,17 @@ local function option_value(option, text)
   return number
 end
 
--- The first word that is no option names the command. Values of options are skipped, whatever the command.
+-- The first word that is no option names the command. Values of options are skipped, whatever the command. Last it returns the first
+-- option before that word that no command has: the word may have been meant as its value.
 local function find_command(words)
-  local takes_value = {}
+  local takes_value = { [help[1]] = false, ["-h"] = false }
   for _, option in pairs(options) do takes_value[option[1]] = option.argument ~= nil end
-  local i = 1
+  local i, unknown = 1, nil
   while i <= #words do
     local word = words[i]
-    if word:sub(1, 1) ~= "-" then return i, word end
+    if word:sub(1, 1) ~= "-" then return i, word, unknown end
+    local name = word:match "^(%-%-[^=]+)=" or word
+    if takes_value[name] == nil then unknown = unknown or name end
     i = i + (takes_value[word] and 2 or 1)
   end
   return nil
@@ -256,8 +259,9 @@ end
 -- What stands after the plan. Returns the command and its options by field (help = true asks for the help), or nil and
 -- an error.
 function usage.parse(words)
-  local at, name = find_command(words)
+  local at, name, unknown = find_command(words)
   local command = usage.command(name)
+  if not command and unknown then return nil, unknown_option(usage.command(nil), unknown) end
   if not command then
     return nil, failure.usage(("there is no command %s"):format(name), nearest.hint(name, command_names()))
   end
