@@ -63,6 +63,11 @@ const struct http_response *ahead_take(struct ahead *a, const char *operation, c
     return there ? http_response(r->connection) : NULL;
 }
 
+void ahead_close(struct ahead *a) {
+    ahead_free(a);
+    ahead_init(a);
+}
+
 void ahead_forget(struct ahead *a) {
     for (int i = 0; i < AHEAD_MOST; i++) a->requests[i].sent = false;
 }

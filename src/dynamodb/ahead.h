@@ -34,5 +34,7 @@ const struct http_response *ahead_take(struct ahead *a, const char *operation, c
 
 /* What was sent and not taken is wanted no more. */
 void ahead_forget(struct ahead *a);
+/* Nor are the connections. */
+void ahead_close(struct ahead *a);
 
 #endif

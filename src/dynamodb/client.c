@@ -187,6 +187,10 @@ void dynamodb_forget_ahead(struct dynamodb_client *c) {
     ahead_forget(&c->ahead);
 }
 
+void dynamodb_close_ahead(struct dynamodb_client *c) {
+    ahead_close(&c->ahead);
+}
+
 /* What has been tried to heal a call, each once. */
 struct healed {
     bool clock, keys;

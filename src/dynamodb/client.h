@@ -50,6 +50,8 @@ bool dynamodb_call(struct dynamodb_client *c, const char *operation, const char 
 void dynamodb_call_ahead(struct dynamodb_client *c, const char *operation, const char *body, size_t n);
 /* What was sent ahead and not called is not waited for any more. */
 void dynamodb_forget_ahead(struct dynamodb_client *c);
+/* Nothing will be sent ahead for a while: the connections for it are closed. */
+void dynamodb_close_ahead(struct dynamodb_client *c);
 
 /* How often the last call was sent: more than once means that an earlier one may have had its effect. */
 int dynamodb_client_attempts(const struct dynamodb_client *c);

@@ -211,7 +211,8 @@ static bool ask_settings(struct asking *a, const char *name, bool scan_follows, 
     ask_ahead(a, ask_for_time_to_live, "TableName", name, "");
     ask_ahead(a, ask_for_recovery, "TableName", name, "");
     if (out->arn) ask_ahead(a, ask_for_tags, "ResourceArn", out->arn, "");
-    if (scan_follows) ask_ahead(a, ask_for_items, "TableName", name, ask_for_one_item);
+    /* Only of one that is ACTIVE: of any other the answer would be from before a wait of minutes. */
+    if (scan_follows && dynamodb_table_active(out, NULL)) ask_ahead(a, ask_for_items, "TableName", name, ask_for_one_item);
     if (ask_time_to_live(a, name, out, err) && ask_recovery(a, name, out, err) && ask_tags(a, out, err)) return true;
     dynamodb_forget_ahead(a->client);
     return false;

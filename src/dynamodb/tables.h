@@ -49,7 +49,7 @@ struct dynamodb_description {
 };
 
 /* Describes a table with all its settings. A table that does not exist is an answer, not an error. scan_follows: of one that does,
- * dynamodb_table_is_empty will be asked next, so its question goes with those for the settings. */
+ * dynamodb_table_is_empty will be asked next, so its question goes with those for the settings, if it is ACTIVE. */
 bool dynamodb_table_describe(struct dynamodb_client *c, const char *name, bool scan_follows, struct dynamodb_description *out,
                              struct arena *arena, struct error *err);
 

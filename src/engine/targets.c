@@ -242,6 +242,7 @@ bool targets_prepare(struct job *job, struct dynamodb_client *client, struct led
         for (int k = 0; ok && k < t->target_count; k++) ok = prepare_target(&p, &t->targets[k], err);
     }
     ok = finish_all(&p, ok, err);
+    dynamodb_close_ahead(client);
     *created = p.created;
     notify(listener, &p.notices);
     return ok;

@@ -411,8 +411,44 @@ static void ahead(void **state) {
     for (int i = 0; i < 5; i++)
         dynamodb_call_ahead(c, "ListTables", "{}", 2); /* more than can be sent: as if they had not been */
     expect_echo(c, "ListTables", "{}", 1);
+    dynamodb_close_ahead(c);
+    expect_echo(c, "ListTables", "{}", 1);
+    dynamodb_call_ahead(c, "ListTables", "{}", 2);
     dynamodb_client_free(c); /* with some on their way */
     close_peer(&p);
+}
+
+/* A table that is not ACTIVE is asked for items when it is, not when it is described. */
+static void items_after_a_wait(void **state) {
+    (void)state;
+#define DESCRIBED(status)                                                                                                        \
+    "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"" status "\",\"AttributeDefinitions\":[{\"AttributeName\":\"k\","         \
+    "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}]}}"
+    static const struct answer unknown = {400, "", FAILED("UnknownOperationException", "")};
+    static const struct answer answers[] = {
+        {200, "", DESCRIBED("CREATING")},
+        unknown,
+        unknown, /* DescribeTimeToLive, DescribeContinuousBackups */
+        {200, "", DESCRIBED("ACTIVE")},
+        {200, "", "{\"Count\":0}"},
+    };
+    struct arena *arena = arena_new();
+    struct dynamodb_description d;
+    struct peer p;
+    struct error err = {0};
+    bool empty = false;
+    assert_non_null(arena);
+    open_peer(&p, answers, 5);
+    struct dynamodb_client *c = open_client(&p);
+    if (!dynamodb_table_describe(c, "t", true, &d, arena, &err)) fail_msg("%s", err.text);
+    assert_false(dynamodb_table_active(&d, NULL));
+    if (!dynamodb_table_wait(c, "t", &err) || !dynamodb_table_is_empty(c, "t", &empty, &err)) fail_msg("%s", err.text);
+    assert_true(empty);
+    dynamodb_client_free(c);
+    close_peer(&p);
+    assert_int_equal(p.requests, 5);
+    assert_non_null(strcasestr(p.heads[4], "x-amz-target: DynamoDB_20120810.Scan\r\n"));
+    arena_free(arena);
 }
 
 static int set_up(void **state) {
@@ -429,10 +465,13 @@ static int set_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answered),     cmocka_unit_test(sent_again),        cmocka_unit_test(given_up),
-        cmocka_unit_test(refused),      cmocka_unit_test(clock_healed),      cmocka_unit_test(keys_healed),
-        cmocka_unit_test(interrupted),  cmocka_unit_test(response_too_long), cmocka_unit_test(empty_or_not),
-        cmocka_unit_test(owned_or_not), cmocka_unit_test(created_twice),     cmocka_unit_test(ahead),
+        cmocka_unit_test(answered),           cmocka_unit_test(sent_again),
+        cmocka_unit_test(given_up),           cmocka_unit_test(refused),
+        cmocka_unit_test(clock_healed),       cmocka_unit_test(keys_healed),
+        cmocka_unit_test(interrupted),        cmocka_unit_test(response_too_long),
+        cmocka_unit_test(empty_or_not),       cmocka_unit_test(owned_or_not),
+        cmocka_unit_test(created_twice),      cmocka_unit_test(ahead),
+        cmocka_unit_test(items_after_a_wait),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
