@@ -21,15 +21,16 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     return ok;
 }
 
-/* Together with ready ones that are not hashed yet, whether or not there are lines for them: several at once take less time each. */
-static bool hash(struct writer *w, struct request *r) {
+/* Together with ready ones that are not hashed yet, whether or not there are lines for them: several at once take less time each. Not with
+ * those of a closed lane, which may be cut before they go. */
+static bool hash(struct writer *w, struct request *r, int64_t now) {
     struct request *all[HASH_MANY] = {r};
     const void *bodies[HASH_MANY] = {r->batch.body.data};
     size_t lengths[HASH_MANY] = {r->batch.body.len};
     unsigned char digests[HASH_MANY][HASH_SHA256_BYTES];
     int count = 1;
     for (struct request *other = w->ready; other && count < HASH_MANY; other = other->next) {
-        if (other->hashed) continue;
+        if (other->hashed || writer_lane(w, other)->closed_until > now) continue;
         bodies[count] = other->batch.body.data;
         lengths[count] = other->batch.body.len;
         all[count++] = other;
@@ -37,24 +38,25 @@ static bool hash(struct writer *w, struct request *r) {
     if (!hash_sha256_many(w->sha, count, bodies, lengths, digests)) return false;
     for (int k = 0; k < count; k++) {
         memcpy(all[k]->digest, digests[k], sizeof digests[k]);
-        all[k]->hashed = k > 0;
+        all[k]->hashed = k > 0; /* r is on its line, and not one of the ready ones that are counted */
     }
     w->hashed += count - 1;
     return true;
 }
 
-static bool sign(struct writer *w, struct line *line, struct error *err) {
+static bool sign(struct writer *w, struct line *line, int64_t now, struct error *err) {
     struct request *r = line->request;
-    int64_t now = clock_unix() + atomic_load(&w->job->clock_offset);
+    int64_t date = clock_unix() + atomic_load(&w->job->clock_offset);
     line->head.len = 0;
-    if (!r->hashed && !hash(w, r)) return error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
+    if (!r->hashed && !hash(w, r, now))
+        return error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
     return sigv4_post_digest(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
-                             batch_operation(&r->batch), r->digest, r->batch.body.len, now, &line->head, err);
+                             batch_operation(&r->batch), r->digest, r->batch.body.len, date, &line->head, err);
 }
 
 /* Sends what was put on a line. */
-static bool start(struct writer *w, struct line *line, struct error *err) {
-    if (sign(w, line, err)) {
+static bool start(struct writer *w, struct line *line, int64_t now, struct error *err) {
+    if (sign(w, line, now, err)) {
         const struct buffer *body = &line->request->batch.body;
         http_send(line->http, line->head.data, line->head.len, body->data, body->len);
         lines_watch(&w->lines, line);
@@ -134,7 +136,7 @@ bool writer_send(struct writer *w, struct error *err) {
     while (ok && w->ready && !writer_paused(w)) {
         struct line *line = board(w, now);
         if (line == NULL) break;
-        ok = start(w, line, err);
+        ok = start(w, line, now, err);
     }
     count_held(w, now);
     return ok;
