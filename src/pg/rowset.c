@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "pg/libpq.h"
+
 /* A worker has one that it maps, one that waits, and one that is being filled. */
 #define SPARE_MAX 4
 
@@ -115,7 +117,7 @@ bool pg_rowset_row(const struct pg_rowset *s, int row, struct pg_field *fields, 
         return true;
     }
     if (wire_row(&s->wire, row, fields)) return true;
-    return error_set(err, ERROR_SOURCE, "the server's answer cannot be understood: a row that its fields do not fill");
+    return pg_error_lost(err, "the server's answer cannot be understood: a row that its fields do not fill");
 }
 
 void pg_rowset_free(struct pg_rowset *s) {
