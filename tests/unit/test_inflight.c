@@ -19,7 +19,7 @@ static _Atomic int violations, taken;
 
 /* Few keys, of one part of the table or of several, so that threads meet. */
 static uint64_t key_of(int i) {
-    return ((uint64_t)(i % 2) << 40 | (uint64_t)(i / 2 + 1) << 8 | 1) << 8;
+    return ((uint64_t)(i % 2) << 52 | (uint64_t)(i / 2 + 1) << 8 | 1) << 8;
 }
 
 static void *work(void *context) {
