@@ -51,9 +51,14 @@ bool sigv4_presign(struct sigv4 *s, const struct aws_keys *keys, const struct si
  * No allocation once `head` has grown. */
 bool sigv4_post(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
                 const void *body, size_t body_len, int64_t unix_seconds, struct buffer *head, struct error *err);
-/* The same where the caller has hashed the body, perhaps several at a time (hash_sha256_many). */
-bool sigv4_post_digest(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
-                       const unsigned char digest[HASH_SHA256_BYTES], size_t body_len, int64_t unix_seconds, struct buffer *head,
-                       struct error *err);
+/* The same of 1 to HASH_MANY requests at once, whose bodies the caller has hashed: each head is appended to. */
+struct sigv4_post {
+    const char *operation;
+    const unsigned char *digest; /* SHA-256 of the body: HASH_SHA256_BYTES */
+    size_t body_len;
+    struct buffer *head;
+};
+bool sigv4_post_many(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, int count,
+                     const struct sigv4_post posts[], int64_t unix_seconds, struct error *err);
 
 #endif

@@ -21,53 +21,71 @@ static bool step_line(struct writer *w, struct line *line, struct error *err) {
     return ok;
 }
 
-/* Together with ready ones that are not hashed yet, whether or not there are lines for them: several at once take less time each. Not with
- * those of a closed lane, which may be cut before they go. */
-static bool hash(struct writer *w, struct request *r, int64_t now) {
-    struct request *all[HASH_MANY] = {r};
-    const void *bodies[HASH_MANY] = {r->batch.body.data};
-    size_t lengths[HASH_MANY] = {r->batch.body.len};
+/* Hashes the bodies of what was put on lines, together with ready ones that are not hashed yet, whether or not there are lines for them:
+ * several at once take less time each. Not with those of a closed lane, which may be cut before they go. */
+static bool hash(struct writer *w, struct line *const lines[], int count, int64_t now) {
+    struct request *all[HASH_MANY];
+    const void *bodies[HASH_MANY];
+    size_t lengths[HASH_MANY];
     unsigned char digests[HASH_MANY][HASH_SHA256_BYTES];
-    int count = 1;
-    for (struct request *other = w->ready; other && count < HASH_MANY; other = other->next) {
-        if (other->hashed || writer_lane(w, other)->closed_until > now) continue;
-        bodies[count] = other->batch.body.data;
-        lengths[count] = other->batch.body.len;
-        all[count++] = other;
-    }
-    if (!hash_sha256_many(w->sha, count, bodies, lengths, digests)) return false;
+    int boarded = 0, n;
     for (int k = 0; k < count; k++) {
-        memcpy(all[k]->digest, digests[k], sizeof digests[k]);
-        all[k]->hashed = k > 0; /* r is on its line, and not one of the ready ones that are counted */
+        if (!lines[k]->request->hashed) all[boarded++] = lines[k]->request;
     }
-    w->hashed += count - 1;
+    n = boarded;
+    if (n == 0) return true;
+    for (struct request *r = w->ready; r && n < HASH_MANY; r = r->next) {
+        if (!r->hashed && writer_lane(w, r)->closed_until <= now) all[n++] = r;
+    }
+    for (int k = 0; k < n; k++) {
+        bodies[k] = all[k]->batch.body.data;
+        lengths[k] = all[k]->batch.body.len;
+    }
+    if (!hash_sha256_many(w->sha, n, bodies, lengths, digests)) return false;
+    for (int k = 0; k < n; k++) {
+        memcpy(all[k]->digest, digests[k], sizeof digests[k]);
+        all[k]->hashed = k >= boarded; /* of the ready ones these are counted */
+    }
+    w->hashed += n - boarded;
     return true;
 }
 
-static bool sign(struct writer *w, struct line *line, int64_t now, struct error *err) {
-    struct request *r = line->request;
+static bool sign(struct writer *w, struct line *const lines[], int count, int64_t now, struct error *err) {
+    struct sigv4_post posts[HASH_MANY];
     int64_t date = clock_unix() + atomic_load(&w->job->clock_offset);
-    line->head.len = 0;
-    if (!r->hashed && !hash(w, r, now))
-        return error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
-    return sigv4_post_digest(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path,
-                             batch_operation(&r->batch), r->digest, r->batch.body.len, date, &line->head, err);
+    if (!hash(w, lines, count, now)) return error_set(err, ERROR_LOCAL, "a request could not be hashed: OpenSSL lacks SHA-256");
+    for (int k = 0; k < count; k++) {
+        const struct request *r = lines[k]->request;
+        lines[k]->head.len = 0;
+        posts[k] = (struct sigv4_post){batch_operation(&r->batch), r->digest, r->batch.body.len, &lines[k]->head};
+    }
+    return sigv4_post_many(w->signer, &w->job->setting.keys, w->job->endpoint.host_header, w->job->endpoint.path, count, posts,
+                           date, err);
 }
 
-/* Sends what was put on a line. */
-static bool start(struct writer *w, struct line *line, int64_t now, struct error *err) {
-    if (sign(w, line, now, err)) {
-        const struct buffer *body = &line->request->batch.body;
-        http_send(line->http, line->head.data, line->head.len, body->data, body->len);
-        lines_watch(&w->lines, line);
-        return true;
-    }
+/* What was put on a line cannot be sent. */
+static void drop(struct writer *w, struct line *line) {
     /* the line is not the request's, it may still hold an older one's answer */
     struct request *r = writer_alight(w, line);
     lines_return(&w->lines, line);
     writer_taken(w, r, -1);
     writer_settle_all(w, r, SETTLED_DROPPED, "");
-    return false;
+}
+
+/* Sends what was put on lines, 1 to HASH_MANY. */
+static bool start(struct writer *w, struct line *const lines[], int count, int64_t now, struct error *err) {
+    bool ok = sign(w, lines, count, now, err);
+    for (int k = 0; k < count; k++) {
+        struct line *line = lines[k];
+        const struct buffer *body = &line->request->batch.body;
+        if (!ok) {
+            drop(w, line);
+            continue;
+        }
+        http_send(line->http, line->head.data, line->head.len, body->data, body->len);
+        lines_watch(&w->lines, line);
+    }
+    return ok;
 }
 
 static void wake_waiting(struct writer *w) {
@@ -134,9 +152,11 @@ bool writer_send(struct writer *w, struct error *err) {
     int64_t now = clock_now();
     bool ok = true;
     while (ok && w->ready && !writer_paused(w)) {
-        struct line *line = board(w, now);
-        if (line == NULL) break;
-        ok = start(w, line, now, err);
+        struct line *lines[HASH_MANY];
+        int count = 0;
+        while (count < HASH_MANY && (lines[count] = board(w, now))) count++;
+        if (count == 0) break;
+        ok = start(w, lines, count, now, err);
     }
     count_held(w, now);
     return ok;
