@@ -31,11 +31,11 @@ bool buffer_append(struct buffer *b, const void *data, size_t n) __attribute__((
 bool buffer_append_text(struct buffer *b, const char *text) __attribute__((warn_unused_result));
 bool buffer_printf(struct buffer *b, const char *format, ...) __attribute__((warn_unused_result, format(printf, 2, 3)));
 
-/* Copies a short text in whole steps, which costs no call: of both, up to COPY_STEP - 1 bytes more are touched, and
- * they are not of one buffer. Returns its end. */
+/* Copies a short text in whole steps, which costs no call: of both, up to COPY_STEP - 1 bytes more are touched. Those after the source may
+ * be the target's first. Returns its end. */
 #define COPY_STEP 16
 static inline char *copy_steps(char *to, const char *from, size_t n) {
-    for (size_t done = 0; done < n; done += COPY_STEP) memcpy(to + done, from + done, COPY_STEP);
+    for (size_t done = 0; done < n; done += COPY_STEP) memmove(to + done, from + done, COPY_STEP);
     return to + n;
 }
 /* The room for a text that copy_steps takes from or to. */

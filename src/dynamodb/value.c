@@ -103,7 +103,7 @@ size_t dynamodb_integer_size(const char *text, size_t n) {
     if (negative) at++;
     while (at < end && *at == '0') at++;
     while (at < end && end[-1] == '0') end--;
-    return at == end ? 1 : 1 + packed(end - at, 0) + negative;
+    return at == end ? 1 : dynamodb_digits_size((size_t)(end - at), negative);
 }
 
 size_t dynamodb_number_size(const char *text, size_t n) {

@@ -60,6 +60,10 @@ const char *dynamodb_number_fault_text(enum dynamodb_number_fault fault);
 size_t dynamodb_number_size(const char *text, size_t n);
 /* The same of an optional minus and 1 to 38 digits. */
 size_t dynamodb_integer_size(const char *text, size_t n);
+/* The same of so many significant digits, all of them before the point: two to a byte, one byte more, and one for a minus. */
+static inline size_t dynamodb_digits_size(size_t digits, bool negative) {
+    return 1 + (digits + 1) / 2 + negative;
+}
 
 /* Writes a number in its one canonical form, the same for 1, 1.0 and 1E0: bytes to compare and to hash, not to read. Returns how many;
  * 0 for zero, however it is written. The text must be one that dynamodb_number_check takes (else: something). */

@@ -30,11 +30,14 @@ static bool wanted(const struct machine *m, const struct op *op) {
     return op->when < 0 || machine_holds(m, op->when, op->when_bool);
 }
 
+#define COPIED_BY_STEPS 128 /* bytes: a key; what is longer is worth a call */
+
 /* The value of an op that is the same as an earlier one: its bytes again. */
 static char *copy_value(struct machine *m, const struct slot *from, size_t name_len, char *to, uint32_t *size) {
-    to = machine_room(m, to, from->len);
+    to = machine_room(m, to, COPY_ROOM(from->len));
     if (to == NULL) return NULL;
     *size = from->size - (uint32_t)name_len;
+    if (from->len <= COPIED_BY_STEPS) return copy_steps(to, m->out->data + from->at, from->len);
     memcpy(to, m->out->data + from->at, from->len);
     return to + from->len;
 }

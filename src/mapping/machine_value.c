@@ -295,6 +295,12 @@ static char *run_column(struct machine *m, const struct op *op, char *to, uint32
     }
 }
 
+/* Of its text: most integers do not end in a zero, so that their digits need not be looked at. */
+static uint32_t integer_size(int64_t value, const char *text, size_t len) {
+    if (value % 10 == 0) return (uint32_t)dynamodb_integer_size(text, len);
+    return (uint32_t)dynamodb_digits_size(len - (value < 0), value < 0);
+}
+
 char *machine_direct(struct machine *m, const struct op *op, char *to, uint32_t *size) {
     struct pg_field field = m->row->fields[op->column];
     size_t len = (size_t)field.len;
@@ -312,7 +318,7 @@ char *machine_direct(struct machine *m, const struct op *op, char *to, uint32_t 
     if (to == NULL) return NULL;
     to = copy_steps(to, op->opening, op->opening_len);
     len = pg_integer_text(value, to);
-    *size = (uint32_t)dynamodb_integer_size(to, len);
+    *size = integer_size(value, to, len);
     return close_text(to + len);
 }
 
