@@ -61,9 +61,11 @@ static bool put_rest(const struct sigv4 *s, const struct made_of *m, struct buff
                                       : sigv4_begin_authorization(s, m->keys, NAMES, sizeof NAMES - 1, rest));
 }
 
-/* Sees to it that s->common is that of this post. */
-static bool share(struct sigv4 *s, const struct made_of *m) {
+/* Sees to it that s->common is that of posts of this operation, and m->operation the last one's for which it was. */
+static bool share(struct sigv4 *s, struct made_of *m, const char *operation) {
     struct sigv4_common *c = &s->common;
+    if (m->operation == operation) return true;
+    m->operation = operation;
     if (is_made_for(c, m)) return true;
     c->made_for.len = c->canonical.len = c->head.len = c->rest.len = 0;
     if (put_canonical(s, m, &c->canonical) && put_head(s, m, &c->head) && put_rest(s, m, &c->rest) &&
@@ -96,16 +98,12 @@ bool sigv4_post_many(struct sigv4 *s, const struct aws_keys *keys, const char *h
         struct buffer *canonical = &s->signing[k].canonical;
         char payload[HASH_SHA256_HEX];
         hash_hex(posts[k].digest, HASH_SHA256_BYTES, payload);
-        m.operation = posts[k].operation;
         canonical->len = 0;
-        ok = share(s, &m) && buffer_append(canonical, s->common.canonical.data, s->common.canonical.len) &&
+        ok = share(s, &m, posts[k].operation) && buffer_append(canonical, s->common.canonical.data, s->common.canonical.len) &&
              buffer_append(canonical, payload, sizeof payload - 1);
     }
     ok = ok && sigv4_sign_canonical(s, count);
-    for (int k = 0; ok && k < count; k++) {
-        m.operation = posts[k].operation;
-        ok = share(s, &m) && put_post(s, &s->signing[k], &posts[k]);
-    }
+    for (int k = 0; ok && k < count; k++) ok = share(s, &m, posts[k].operation) && put_post(s, &s->signing[k], &posts[k]);
     return ok || sigv4_failed(err);
 }
 

@@ -293,7 +293,7 @@ static bool is_list(lua_State *L, int index, lua_Integer *count) {
 
 static void put_set(lua_State *L, struct attribute_writer *w, int list, enum dynamodb_type type) {
     const char *name = type == DYNAMODB_S ? "SS" : type == DYNAMODB_N ? "NS" : "BS";
-    lua_Integer length;
+    lua_Integer length = 0; /* clang does not know that REFUSE never returns */
     if (!lua_istable(L, list) || !is_list(L, list, &length)) REFUSE("is hlua.%s of something else than a list", name);
     if (length == 0) REFUSE("is an empty hlua.%s, which DynamoDB does not have; return nil instead", name);
     size_t base = w->keys.len;

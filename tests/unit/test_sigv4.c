@@ -337,6 +337,42 @@ static void test_post_equals_sign(void **state) {
     sigv4_free(s);
 }
 
+/* Several at once are what they are one by one, in whatever company. */
+static void test_post_many(void **state) {
+    (void)state;
+    static const char *const operations[] = {"BatchWriteItem", "BatchWriteItem", "PutItem", "BatchWriteItem"};
+    static const char *const bodies[] = {"{}", "", "{\"Item\":{}}", "{\"RequestItems\":{}}"};
+    struct sigv4 *s = new_dynamodb();
+    struct hash_sha256 *sha = hash_sha256_new();
+    struct error err;
+    assert_non_null(sha);
+    for (int count = 1; count <= HASH_MANY; count++) {
+        unsigned char digests[HASH_MANY][HASH_SHA256_BYTES];
+        struct sigv4_post posts[HASH_MANY];
+        struct buffer heads[HASH_MANY], want;
+        buffer_init(&want, 1 << 16);
+        for (int k = 0; k < count; k++) {
+            buffer_init(&heads[k], 1 << 16);
+            assert_true(hash_sha256(sha, bodies[k], strlen(bodies[k]), digests[k]));
+            posts[k] = (struct sigv4_post){operations[k], digests[k], strlen(bodies[k]), &heads[k]};
+        }
+        assert_true(sigv4_post_many(s, &EXAMPLE, "localhost", "/", count, posts, TIMESTAMP, &err));
+        for (int k = 0; k < count; k++) {
+            struct sigv4 *other = new_dynamodb();
+            want.len = 0;
+            assert_true(sigv4_post(other, &EXAMPLE, "localhost", "/", operations[k], bodies[k], strlen(bodies[k]), TIMESTAMP,
+                                   &want, &err));
+            assert_int_equal(heads[k].len, want.len);
+            assert_memory_equal(heads[k].data, want.data, want.len);
+            sigv4_free(other);
+            buffer_free(&heads[k]);
+        }
+        buffer_free(&want);
+    }
+    hash_sha256_free(sha);
+    sigv4_free(s);
+}
+
 static void test_post_head(void **state) {
     (void)state;
     struct sigv4 *s = new_dynamodb();
@@ -381,7 +417,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suite_header), cmocka_unit_test(test_suite_query),      cmocka_unit_test(test_paths),
         cmocka_unit_test(test_queries),      cmocka_unit_test(test_post_equals_sign), cmocka_unit_test(test_post_head),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_post_many),    cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("sigv4", tests, NULL, NULL);
 }
