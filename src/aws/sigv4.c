@@ -131,8 +131,8 @@ static bool body_hex(struct sigv4 *s, const void *body, size_t n, char out[HASH_
 }
 
 bool sigv4_sign_canonical(struct sigv4 *s, int count) {
-    const void *texts[HASH_MANY];
-    size_t lengths[HASH_MANY];
+    const void *texts[HASH_MANY] = {NULL};
+    size_t lengths[HASH_MANY] = {0};
     unsigned char digests[HASH_MANY][HASH_SHA256_BYTES];
     for (int k = 0; k < count; k++) {
         texts[k] = s->signing[k].canonical.data;
