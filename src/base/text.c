@@ -140,6 +140,12 @@ static char *escape_each(char *d, const char *s, uint32_t these) {
     return d;
 }
 
+/* Whether any of the bytes of v that `these` are must be escaped. */
+VBMI2 static inline __attribute__((always_inline)) bool any_special_32(__m256i v, uint32_t these) {
+    return _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('"')) | _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('\\')) |
+           _mm256_mask_cmplt_epu8_mask(these, v, _mm256_set1_epi8(0x20));
+}
+
 /* Every byte has two places in what is written, one for a backslash and one for itself; of the first ones those that are needed stay.
  * One instruction spreads the bytes of v that are at s, which `these` are, over the places that are theirs. */
 VBMI2 static inline __attribute__((always_inline)) char *escape_block(char *d, const char *s, __m256i v, uint32_t these,
@@ -158,14 +164,18 @@ VBMI2 static inline __attribute__((always_inline)) char *escape_block(char *d, c
     return d + count;
 }
 
-/* Loads and stores of the last block are masked; so they may be of every block, which takes a quarter longer. */
+/* Loads and stores of the last block are masked; so they may be of every block, which takes a quarter longer. It is all there is of most
+ * texts of a row, and they have nothing to escape: then it is copied, which takes a sixth less. */
 VBMI2 static size_t escape_vbmi2(char *dst, const char *src, size_t n) {
     char *d = dst;
     size_t at = 0;
     for (; n - at >= 32; at += 32) d = escape_block(d, src + at, _mm256_loadu_si256((const void *)(src + at)), UINT32_MAX, true);
     if (at < n) {
         uint32_t these = (UINT32_C(1) << (n - at)) - 1;
-        d = escape_block(d, src + at, _mm256_maskz_loadu_epi8(these, src + at), these, false);
+        __m256i v = _mm256_maskz_loadu_epi8(these, src + at);
+        if (any_special_32(v, these)) return (size_t)(escape_block(d, src + at, v, these, false) - dst);
+        _mm256_mask_storeu_epi8(d, these, v);
+        d += n - at;
     }
     return (size_t)(d - dst);
 }
