@@ -329,11 +329,11 @@ static void keeps_few_bodies(void **state) {
     (void)state;
     size_t kept = 0;
     open_rig(rig_written, PUT_IF_ABSENT);
-    g.job.workers = 1024; /* 8 KB of the 8 MB are this one's */
+    g.job.workers = 1024; /* 16 KB of the 16 MB are this one's */
     add(100, "good");
     OK(rig_work(&g, &e));
     for (const struct request *r = g.writer->spare; r; r = r->next) kept += r->batch.body.cap;
-    assert_true(g.writer->spare_count > 50 && kept > 4 * 1024 && kept <= 8 * 1024);
+    assert_true(g.writer->spare_count > 50 && kept > 8 * 1024 && kept <= 16 * 1024);
     assert_int_equal(kept, g.writer->spare_bytes);
     add(100, "good");
     OK(rig_work(&g, &e));
