@@ -10,21 +10,15 @@
 
 #include "aws/sigv4_text.h"
 
-#define TEXTS 5
-
-/* The texts that are kept from call to call. */
-static void list_texts(struct sigv4 *s, struct buffer *out[TEXTS]) {
-    struct buffer *all[TEXTS] = {&s->names, &s->common.made_for, &s->common.canonical, &s->common.head, &s->common.rest};
-    memcpy(out, all, sizeof all);
-}
-
 struct sigv4 *sigv4_new(const char *region, const char *service) {
     struct sigv4 *s = calloc(1, sizeof *s);
-    struct buffer *texts[TEXTS];
     if (s == NULL) return NULL;
-    list_texts(s, texts);
     for (int k = 0; k < HASH_MANY; k++) buffer_init(&s->signing[k].canonical, SIGV4_TEXT_MAX);
-    for (int i = 0; i < TEXTS; i++) buffer_init(texts[i], SIGV4_TEXT_MAX);
+    buffer_init(&s->names, SIGV4_TEXT_MAX);
+    buffer_init(&s->common.made_for, SIGV4_TEXT_MAX);
+    buffer_init(&s->common.canonical, SIGV4_TEXT_MAX);
+    buffer_init(&s->common.head, SIGV4_TEXT_MAX);
+    buffer_init(&s->common.rest, SIGV4_TEXT_MAX);
     s->second = INT64_MIN;
     if (strlen(region) < sizeof s->region) memcpy(s->region, region, strlen(region));
     if (strlen(service) < sizeof s->service) memcpy(s->service, service, strlen(service));
@@ -37,14 +31,16 @@ struct sigv4 *sigv4_new(const char *region, const char *service) {
 }
 
 void sigv4_free(struct sigv4 *s) {
-    struct buffer *texts[TEXTS];
     if (s == NULL) return;
-    list_texts(s, texts);
     EVP_MAC_CTX_free(s->derive);
     EVP_MAC_free(s->hmac);
     hash_sha256_free(s->sha);
     for (int k = 0; k < HASH_MANY; k++) buffer_free(&s->signing[k].canonical);
-    for (int i = 0; i < TEXTS; i++) buffer_free(texts[i]);
+    buffer_free(&s->names);
+    buffer_free(&s->common.made_for);
+    buffer_free(&s->common.canonical);
+    buffer_free(&s->common.head);
+    buffer_free(&s->common.rest);
     OPENSSL_cleanse(s, sizeof *s);
     free(s);
 }
@@ -155,15 +151,15 @@ bool sigv4_sign_canonical(struct sigv4 *s, int count) {
     return true;
 }
 
-bool sigv4_begin_authorization(const struct sigv4 *s, const struct aws_keys *keys, const char *names, size_t names_len,
+bool sigv4_begin_authorization(const struct sigv4 *s, const char *key_id, const char *names, size_t names_len,
                                struct buffer *out) {
-    return buffer_append_text(out, SIGV4_ALGORITHM " Credential=") && buffer_append_text(out, keys->access_key_id) &&
+    return buffer_append_text(out, SIGV4_ALGORITHM " Credential=") && buffer_append_text(out, key_id) &&
            buffer_append(out, "/", 1) && buffer_append_text(out, s->scope) && buffer_append_text(out, ", SignedHeaders=") &&
            buffer_append(out, names, names_len) && buffer_append_text(out, ", Signature=");
 }
 
 static bool append_authorization(const struct sigv4 *s, const struct aws_keys *keys, struct buffer *out) {
-    return sigv4_begin_authorization(s, keys, s->names.data, s->names.len, out) &&
+    return sigv4_begin_authorization(s, keys->access_key_id, s->names.data, s->names.len, out) &&
            buffer_append(out, s->signing[0].signature, HASH_SHA256_HEX - 1);
 }
 

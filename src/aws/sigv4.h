@@ -51,7 +51,8 @@ bool sigv4_presign(struct sigv4 *s, const struct aws_keys *keys, const struct si
  * No allocation once `head` has grown. */
 bool sigv4_post(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *operation,
                 const void *body, size_t body_len, int64_t unix_seconds, struct buffer *head, struct error *err);
-/* The same of 1 to HASH_MANY requests at once, whose bodies the caller has hashed: each head is appended to. */
+/* The same of 1 to HASH_MANY requests at once, whose bodies the caller has hashed: each head is appended to, and
+ * none is whole when it fails. */
 struct sigv4_post {
     const char *operation;
     const unsigned char *digest; /* SHA-256 of the body: HASH_SHA256_BYTES */

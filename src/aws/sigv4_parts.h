@@ -58,7 +58,7 @@ bool sigv4_prepare(struct sigv4 *s, const struct aws_keys *keys, int64_t unix_se
 /* Makes the texts to sign of the canonical requests of the first `count`, and the signatures of those. */
 bool sigv4_sign_canonical(struct sigv4 *s, int count);
 /* The value of an Authorization header up to the signature, which is the last of it. */
-bool sigv4_begin_authorization(const struct sigv4 *s, const struct aws_keys *keys, const char *names, size_t names_len,
+bool sigv4_begin_authorization(const struct sigv4 *s, const char *key_id, const char *names, size_t names_len,
                                struct buffer *out);
 bool sigv4_failed(struct error *err);
 

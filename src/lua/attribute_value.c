@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/json.h"
 #include "lua/column_value.h"
 #include "lua/decimal.h"
@@ -51,7 +52,7 @@ static void write_path(const struct attribute_writer *w, char *out, size_t size)
     }
 }
 
-int attribute_refuse(lua_State *L, struct attribute_writer *w, const char *reason, const char *format, ...) {
+void attribute_refuse(lua_State *L, struct attribute_writer *w, const char *reason, const char *format, ...) {
     char why[400], path[240];
     va_list arguments;
     va_start(arguments, format);
@@ -60,7 +61,8 @@ int attribute_refuse(lua_State *L, struct attribute_writer *w, const char *reaso
     write_path(w, path, sizeof path);
     w->reason = reason;
     lua_pushfstring(L, "%s: %s %s", w->where, path, why);
-    return lua_error(L);
+    lua_error(L);
+    __builtin_unreachable(); /* lua_error never returns, but is not declared so */
 }
 
 #define REFUSE(...) attribute_refuse(L, w, REJECT_FUNCTION, __VA_ARGS__)
@@ -125,9 +127,7 @@ struct scalar {
 /* The digits of an integer, ending before `end`. */
 static const char *write_integer(lua_Integer value, char *end, size_t *len) {
     lua_Unsigned rest = value < 0 ? 0 - (lua_Unsigned)value : (lua_Unsigned)value;
-    char *at = end;
-    do *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
+    char *at = digits_before(end, rest);
     if (value < 0) *--at = '-';
     *len = (size_t)(end - at);
     return at;
@@ -293,7 +293,7 @@ static bool is_list(lua_State *L, int index, lua_Integer *count) {
 
 static void put_set(lua_State *L, struct attribute_writer *w, int list, enum dynamodb_type type) {
     const char *name = type == DYNAMODB_S ? "SS" : type == DYNAMODB_N ? "NS" : "BS";
-    lua_Integer length = 0; /* clang does not know that REFUSE never returns */
+    lua_Integer length;
     if (!lua_istable(L, list) || !is_list(L, list, &length)) REFUSE("is hlua.%s of something else than a list", name);
     if (length == 0) REFUSE("is an empty hlua.%s, which DynamoDB does not have; return nil instead", name);
     size_t base = w->keys.len;

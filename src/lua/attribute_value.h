@@ -86,7 +86,7 @@ struct attribute_key {
 int attribute_keys(lua_State *L, int index, struct attribute_writer *w);
 
 /* Raises with a message that begins with where, and the path; `reason` is a REJECT_ word. */
-int attribute_refuse(lua_State *L, struct attribute_writer *w, const char *reason, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void attribute_refuse(lua_State *L, struct attribute_writer *w, const char *reason, const char *format, ...)
+    __attribute__((noreturn, format(printf, 4, 5)));
 
 #endif
