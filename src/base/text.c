@@ -140,10 +140,13 @@ static char *escape_each(char *d, const char *s, uint32_t these) {
     return d;
 }
 
-/* Whether any of the bytes of v that `these` are must be escaped. */
-VBMI2 static inline __attribute__((always_inline)) bool any_special_32(__m256i v, uint32_t these) {
-    return _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('"')) | _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('\\')) |
-           _mm256_mask_cmplt_epu8_mask(these, v, _mm256_set1_epi8(0x20));
+/* A bit for each byte of v that is written with a backslash before it; for each control character among those that `these` are. */
+VBMI2 static inline __attribute__((always_inline)) uint32_t quoted_32(__m256i v) {
+    return _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('"')) | _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('\\'));
+}
+
+VBMI2 static inline __attribute__((always_inline)) uint32_t control_32(__m256i v, uint32_t these) {
+    return _mm256_mask_cmplt_epu8_mask(these, v, _mm256_set1_epi8(0x20));
 }
 
 /* Every byte has two places in what is written, one for a backslash and one for itself; of the first ones those that are needed stay.
@@ -151,9 +154,8 @@ VBMI2 static inline __attribute__((always_inline)) bool any_special_32(__m256i v
 VBMI2 static inline __attribute__((always_inline)) char *escape_block(char *d, const char *s, __m256i v, uint32_t these,
                                                                       bool whole) {
     const uint64_t own = UINT64_C(0xaaaaaaaaaaaaaaaa);
-    uint32_t special = _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('"')) | _mm256_cmpeq_epi8_mask(v, _mm256_set1_epi8('\\'));
-    if (_mm256_mask_cmplt_epu8_mask(these, v, _mm256_set1_epi8(0x20))) return escape_each(d, s, these);
-    uint64_t places = _pdep_u64(these, own) | _pdep_u64(special, own >> 1);
+    if (control_32(v, these)) return escape_each(d, s, these);
+    uint64_t places = _pdep_u64(these, own) | _pdep_u64(quoted_32(v), own >> 1);
     unsigned count = (unsigned)__builtin_popcountll(places);
     __m512i spread = _mm512_mask_expand_epi8(_mm512_set1_epi8('\\'), _pext_u64(own, places), _mm512_castsi256_si512(v));
     if (whole) {
@@ -173,7 +175,7 @@ VBMI2 static size_t escape_vbmi2(char *dst, const char *src, size_t n) {
     if (at < n) {
         uint32_t these = (UINT32_C(1) << (n - at)) - 1;
         __m256i v = _mm256_maskz_loadu_epi8(these, src + at);
-        if (any_special_32(v, these)) return (size_t)(escape_block(d, src + at, v, these, false) - dst);
+        if (quoted_32(v) | control_32(v, these)) return (size_t)(escape_block(d, src + at, v, these, false) - dst);
         _mm256_mask_storeu_epi8(d, these, v);
         d += n - at;
     }

@@ -63,6 +63,12 @@ static bool sign(struct writer *w, struct line *const lines[], int count, int64_
                            date, err);
 }
 
+static void launch(struct writer *w, struct line *line) {
+    const struct buffer *body = &line->request->batch.body;
+    http_send(line->http, line->head.data, line->head.len, body->data, body->len);
+    lines_watch(&w->lines, line);
+}
+
 /* What was put on a line cannot be sent. */
 static void drop(struct writer *w, struct line *line) {
     /* the line is not the request's, it may still hold an older one's answer */
@@ -76,14 +82,11 @@ static void drop(struct writer *w, struct line *line) {
 static bool start(struct writer *w, struct line *const lines[], int count, int64_t now, struct error *err) {
     bool ok = sign(w, lines, count, now, err);
     for (int k = 0; k < count; k++) {
-        struct line *line = lines[k];
-        const struct buffer *body = &line->request->batch.body;
-        if (!ok) {
-            drop(w, line);
-            continue;
+        if (ok) {
+            launch(w, lines[k]);
+        } else {
+            drop(w, lines[k]);
         }
-        http_send(line->http, line->head.data, line->head.len, body->data, body->len);
-        lines_watch(&w->lines, line);
     }
     return ok;
 }
