@@ -338,19 +338,20 @@ static void owned_or_not(void **state) {
     }
 }
 
+#define DESCRIBED(status)                                                                                                        \
+    "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"" status "\",\"AttributeDefinitions\":[{\"AttributeName\":\"k\","         \
+    "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"                                  \
+    "\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"}}}"
+
 /* The first CreateTable made the table though its answer was lost: the second's refusal is no failure. */
 static void created_twice(void **state) {
     (void)state;
-    static const char described[] = "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{"
-                                    "\"AttributeName\":\"k\","
-                                    "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"
-                                    "\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"}}}";
     static const struct answer answers[] = {
         {500, "", ""},
         {400, "", FAILED("ResourceInUseException", "Table already exists: t")},
-        {200, "", described},
+        {200, "", DESCRIBED("ACTIVE")},
         {400, "", FAILED("UnknownOperationException", "")}, /* UpdateTimeToLive */
-        {200, "", described},
+        {200, "", DESCRIBED("ACTIVE")},
         {400, "", FAILED("AccessDeniedException", "no")}, /* DescribeTimeToLive, DescribeContinuousBackups */
     };
     struct dynamodb_schema schema = {.name = "t", .partition = {"k", DYNAMODB_S}, .time_to_live = "TTL"};
@@ -421,9 +422,6 @@ static void ahead(void **state) {
 /* A table that is not ACTIVE is asked for items when it is, not when it is described. */
 static void items_after_a_wait(void **state) {
     (void)state;
-#define DESCRIBED(status)                                                                                                        \
-    "{\"Table\":{\"TableName\":\"t\",\"TableStatus\":\"" status "\",\"AttributeDefinitions\":[{\"AttributeName\":\"k\","         \
-    "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}]}}"
     static const struct answer unknown = {400, "", FAILED("UnknownOperationException", "")};
     static const struct answer answers[] = {
         {200, "", DESCRIBED("CREATING")},

@@ -285,12 +285,12 @@ static void head_value(const struct buffer *head, const char *name, char *out, s
     out[n] = '\0';
 }
 
-static void compare_forms(struct sigv4 *s, const struct aws_keys *keys, const char *path, const char *body, int64_t now) {
+static void compare_hosts(struct sigv4 *s, const struct aws_keys *keys, const char *host, const char *path, const char *body,
+                          int64_t now) {
     struct error err;
     struct buffer head, want;
     buffer_init(&head, 1 << 16);
     buffer_init(&want, 1 << 16);
-    const char *host = "dynamodb.eu-west-1.amazonaws.com";
     assert_true(sigv4_post(s, keys, host, path, "BatchWriteItem", body, strlen(body), now, &head, &err));
     assert_true(buffer_terminate(&head));
     char date[32], got[6000], length[32];
@@ -321,14 +321,22 @@ static void compare_forms(struct sigv4 *s, const struct aws_keys *keys, const ch
     buffer_free(&want);
 }
 
+static void compare_forms(struct sigv4 *s, const struct aws_keys *keys, const char *path, const char *body, int64_t now) {
+    compare_hosts(s, keys, "dynamodb.eu-west-1.amazonaws.com", path, body, now);
+}
+
 static void test_post_equals_sign(void **state) {
     (void)state;
     struct sigv4 *s = new_dynamodb();
-    struct aws_keys keys = EXAMPLE, other = EXAMPLE;
+    struct aws_keys keys = EXAMPLE, other = EXAMPLE, renamed = EXAMPLE;
+    renamed.access_key_id[0] = 'B';
     strncpy(keys.session_token, "AQoDYXdz+/==", sizeof keys.session_token - 1);
     other.secret_access_key[0] = 'W';
     compare_forms(s, &EXAMPLE, "/", "{}", TIMESTAMP);
     compare_forms(s, &EXAMPLE, "/", "{\"RequestItems\":{}}", TIMESTAMP); /* everything cached */
+    compare_forms(s, &EXAMPLE, "/a b", "{}", TIMESTAMP);                 /* within the second another path, */
+    compare_forms(s, &renamed, "/a b", "{}", TIMESTAMP);                 /* access key id */
+    compare_hosts(s, &renamed, "localhost", "/a b", "{}", TIMESTAMP);    /* and host */
     compare_forms(s, &EXAMPLE, "/", "", TIMESTAMP + 1);                  /* another second */
     compare_forms(s, &keys, "/", "{}", TIMESTAMP + 1);                   /* a token */
     compare_forms(s, &other, "/", "{}", TIMESTAMP + 1);                  /* another secret */

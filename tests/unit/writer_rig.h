@@ -240,8 +240,9 @@ static inline int rig_count(const struct rig *g, enum settled how) {
 /* Nothing is counted any more as under way. */
 static inline bool rig_empty(const struct rig *g) {
     const struct writer *w = g->writer;
-    return w->bytes == 0 && w->filling_bytes == 0 && w->busy == 0 && w->ready_count == 0 && w->waiting_count == 0 &&
-           w->lanes[0].ready == 0 && g->job.waiting == 0 && g->job.throttled == 0 && g->table.live.in_flight == 0;
+    return w->bytes == 0 && w->filling_bytes == 0 && w->busy == 0 && w->ready_count == 0 && w->hashed == 0 &&
+           w->waiting_count == 0 && w->lanes[0].ready == 0 && g->job.waiting == 0 && g->job.throttled == 0 &&
+           g->table.live.in_flight == 0;
 }
 
 /* --- answers --- */
