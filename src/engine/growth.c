@@ -3,7 +3,7 @@
 #include "base/clock.h"
 
 /* Lines that are opened without asking; more while all are busy for GROW_AFTER, an eighth at a time: a hundred after 30 ms. */
-#define LINES_FIRST 4
+#define LINES_FIRST 8
 #define GROW_AFTER CLOCK_MS
 /* No worker sends so many requests in a millisecond, so more lines than this for each that the quickest answer takes do not help. A sink that
  * answers at once, and has not come to it for want of a processor, gets few: each costs a handshake. */

@@ -21,7 +21,7 @@ static struct http_endpoint endpoint;
 static struct error e;
 static struct request *const some = (struct request *)&l; /* any request: only whether there is one is looked at */
 
-#define FIRST 4 /* lines that are opened without asking */
+#define FIRST 8 /* lines that are opened without asking */
 
 static void begin(int port) {
     char url[64];
