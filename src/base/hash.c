@@ -11,7 +11,7 @@
 struct hash_sha256 {
     EVP_MD_CTX *context;
     EVP_MD *digest; /* fetched once: EVP_sha256() would be looked up again at each init */
-    bool lanes;     /* hash_lanes works here */
+    struct hash_ways ways;
 };
 
 struct hash_sha256 *hash_sha256_new(void) {
@@ -19,7 +19,7 @@ struct hash_sha256 *hash_sha256_new(void) {
     if (h == NULL) return NULL;
     h->context = EVP_MD_CTX_new();
     h->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-    h->lanes = hash_lanes_supported();
+    h->ways = hash_lanes_ways();
     if (h->context && h->digest) return h;
     hash_sha256_free(h);
     return NULL;
@@ -39,14 +39,18 @@ bool hash_sha256(struct hash_sha256 *h, const void *data, size_t n, unsigned cha
 
 bool hash_sha256_many(struct hash_sha256 *h, int count, const void *const data[], const size_t n[],
                       unsigned char out[][HASH_SHA256_BYTES]) {
-    if (h->lanes) {
-        hash_lanes(count, data, n, out);
+    if (h->ways.ni || count >= h->ways.wide_from) {
+        hash_lanes(h->ways, count, data, n, out);
         return true;
     }
     for (int k = 0; k < count; k++) {
         if (!hash_sha256(h, data[k], n[k], out[k])) return false;
     }
     return true;
+}
+
+int hash_sha256_together(const struct hash_sha256 *h) {
+    return h->ways.wide_from <= HASH_WIDE ? HASH_WIDE : HASH_NI;
 }
 
 void hash_hex(const unsigned char *bytes, size_t n, char *out) {

@@ -34,7 +34,7 @@ static bool hash(struct writer *w, struct line *const lines[], int count, int64_
     }
     n = boarded;
     if (n == 0) return true;
-    for (struct request *r = w->ready; r && n < HASH_MANY; r = r->next) {
+    for (struct request *r = w->ready; r && n < w->together; r = r->next) {
         if (!r->hashed && writer_lane(w, r)->closed_until <= now) all[n++] = r;
     }
     for (int k = 0; k < n; k++) {
@@ -147,8 +147,12 @@ static struct line *board(struct writer *w, int64_t now) {
 }
 
 static void count_held(struct writer *w, int64_t now) {
-    w->held = 0;
-    for (const struct request *r = w->ready; r; r = r->next) w->held += writer_lane(w, r)->closed_until > now;
+    w->held = w->held_hashed = 0;
+    for (const struct request *r = w->ready; r; r = r->next) {
+        bool held = writer_lane(w, r)->closed_until > now;
+        w->held += held;
+        w->held_hashed += held && r->hashed;
+    }
 }
 
 bool writer_send(struct writer *w, struct error *err) {
@@ -157,7 +161,7 @@ bool writer_send(struct writer *w, struct error *err) {
     while (ok && w->ready && !writer_paused(w)) {
         struct line *lines[HASH_MANY];
         int count = 0;
-        while (count < HASH_MANY && (lines[count] = board(w, now))) count++;
+        while (count < w->together && (lines[count] = board(w, now))) count++;
         if (count == 0) break;
         ok = start(w, lines, count, now, err);
     }
@@ -171,7 +175,8 @@ bool writer_step(struct writer *w, struct error *err) {
         if (line->request && !step_line(w, line, err)) return false;
     }
     wake_waiting(w);
-    return !writer_enough(w) || writer_send(w, err);
+    bool waited = w->hashed - w->held_hashed >= SENT_TOGETHER; /* for a connection, and one may be idle now */
+    return (!waited && !writer_enough(w)) || writer_send(w, err);
 }
 
 int writer_fd(const struct writer *w) {

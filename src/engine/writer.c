@@ -36,6 +36,7 @@ struct writer *writer_new(struct job *job, struct writer_caller caller, struct e
         w->sha = hash_sha256_new();
         w->conditional = conditional_new();
     }
+    if (w && w->sha) w->together = hash_sha256_together(w->sha);
     bool made = w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional;
     if (!made) error_memory(err, "starting a worker");
     if (made && lines_open(&w->lines, &job->endpoint, err)) return w;
@@ -302,7 +303,7 @@ bool writer_idle(const struct writer *w) {
 }
 
 void writer_drop(struct writer *w) {
-    w->held = 0;
+    w->held = w->held_hashed = 0;
     while (w->ready) writer_settle_all(w, writer_unlink_ready(w, &w->ready), SETTLED_DROPPED, "");
     while (w->waiting) {
         writer_settle_all(w, writer_unlink_waiting(w, &w->waiting), SETTLED_DROPPED, "");

@@ -12,8 +12,8 @@
 #include "engine/pacing.h"
 #include "engine/writer.h"
 
-/* Requests are sent together while there is more to map: their bodies are hashed together, and the other side is woken once. */
-#define SENT_TOGETHER HASH_MANY
+/* So many requests that are hashed already go together, once there are connections for them: the other side is woken once. */
+#define SENT_TOGETHER 4
 
 struct request {
     struct request *next;
@@ -56,9 +56,11 @@ struct writer {
     struct request *spare;
     size_t spare_bytes; /* that their bodies take */
     int ready_count, waiting_count, spare_count, busy;
-    int held;     /* of the ready ones: those whose lane is closed */
-    int hashed;   /* of the ready ones: those that went along when others were */
-    size_t bytes; /* of ready, waiting and busy requests */
+    int together;    /* so many are hashed at once, see hash_sha256_together */
+    int hashed;      /* of the ready ones: those that went along when others were */
+    int held;        /* of the ready ones: those whose lane is closed; */
+    int held_hashed; /* of these: those that are hashed */
+    size_t bytes;    /* of ready, waiting and busy requests */
     struct lines lines;
 };
 
@@ -66,10 +68,9 @@ static inline struct lane *writer_lane(const struct writer *w, const struct requ
     return &w->lanes[r->target->paced];
 }
 
-/* Whether so many may go that they are sent together. Those that are hashed already, since others went without them, are not counted, so
- * that as many as can be are hashed together. */
+/* Whether so many may go, and are not hashed yet, that they are hashed together. There is more to map until then. */
 static inline bool writer_enough(const struct writer *w) {
-    return w->ready_count - w->held >= SENT_TOGETHER + w->hashed;
+    return w->ready_count - w->held - (w->hashed - w->held_hashed) >= w->together;
 }
 
 /* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/embedded.h"
 #include "base/error.h"
-#include "base/hash.h"
+#include "base/hash_lanes.h"
 #include "base/nearest.h"
 
 /* --- buffer --- */
@@ -132,29 +132,62 @@ static void errors_are_values(void **state) {
 
 /* --- hashes --- */
 
+struct texts {
+    char text[HASH_MANY][1000];
+    const void *data[HASH_MANY];
+    size_t n[HASH_MANY];
+};
+
+static void same_as_alone(struct hash_sha256 *h, const struct texts *t, int count, unsigned char many[][HASH_SHA256_BYTES]) {
+    unsigned char one[HASH_SHA256_BYTES];
+    for (int k = 0; k < count; k++) {
+        assert_true(hash_sha256(h, t->data[k], t->n[k], one));
+        assert_memory_equal(many[k], one, sizeof one);
+    }
+}
+
 /* One to as many as there can be, of lengths around every boundary of a block and of its padding, that end together and apart: beside each
- * other they have to be what they are alone. */
+ * other they have to be what they are alone, by each way that this processor has and for any number that go in step. */
 static void hash_many(void **state) {
     (void)state;
     struct hash_sha256 *h = hash_sha256_new();
-    char text[HASH_MANY][1000];
+    struct texts t;
+    unsigned char many[HASH_MANY][HASH_SHA256_BYTES];
+    const int none = HASH_MANY + 1;
+    const struct hash_ways ways[] = {{true, none}, {true, 1},         {true, 2},  {true, 5},
+                                     {true, 10},   {true, HASH_MANY}, {false, 1}, {false, 3}};
     for (int k = 0; k < HASH_MANY; k++) {
-        for (size_t i = 0; i < sizeof text[k]; i++) text[k][i] = (char)(i * (size_t)(31 + 2 * k));
+        for (size_t i = 0; i < sizeof t.text[k]; i++) t.text[k][i] = (char)(i * (size_t)(31 + 2 * k));
     }
     for (size_t a = 0; a < 140; a++) {
         for (size_t b = 0; b < 1000; b += b < 140 ? 1 : 61) {
-            const size_t n[HASH_MANY] = {a, b, (a + b) / 2, (b * 7 + a) % 1000};
-            const void *data[HASH_MANY];
-            int count = 1 + (int)((a + b) % HASH_MANY);
-            unsigned char many[HASH_MANY][HASH_SHA256_BYTES], one[HASH_SHA256_BYTES];
-            for (int k = 0; k < count; k++) data[k] = text[k] + 1000 - n[k];
-            assert_true(hash_sha256_many(h, count, data, n, many));
-            for (int k = 0; k < count; k++) {
-                assert_true(hash_sha256(h, data[k], n[k], one));
-                assert_memory_equal(many[k], one, sizeof one);
+            int count = 1 + (int)((a * 3 + b) % HASH_MANY);
+            for (size_t k = 0; k < HASH_MANY; k++) {
+                t.n[k] = k == 0 ? a : k == 1 ? b : (a * k + b * (k / 2)) % (k % 3 ? 300 : 1000);
+                t.data[k] = t.text[k] + sizeof t.text[k] - t.n[k];
             }
+            assert_true(hash_sha256_many(h, count, t.data, t.n, many));
+            same_as_alone(h, &t, count, many);
+            const struct hash_ways *w = &ways[(a + b) % (sizeof ways / sizeof *ways)];
+            if ((w->ni && !hash_ni_supported()) || (w->wide_from < none && !hash_wide_supported())) continue;
+            if (!w->ni && count < w->wide_from) continue;
+            hash_lanes(*w, count, t.data, t.n, many);
+            same_as_alone(h, &t, count, many);
         }
     }
+    hash_sha256_free(h);
+}
+
+/* What is measured fits what the processor has, and is asked once. */
+static void hash_quickest(void **state) {
+    (void)state;
+    struct hash_ways w = hash_lanes_ways(), again = hash_lanes_ways();
+    struct hash_sha256 *h = hash_sha256_new();
+    assert_int_equal(w.ni, hash_ni_supported());
+    if (!hash_wide_supported()) assert_int_equal(w.wide_from, HASH_MANY + 1);
+    assert_in_range(w.wide_from, 1, HASH_MANY + 1);
+    assert_int_equal(w.wide_from, again.wide_from);
+    assert_int_equal(hash_sha256_together(h), w.wide_from <= HASH_MANY ? 16 : 4);
     hash_sha256_free(h);
 }
 
@@ -278,10 +311,10 @@ static void embedded_files_are_there(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffer_grows),  cmocka_unit_test(buffer_has_a_maximum),     cmocka_unit_test(arena_gives_zeroed_memory),
-        cmocka_unit_test(arena_copies),  cmocka_unit_test(errors_are_values),        cmocka_unit_test(hash_vectors),
-        cmocka_unit_test(hash_many),     cmocka_unit_test(clock_tells_time),         cmocka_unit_test(jitter_is_even),
-        cmocka_unit_test(nearest_names), cmocka_unit_test(embedded_files_are_there),
+        cmocka_unit_test(buffer_grows),   cmocka_unit_test(buffer_has_a_maximum), cmocka_unit_test(arena_gives_zeroed_memory),
+        cmocka_unit_test(arena_copies),   cmocka_unit_test(errors_are_values),    cmocka_unit_test(hash_vectors),
+        cmocka_unit_test(hash_many),      cmocka_unit_test(hash_quickest),        cmocka_unit_test(clock_tells_time),
+        cmocka_unit_test(jitter_is_even), cmocka_unit_test(nearest_names),        cmocka_unit_test(embedded_files_are_there),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -296,30 +296,80 @@ static void a_rate_that_rises_is_noticed(void **state) {
     all_is_settled(2, 0);
 }
 
-/* One that was hashed with its fellow, which went before it, and is too much for the rate that came meanwhile. */
+static void serve_and_step(void) {
+    rig_serve(&g);
+    writer_wake(g.writer);
+    OK(writer_step(g.writer, &e) && writer_send(g.writer, &e));
+}
+
+/* Two more requests than there are connections at first; the two are hashed with others, which go before them. */
+#define MORE_THAN_LINES 10
+static void two_wait_hashed(int items_each) {
+    g.writer->together = 2 * MORE_THAN_LINES; /* none goes before all are there */
+    g.writer->lines.growth.quickest = -1;     /* and there will be no more connections, however long it takes */
+    for (int i = 0; i < MORE_THAN_LINES; i++) {
+        add(items_each, "good");
+        OK(writer_flush(g.writer, &e));
+    }
+    assert_int_equal(g.writer->ready_count, MORE_THAN_LINES);
+    OK(writer_send(g.writer, &e));
+    assert_true(g.writer->ready_count == 2 && g.writer->hashed == 2 && g.writer->ready->hashed);
+}
+
+/* One that is too much for the rate that came meanwhile. */
 static void what_is_cut_is_hashed_again(void **state) {
     (void)state;
     open_rig(rig_written, PUT_ALWAYS);
     g.reads = 1;
-    add(6 * DYNAMODB_BATCH_ITEMS_MAX, "good");
-    while (g.writer->ready_count != 1) {
-        rig_serve(&g);
-        writer_wake(g.writer);
-        OK(writer_step(g.writer, &e) && writer_send(g.writer, &e));
-    }
+    two_wait_hashed(DYNAMODB_BATCH_ITEMS_MAX);
+    while (g.writer->ready_count != 1) serve_and_step();
     struct request *r = g.writer->ready;
     assert_true(r->hashed && r->batch.count == DYNAMODB_BATCH_ITEMS_MAX);
     governor_set_rate(g.job.pacing->governor, clock_now(), 50);
-    while (r->batch.count == DYNAMODB_BATCH_ITEMS_MAX) {
-        rig_serve(&g);
-        writer_wake(g.writer);
-        OK(writer_step(g.writer, &e) && writer_send(g.writer, &e));
-    }
+    while (r->batch.count == DYNAMODB_BATCH_ITEMS_MAX) serve_and_step();
     governor_set_rate(g.job.pacing->governor, clock_now(), 100000);
     g.reads = 0;
     OK(rig_work(&g, &e));
-    assert_true(g.requests > 6);
-    all_is_settled(6 * DYNAMODB_BATCH_ITEMS_MAX, 0);
+    assert_true(g.requests > MORE_THAN_LINES);
+    all_is_settled(MORE_THAN_LINES * DYNAMODB_BATCH_ITEMS_MAX, 0);
+}
+
+/* Those that wait for the rate are not hashed along with one that goes: they may be cut first. */
+static void those_of_a_closed_lane_are_not_hashed(void **state) {
+    (void)state;
+    open_rig(rig_written, PUT_ALWAYS);
+    governor_set_rate(g.job.pacing->governor, clock_now(), 5);
+    g.units = 400;
+    for (int i = 0; i < 3; i++) {
+        add(1, "good");
+        OK(writer_flush(g.writer, &e));
+    }
+    OK(writer_send(g.writer, &e));
+    assert_true(g.writer->busy == 1 && g.writer->held == 2 && g.writer->hashed == 0);
+    governor_set_rate(g.job.pacing->governor, clock_now(), 100000);
+    OK(rig_work(&g, &e));
+    all_is_settled(3, 0);
+}
+
+/* Those that were hashed before their lane closed are not among those that may go, and not counted against them either. */
+static void hashed_ones_of_a_closed_lane_count_once(void **state) {
+    (void)state;
+    open_rig(rig_written, PUT_ALWAYS);
+    two_wait_hashed(1);
+    struct lane *lane = writer_lane(g.writer, g.writer->ready);
+    lane->closed_until = clock_now() + RIG_SECONDS * CLOCK_SECOND;
+    OK(writer_send(g.writer, &e));
+    assert_true(g.writer->held == 2 && g.writer->held_hashed == 2);
+    g.writer->together = 4;
+    for (int i = 0; i < 4; i++) {
+        assert_false(writer_enough(g.writer));
+        add(1, "good");
+        OK(writer_flush(g.writer, &e));
+    }
+    assert_int_equal(g.writer->held, 2 + 4); /* there were enough: it has tried to send them, and has looked at their lane */
+    lane->closed_until = 0;
+    OK(rig_work(&g, &e));
+    all_is_settled(MORE_THAN_LINES + 4, 0);
 }
 
 /* --- what it holds --- */
@@ -358,6 +408,8 @@ int main(void) {
         cmocka_unit_test(memory_is_out_at_the_beginning),
         cmocka_unit_test(a_rate_that_rises_is_noticed),
         cmocka_unit_test(what_is_cut_is_hashed_again),
+        cmocka_unit_test(those_of_a_closed_lane_are_not_hashed),
+        cmocka_unit_test(hashed_ones_of_a_closed_lane_count_once),
         cmocka_unit_test(keeps_few_bodies),
     };
     if (!http_global_init(&e)) return 1;

@@ -19,7 +19,7 @@
 #include "dynamodb/key.h"
 #include "engine/writer_parts.h"
 
-#define RIG_ITEMS 200
+#define RIG_ITEMS 300
 #define RIG_LINES 16
 #define RIG_BYTES (64 * 1024)
 #define RIG_SECONDS 10 /* a test that takes longer hangs */
@@ -241,8 +241,8 @@ static inline int rig_count(const struct rig *g, enum settled how) {
 static inline bool rig_empty(const struct rig *g) {
     const struct writer *w = g->writer;
     return w->bytes == 0 && w->filling_bytes == 0 && w->busy == 0 && w->ready_count == 0 && w->hashed == 0 &&
-           w->waiting_count == 0 && w->lanes[0].ready == 0 && g->job.waiting == 0 && g->job.throttled == 0 &&
-           g->table.live.in_flight == 0;
+           w->held_hashed == 0 && w->waiting_count == 0 && w->lanes[0].ready == 0 && g->job.waiting == 0 &&
+           g->job.throttled == 0 && g->table.live.in_flight == 0;
 }
 
 /* --- answers --- */
