@@ -32,6 +32,9 @@ struct http_timeouts {
 
 struct http_connection; /* used by one thread */
 
+/* File descriptors that a connection takes: its socket, and two by which libcurl's multi handle could be woken. */
+#define HTTP_DESCRIPTORS 3
+
 /* A connection that opens at its first request and opens again when the other side has closed it. NULL: out of memory. */
 struct http_connection *http_connection_new(const struct http_endpoint *endpoint, struct http_timeouts timeouts);
 void http_connection_free(struct http_connection *c); /* NULL is fine */

@@ -88,6 +88,7 @@ struct job {
     bool retrying; /* rejected rows are read again: max_rejects does not count */
     int retry;     /* the ledger's number of that */
     int workers;
+    int lines_most; /* connections to the target that each of them may have */
     struct aws_setting setting;
     struct http_endpoint endpoint;
     struct job_table *tables;

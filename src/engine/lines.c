@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 
 #define LOOK (5 * CLOCK_MS) /* what cannot be watched is looked at so often */
 
@@ -26,8 +27,24 @@ static struct line *add(struct lines *l, const struct http_endpoint *endpoint) {
     return line;
 }
 
-bool lines_open(struct lines *l, const struct http_endpoint *endpoint, struct error *err) {
-    *l = (struct lines){.epoll = epoll_create1(EPOLL_CLOEXEC), .due = INT64_MAX};
+/* File descriptors: a worker's epoll and its connection to the source, with some for what is open for a moment (names that are resolved,
+ * certificates); the ledger's, the snapshot's and control's, and what the process began with. */
+#define WORKER_DESCRIPTORS 6
+#define OTHER_DESCRIPTORS 64
+
+int lines_reserve(int workers, struct error *err) {
+    int others = OTHER_DESCRIPTORS + workers * WORKER_DESCRIPTORS;
+    int got = descriptors_reserve(others + workers * LINES_MAX * HTTP_DESCRIPTORS);
+    int each = (got - others) / workers / HTTP_DESCRIPTORS;
+    if (each > 0) return each;
+    error_set(err, ERROR_LOCAL, "%d workers need %d file descriptors, and there may be only %d", workers,
+              others + workers * HTTP_DESCRIPTORS, got);
+    error_hint(err, "raise the limit of `ulimit -n`, or run with fewer --jobs");
+    return 0;
+}
+
+bool lines_open(struct lines *l, const struct http_endpoint *endpoint, int most, struct error *err) {
+    *l = (struct lines){.epoll = epoll_create1(EPOLL_CLOEXEC), .most = most, .due = INT64_MAX};
     growth_begin(&l->growth);
     if (l->epoll < 0) {
         error_set(err, ERROR_LOCAL, "cannot make an epoll: %s", strerror(errno));
@@ -47,7 +64,7 @@ void lines_close(struct lines *l) {
 
 struct line *lines_take(struct lines *l, const struct http_endpoint *endpoint) {
     struct line *line = l->idle;
-    if (line == NULL) return growth_one_more(&l->growth, l->count, clock_now()) ? add(l, endpoint) : NULL;
+    if (line == NULL) return l->count < l->most && growth_one_more(&l->growth, l->count, clock_now()) ? add(l, endpoint) : NULL;
     l->idle = line->next_idle;
     growth_found(&l->growth);
     line->taken = clock_now();
@@ -85,7 +102,7 @@ void lines_watch(struct lines *l, struct line *line) {
 
 void lines_until(const struct lines *l, bool wanted, int64_t *until) {
     if (l->due < *until) *until = l->due;
-    if (wanted) growth_until(&l->growth, l->count, until);
+    if (wanted && l->count < l->most) growth_until(&l->growth, l->count, until);
 }
 
 static void wake(struct lines *l, struct line *line) {

@@ -26,7 +26,7 @@ struct line {
 struct lines {
     int epoll;
     struct line all[LINES_MAX];
-    int count;
+    int count, most; /* how many there are, and may be */
     struct line *idle;
     struct line *woken[LINES_MAX]; /* by the last lines_wake */
     int woken_count;
@@ -34,9 +34,13 @@ struct lines {
     struct growth growth;
 };
 
+/* How many lines each of so many workers may have, LINES_MAX at most: makes room for their file descriptors, and divides what there is. To be
+ * called before they start. 0 with an ERROR_LOCAL: there are not enough descriptors for one each. */
+int lines_reserve(int workers, struct error *err);
+
 /* Makes the first line, which connects at its first request: there is always one, so that what is ready does not wait for memory for ever.
- * ERROR_LOCAL when memory or file descriptors are out. */
-bool lines_open(struct lines *l, const struct http_endpoint *endpoint, struct error *err);
+ * There will never be more than `most`. ERROR_LOCAL when memory or file descriptors are out. */
+bool lines_open(struct lines *l, const struct http_endpoint *endpoint, int most, struct error *err);
 void lines_close(struct lines *l); /* also one that is all zero */
 
 /* An idle line; a new one when all have been busy for a while and it would help. NULL: none now. */

@@ -16,6 +16,7 @@
 #include "engine/control.h"
 #include "engine/coordinator.h"
 #include "engine/ledger_path.h"
+#include "engine/lines.h"
 #include "engine/listing.h"
 #include "engine/pacing.h"
 #include "engine/run_parts.h"
@@ -293,6 +294,8 @@ static bool run_threads(struct session *s, struct job_chunk *order, int count, s
     struct worker *workers[INFLIGHT_WORKERS_MAX] = {0};
     int started = 0;
     if (j->workers > count) j->workers = count > 0 ? count : 1;
+    j->lines_most = lines_reserve(j->workers, err);
+    if (j->lines_most == 0) return false;
     j->coordinator = coordinator_start(j, s->ledger, s->run.id, order, count, err);
     if (j->coordinator == NULL) return false;
     for (; started < j->workers; started++) {

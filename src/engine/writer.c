@@ -39,7 +39,7 @@ struct writer *writer_new(struct job *job, struct writer_caller caller, struct e
     if (w && w->sha) w->together = hash_sha256_together(w->sha);
     bool made = w && w->filling && w->lanes && w->readers && w->signer && w->sha && w->conditional;
     if (!made) error_memory(err, "starting a worker");
-    if (made && lines_open(&w->lines, &job->endpoint, err)) return w;
+    if (made && lines_open(&w->lines, &job->endpoint, job->lines_most, err)) return w;
     writer_free(w);
     return NULL;
 }

@@ -1,5 +1,6 @@
 """Bounds: memory, the size of requests, connections."""
 import base64
+import resource
 import subprocess
 
 import expect
@@ -79,3 +80,21 @@ def test_requests_are_bounded(place):
             counts.append(len(items))
         assert max(counts) == 25 and counts.count(25) >= 30, counts
         assert max(sizes) < 2_000_000, max(sizes)
+
+
+def descriptors(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_few_file_descriptors(place):
+    """Answers that come late ask for hundreds of connections: no more are made than the process may have descriptors for."""
+    place.sql("""CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 10) AS v FROM generate_series(1, 50000) i;
+        ALTER TABLE t ADD PRIMARY KEY (id); ANALYZE t""")
+    place.plan(PLAN)
+    with Endpoint("--latency-ms", "10", mode="sink") as endpoint:
+        place.target(endpoint.url)
+        result = place.hlua("migrate", "--jobs", "4", timeout=30, preexec_fn=descriptors(64, 150))
+        assert result.counts()[1] == 50_000, result
+        result = place.hlua("migrate", "--restart", "--jobs", "20", code=8, preexec_fn=descriptors(64, 150))
+        assert result.event("error")["text"] == "20 workers need 244 file descriptors, and there may be only 150", result
+        assert "ulimit -n" in result.event("error")["hint"], result

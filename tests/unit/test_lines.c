@@ -9,7 +9,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -27,7 +29,7 @@ static void begin(int port) {
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
     assert_true(http_endpoint_parse(url, false, &endpoint, &e));
-    assert_true(lines_open(&l, &endpoint, &e));
+    assert_true(lines_open(&l, &endpoint, LINES_MAX, &e));
 }
 
 static struct line *take(void) {
@@ -82,6 +84,38 @@ static void grows_by_an_eighth_up_to_the_most(void **state) {
     lines_until(&l, true, &until); /* nothing to wait for but answers */
     assert_true(until == INT64_MAX);
     lines_close(&l);
+}
+
+static void never_has_more_than_it_may(void **state) {
+    (void)state;
+    assert_true(lines_open(&l, &endpoint, FIRST + 2, &e));
+    while (l.count < FIRST) take();
+    for (int i = 0; i < 3; i++) grow_once();
+    assert_int_equal(l.count, FIRST + 2);
+    int64_t until = INT64_MAX;
+    lines_until(&l, true, &until);
+    assert_true(until == INT64_MAX);
+    lines_close(&l);
+}
+
+/* In a process of its own, whose limits are lowered. 0: all is as it should be. */
+static int with_few_descriptors(void) {
+    struct rlimit few = {.rlim_cur = 100, .rlim_max = 400};
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0) return 1;
+    int three = lines_reserve(3, &e);
+    if (three < 20 || three > 400 / 9) return 2;
+    if (getrlimit(RLIMIT_NOFILE, &few) != 0 || few.rlim_cur != 400) return 3;
+    if (lines_reserve(1, &e) <= 2 * three) return 4;
+    return lines_reserve(200, &e) == 0 && e.kind == ERROR_LOCAL && e.hint[0] ? 0 : 5;
+}
+
+static void divides_the_descriptors(void **state) {
+    (void)state;
+    int status;
+    pid_t child = fork();
+    if (child == 0) _exit(with_few_descriptors());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 /* Where answers come at once, more connections than a few do not help. */
@@ -144,7 +178,7 @@ static void memory_is_out(void **state) {
     assert_non_null(take());
     lines_close(&l);
     memory_faults_set(1, true);
-    assert_false(lines_open(&l, &endpoint, &e));
+    assert_false(lines_open(&l, &endpoint, LINES_MAX, &e));
     memory_faults_set(0, false);
     assert_int_equal(e.kind, ERROR_LOCAL);
     lines_close(&l);
@@ -227,6 +261,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(begins_with_few),
         cmocka_unit_test(grows_by_an_eighth_up_to_the_most),
+        cmocka_unit_test(never_has_more_than_it_may),
+        cmocka_unit_test(divides_the_descriptors),
         cmocka_unit_test(does_not_grow_where_answers_are_quick),
         cmocka_unit_test(forgets_a_quick_answer),
         cmocka_unit_test(returned_lines_do_not_count),
