@@ -208,16 +208,14 @@ void preview_rows_free(struct preview_rows *rows) {
 
 /* --- the target --- */
 
-/* A run that the ledger has begun with another mapping, source or target would be refused: worth a line. */
-static bool tell_change(const struct preview *p, const struct run_listener *listener, struct error *err) {
+/* A run that the ledger has begun with another mapping, source or target would be refused. */
+static bool note_run(const struct preview *p, struct preview_target *out, struct error *err) {
     const struct job *j = &p->job;
-    char text[1500];
     const char *identity = bind_identity(j, pg_server(p->source));
     if (identity == NULL) return error_memory(err, "reading the ledger");
-    if (strcmp(p->run.identity, identity) == 0 || listener->notice == NULL) return true;
-    snprintf(text, sizeof text, "this is not the run that the ledger began, which needs --restart:%.1200s",
-             bind_difference(p->run.identity, identity, j->arena));
-    listener->notice(listener->context, text);
+    out->begun = p->begun;
+    out->finished = p->begun && p->run.finished;
+    if (p->begun && strcmp(p->run.identity, identity) != 0) out->change = bind_difference(p->run.identity, identity, j->arena);
     return true;
 }
 
@@ -295,7 +293,7 @@ bool preview_examine(struct preview *p, const struct run_listener *listener, str
     struct target_found *found = arena_array(j->arena, (size_t)j->table_count, sizeof *found);
     if (found == NULL) return error_memory(err, "looking at the target");
     out->tables = found;
-    bool ok = open_ledger(p, &ledger, err) && (!p->begun || tell_change(p, listener, err)) && list_targets(p, listener, err) &&
+    bool ok = open_ledger(p, &ledger, err) && note_run(p, out, err) && list_targets(p, listener, err) &&
               targets_examine(j, p->client, ledger, !p->begun, listener, found, err);
     ledger_close(ledger);
     return ok;

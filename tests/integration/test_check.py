@@ -313,7 +313,7 @@ def test_the_target_as_a_run_would_find_it(place):
 
 
 def test_after_a_run(place):
-    """What this plan has written is its own; a changed mapping is told, as a run would refuse it."""
+    """What this plan has written is its own; what a run would refuse is told."""
     rows(place)
     with Endpoint() as endpoint:
         target = place.target(endpoint.url)
@@ -321,11 +321,29 @@ def test_after_a_run(place):
         place.hlua("migrate")
         writes = endpoint.writes()
         assert "this plan has written to" in screen(place)
-        place.plan(SIMPLE.replace("hlua.columns {}", 'hlua.columns {}, More = "x"'))
-        assert any("--restart" in e["text"] for e in check(place).lines if e["event"] == "notice")
         target.delete_table(TableName="Target")
         check(place, code=4).says("was deleted")
         assert endpoint.writes() == writes
+
+
+def test_what_to_do_next(place):
+    """What a run of this plan would do by its ledger is what check and a dry run advise; a run that would be refused ends check with 1."""
+    rows(place)
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        place.plan(SIMPLE)
+        place.hlua("migrate")
+        once_more = "the run is finished; to write everything once more: hlua plan.lua --restart"
+        assert once_more in screen(place)
+        assert once_more in " ".join(place.hlua("migrate", "--dry-run", json=False).output.split())
+        place.plan(SIMPLE.replace("hlua.columns {}", "hlua.columns { except = { 'v' } }"))
+        result = check(place, code=1, json=False)
+        assert "to begin" not in result.output and "--restart" not in result.output, result
+        result.says("has changed since its run began:\n  ", "hint: undo the change to go on with that run, or begin again with --restart")
+        assert "\\n" not in result.error, result
+        result = check(place, code=1)
+        assert result.event("check")["exit"] == result.event("error")["exit"] == 1, result
+        assert place.hlua("migrate", code=1).event("error")["text"].startswith("this is not the run that the ledger began:\n  ")
 
 
 def test_nobody_there(place):

@@ -265,11 +265,18 @@ nothing is left to do: the same command again writes nothing
   it("of a dry run says what would be", function()
     assert.equal([[
 Logs-dev  from public.logs
-  1,234,567 rows read = 1,234,555 written + 12 rejected + 0 filtered + 0 superseded
+  1,234,567 rows read = 1,234,555 to be written + 12 to be rejected + 0 filtered + 0 superseded
 dry run: nothing was written
 12 rows would be rejected
 to write it:  hlua plan.lua
 ]], written(a_summary(a_table()), { dry_run = true }))
+    local function last(before)
+      local lines = written(a_summary(a_table(), { before = before }), { dry_run = true, limit = 3 })
+      return lines:match "([^\n]+)\n$"
+    end
+    assert.equal("to go on with the run that was begun:  hlua plan.lua --limit 3", last { begun = true })
+    assert.equal("the run is finished; to write everything once more:  hlua plan.lua --restart --limit 3",
+      last { begun = true, finished = true })
   end)
   it("of a run that was done before tells no time", function()
     local t = a_table { rows_rejected = 0, rows_written = 1234567 }

@@ -1,6 +1,7 @@
 -- `hlua PLAN check`: connects, and shows on real rows what the plan makes of them; writes nothing. With --offline nothing
 -- connects: the plan was checked when it was loaded, what is left is to explain it.
 local checked    = require "hlua.report.checked"
+local closing    = require "hlua.report.closing"
 local difference = require "hlua.report.difference"
 local encode     = require "hlua.encode"
 local explain    = require "hlua.explain"
@@ -57,11 +58,15 @@ local function look(context, preview, number)
 end
 
 -- The first failure in the order in which a run would meet them, after all were told; or what the rows say.
-local function verdict(context, all, target_error)
+local function verdict(context, all, target, target_error)
   local exit, rejected = 0, 0
   for _, found in ipairs(all) do
     rejected = rejected + found.sum.rejected
     if found.difference then exit = failure.tell(found.difference, context.emit) end
+  end
+  if target.change then
+    exit = failure.tell({ kind = "plan", exit = 1, text = "the plan, its source or its target has changed since its run began:" .. target.change,
+      hint = "undo the change to go on with that run, or begin again with --restart" }, context.emit)
   end
   if target_error then
     local code = failure.tell(target_error, context.emit)
@@ -71,11 +76,12 @@ local function verdict(context, all, target_error)
   return exit
 end
 
-local function tell_end(context, exit)
+local function tell_end(context, target, exit)
   local screen = context.screen
   screen:line("")
   if exit == 0 then
-    screen:line(screen:paint("green", "nothing was written") .. "; to begin:  " .. context.command)
+    local step = closing.first_step(target, "to begin", context.command, context.options)
+    screen:line(screen:paint("green", "nothing was written") .. "; " .. step)
   elseif exit == 5 then
     screen:line(screen:paint("yellow", "nothing was written") .. "; a run would reject rows like those above")
   end
@@ -98,8 +104,8 @@ local function connected(context)
   end
   local target, target_error = core.examine(preview, listener)
   checked.target_lines(screen, target, low.tables)
-  local exit = verdict(context, all, target_error)
-  tell_end(context, exit)
+  local exit = verdict(context, all, target, target_error)
+  tell_end(context, target, exit)
   if context.emit then context.emit(checked.event(low, server, all, target, exit)) end
   return exit
 end

@@ -6,9 +6,12 @@ local throttling = require "hlua.report.throttling"
 
 local closing = {}
 
--- "rows read = written + rejected + filtered + superseded"
-function closing.sum_text(t)
-  return ("%s read = %s written + %s rejected + %s filtered + %s superseded"):format(
+local SUM = "%s read = %s written + %s rejected + %s filtered + %s superseded"
+local DRY_SUM = "%s read = %s to be written + %s to be rejected + %s filtered + %s superseded"
+
+-- "rows read = written + rejected + filtered + superseded"; `dry`: of a run that wrote nothing.
+function closing.sum_text(t, dry)
+  return (dry and DRY_SUM or SUM):format(
     format.plural(t.rows_read, "row"), format.count(t.rows_written), format.count(t.rows_rejected),
     format.count(t.rows_filtered), format.count(t.rows_superseded))
 end
@@ -74,7 +77,7 @@ local function table_lines(screen, t, summary, written)
   local lines = { screen:paint("bold", format.printable(t.name)) .. "  from " .. format.printable(t.from or "a query") }
   if t.to ~= t.name then lines[1] = lines[1] .. " to " .. format.printable(t.to) end
   table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
-  lines[#lines + 1] = format.fold(closing.sum_text(t), screen.width, "  ")
+  lines[#lines + 1] = format.fold(closing.sum_text(t, not written), screen.width, "  ")
   if written then
     lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ")
     table.move(unfinished_lines(t, screen.width), 1, 1, #lines + 1, lines)
@@ -108,6 +111,17 @@ function closing.next_command(command, word, options)
   return table.concat(parts, " ")
 end
 
+-- What to do after looking without writing, by how far the run of this plan is: `before` has begun and finished, as the ledger knows them,
+-- or is nil. `first` says what the first run is for.
+function closing.first_step(before, first, command, options)
+  if before and before.finished then
+    return "the run is finished; to write everything once more:  " .. closing.next_command(command, "--restart", options)
+  elseif before and before.begun then
+    first = "to go on with the run that was begun"
+  end
+  return ("%s:  %s"):format(first, closing.next_command(command, nil, options))
+end
+
 -- What to do next: a list of lines. `command` is how the user called hlua with the plan: "hlua plan.lua".
 function closing.next_steps(summary, command, options)
   local function to(word) return closing.next_command(command, word, options) end
@@ -121,7 +135,7 @@ function closing.next_steps(summary, command, options)
   if summary.outcome == "stopped" and not options.dry_run then
     steps[#steps + 1] = "the same command goes on from here; to see where it stands:  " .. to "status"
   elseif options.dry_run and summary.outcome == "done" then
-    steps[#steps + 1] = "to write it:  " .. to()
+    steps[#steps + 1] = closing.first_step(summary.before, "to write it", command, options)
   elseif summary.outcome == "already done" then
     steps[#steps + 1] = "to write everything once more:  " .. to "--restart"
   elseif summary.rejects == 0 then
