@@ -123,9 +123,9 @@ def test_interrupt_and_resume(place):
     """SIGINT: what is in flight is finished and saved, exit code 130; the same command goes on."""
     leaves(place)
     place.plan(LEAF_PLAN)
-    with Endpoint("--latency-ms", "4") as endpoint:
+    with Endpoint("--latency-ms", "50") as endpoint:
         target = place.target(endpoint.url)
-        running = place.start("migrate")
+        running = place.start("migrate", "--jobs", "1")
         wait_until(lambda: len(done_leaves(place)) >= 2, "two chunks")
         running.kill(signal.SIGINT)
         result = running.end()
