@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-/* Lines that are opened without asking; more while all are busy for GROW_AFTER, an eighth at a time: a hundred after 30 ms. */
+/* Lines that are opened without asking; more while all are busy for GROW_AFTER, an eighth at a time: a hundred after 20 ms. */
 #define LINES_FIRST 8
 #define GROW_AFTER CLOCK_MS
 /* No worker sends so many requests in a millisecond, so more lines than this for each that the quickest answer takes do not help. A sink that

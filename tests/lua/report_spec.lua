@@ -105,6 +105,19 @@ describe("control status", function()
     }, running.lines("logs", a_progress { state = "paused", elapsed_seconds = 125.0, snapshot_age_seconds = 125.0,
       write_units_asked = 2000.0, tables = { a_table { in_flight = 0 } } }, 100))
   end)
+  it("tells at once that a paused run holds a snapshot", function()
+    local function told(state) return table.concat(running.lines("logs", a_progress { state = state, snapshot_age_seconds = 3.0 }, 100)) end
+    assert.truthy(told("paused"):find("its snapshot of the source is 3.0 s old", 1, true))
+    assert.falsy(told("migrating"):find("snapshot", 1, true))
+  end)
+  it("says so when DynamoDB counts other units than the rate shows", function()
+    local function told(units)
+      local t = a_table { consumed = { units = units, computed = 4000 } }
+      return table.concat(running.lines("logs", a_progress { write_units_asked = 2000.0, tables = { t } }, 100))
+    end
+    assert.truthy(told(1000):find("DynamoDB counted 1,000 write units where 4,000 were computed", 1, true))
+    assert.falsy(told(4000):find("DynamoDB counted", 1, true))
+  end)
   it("tells what limits it", function()
     local t = a_table { pace = 3839.4, throttling = { refused_units = 500, reasons = { HotKey = 500 }, key = "day-0",
       index = "ByDay" } }

@@ -57,7 +57,7 @@ local function unfinished_lines(t, width)
 end
 
 -- What DynamoDB counted, where it is not what was computed: a list of one line, or empty.
-local function consumed_lines(t, width)
+function closing.consumed_lines(t, width)
   local found = t.consumed
   if not found or math.abs(found.units - found.computed) <= found.computed / 100 then return {} end
   return { format.fold(("DynamoDB counted %s where %s were computed: what was there before counts, too"):format(
@@ -82,7 +82,7 @@ local function table_lines(screen, t, summary, written)
     lines[#lines + 1] = format.fold(cost_text(t, summary), screen.width, "  ")
     table.move(unfinished_lines(t, screen.width), 1, 1, #lines + 1, lines)
   end
-  table.move(consumed_lines(t, screen.width), 1, 1, #lines + 1, lines)
+  table.move(closing.consumed_lines(t, screen.width), 1, 1, #lines + 1, lines)
   table.move(throttling.lines(t, screen.width), 1, 3, #lines + 1, lines)
   if t.snapshots > 1 then
     lines[#lines + 1] = format.fold(

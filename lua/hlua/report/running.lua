@@ -1,4 +1,5 @@
 -- What `control status` shows of a migration that runs in another process: a state, and a paragraph a table.
+local closing = require "hlua.report.closing"
 local format = require "hlua.report.format"
 local throttling = require "hlua.report.throttling"
 
@@ -11,7 +12,7 @@ local function run_lines(p)
   if p.write_units_asked then
     lines[#lines + 1] = ("at most %s write units/s are asked for"):format(format.count(p.write_units_asked))
   end
-  if p.snapshot_age_seconds >= 60 then
+  if p.snapshot_age_seconds >= 60 or p.state == "paused" then -- young, it is of no interest; paused, nothing else tells that it is held
     lines[#lines + 1] = ("its snapshot of the source is %s old"):format(format.duration(p.snapshot_age_seconds))
   end
   return lines
@@ -35,6 +36,7 @@ local function table_lines(t, p, width)
   }
   local takes = throttling.takes(t)
   if takes then lines[#lines + 1] = ("DynamoDB takes about %s write units/s of it"):format(format.count(takes)) end
+  table.move(closing.consumed_lines(t, width), 1, 1, #lines + 1, lines) -- or the rate would seem to be above what was asked for
   return table.move(throttling.lines(t, width), 1, 4, #lines + 1, lines)
 end
 
