@@ -65,7 +65,8 @@ local function verdict(context, all, target, target_error)
     if found.difference then exit = failure.tell(found.difference, context.emit) end
   end
   if target.change then
-    exit = failure.tell({ kind = "plan", exit = 1, text = "the plan, its source or its target has changed since its run began:" .. target.change,
+    exit = failure.tell({ kind = "plan", exit = 1,
+      text = "the plan, its source or its target has changed since its run began:" .. target.change,
       hint = "undo the change to go on with that run, or begin again with --restart" }, context.emit)
   end
   if target_error then
