@@ -21,6 +21,8 @@ struct aws_wish {
     const char *region, *endpoint, *profile;
 };
 
+#define AWS_ENDPOINT_OF_REGION "the region"
+
 struct aws_setting {
     struct aws_keys keys;
     char keys_from[64]; /* e.g. "environment", "profile dev in ~/.aws/credentials": for reports */
@@ -28,7 +30,7 @@ struct aws_setting {
     char region_from[64];
     char endpoint[512]; /* a URL: from the plan, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, the profile's services section or
                            endpoint_url; else https://dynamodb.{region}.{suffix} */
-    char endpoint_from[64];
+    char endpoint_from[64]; /* who named it; AWS_ENDPOINT_OF_REGION: nobody */
 };
 
 /* Finds all of it; ERROR_TARGET with a hint that lists what was looked at when keys or region are missing or a file is

@@ -63,7 +63,7 @@ static const char *partition_suffix(const char *region) {
 static bool take_default(const char *service, struct aws_setting *out, struct error *err) {
     char url[sizeof out->endpoint];
     int n = snprintf(url, sizeof url, "https://%s.%s.%s", service, out->region, partition_suffix(out->region));
-    return take(out, url, (size_t)n, "the region", err);
+    return take(out, url, (size_t)n, AWS_ENDPOINT_OF_REGION, err);
 }
 
 bool settings_endpoint(const struct settings *s, const char *service, struct aws_setting *out, struct error *err) {

@@ -222,8 +222,12 @@ static bool wait_again(const struct dynamodb_client *c, const struct outcome *ou
     int64_t wait = retry_wait(out->class, c->attempts, out->retry_after_ms, clock_jitter());
     int64_t waited = clock_now() - begun;
     if (waited + wait > c->patience.retry_ns) {
-        return error_hint(err, "given up after %d attempts in %.1f s; the same command tries again", c->attempts,
-                          (double)waited / CLOCK_SECOND);
+        const struct aws_setting *s = &c->setting;
+        bool region = strcmp(s->endpoint_from, AWS_ENDPOINT_OF_REGION) == 0;
+        return error_hint(err, "given up after %d attempt%s in %.1f s; the address is %s %s (%s); the same command tries again",
+                          c->attempts, c->attempts == 1 ? "" : "s", (double)waited / CLOCK_SECOND,
+                          region ? "that of region" : "from", region ? s->region : s->endpoint_from,
+                          region ? s->region_from : s->endpoint);
     }
     char text[sizeof err->text + 80];
     snprintf(text, sizeof text, "%s; trying again in %.1f s", err->text, (double)wait / CLOCK_SECOND);
