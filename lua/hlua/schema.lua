@@ -61,7 +61,7 @@ constructors.postgres = {
   about = "A PostgreSQL database as the source.",
   example = 'hlua.postgres { uri = os.getenv "HLUA_SOURCE" }',
   fields = {
-    field("uri", "string", "A libpq connection string or URI; without it libpq's environment (PGHOST, ...) decides.",
+    field("uri", "connection", "A libpq connection string or URI; without it libpq's environment (PGHOST, ...) decides.",
       'uri = "postgresql://reader@db.internal/loans"', { secret = true }),
   },
 }

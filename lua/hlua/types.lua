@@ -125,6 +125,22 @@ function types.endpoint(at, value, field, problems)
   end
 end
 
+-- An address without what may be a password in it: what is before the last @, what stands for a port and is no number, any value.
+local function without_password(text)
+  local scheme, rest = text:match "^(%s*%a[%w+.-]*:?//)(.*)$"
+  rest = (rest or text):gsub("^.*@", "***@"):gsub(":%d*%f[^%d:/?\0].*", ":***"):gsub("=.*", "=***")
+  return (scheme or "") .. rest
+end
+
+-- Whether libpq can read it is for libpq to say; what it would take for the name of a database is none here.
+function types.connection(at, value, field, problems)
+  if type(value) ~= "string" or value == "" or value:find("\0", 1, true) then return types.string(at, value, field, problems) end
+  if not (value:find "^postgres://" or value:find "^postgresql://" or value:find "^%s*[%w_]+%s*=") then
+    problems:add(at, ("%s is not a connection string of PostgreSQL"):format(problems.quote(without_password(value))),
+      'write postgresql://user@host:5432/database or "host=... dbname=... user=..."')
+  end
+end
+
 -- The name of an attribute; `most` is 255 for keys.
 function types.check_name(at, name, most, problems)
   if type(name) ~= "string" then return types.expected(problems, at, "an attribute's name", name) end

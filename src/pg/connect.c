@@ -51,7 +51,7 @@ static bool ports_are_sound(const PQconninfoOption *options) {
 }
 
 static bool check_uri(const char *uri, struct error *err) {
-    if (uri == NULL || (!is_uri(uri) && strchr(uri, '=') == NULL)) return true; /* a database's name, to libpq */
+    if (uri == NULL) return true;
     PQconninfoOption *options = PQconninfoParse(uri, NULL);
     bool sound = options && ports_are_sound(options) && !(is_uri(uri) && has_stray_at(uri));
     PQconninfoFree(options);
@@ -147,6 +147,15 @@ static void drop_notice(void *context, const PGresult *res) {
     (void)res;
 }
 
+/* Nobody chose the server then, and most likely a variable that the plan reads is not set. */
+static void tell_no_uri(struct error *err) {
+    struct error was = *err;
+    error_hint(err,
+               "the plan gives no uri (is the variable that it reads, such as HLUA_SOURCE, set?), so libpq's environment and "
+               "defaults were used%s%s",
+               was.hint[0] ? "; " : "", was.hint);
+}
+
 struct pg_connection *pg_connect(const char *uri, struct error *err) {
     if (!check_uri(uri, err)) return NULL;
     struct pg_connection *c = calloc(1, sizeof *c);
@@ -156,6 +165,7 @@ struct pg_connection *pg_connect(const char *uri, struct error *err) {
     }
     if (!open_session(c, uri, err)) {
         error_context(err, "connecting to PostgreSQL");
+        if (uri == NULL && err) tell_no_uri(err);
         pg_close(c);
         return NULL;
     }

@@ -327,6 +327,28 @@ describe("fields", function()
     to("Logs-" .. ("x"):rep(251) .. "{x}", "gives no name")
   end)
 
+  it("tell what is no connection string, without a password", function()
+    local function error_of(uri)
+      local _, errors = helper.load(("local hlua = require 'hlua'\nreturn hlua.plan { name = 'p', source = hlua.postgres { uri = %q }, "
+        .. "hlua.table { from = 't', to = 'Target', partition_key = { PK = '{id}' } } }"):format(uri))
+      return errors
+    end
+    local shown = {
+      ["localhost:5432/loans"] = "localhost:5432/loans", ["loans"] = "loans", ["mysql://x"] = "mysql://x", ["postgres//x"] = "postgres//x",
+      [" postgresql://u:secret@h/d"] = " postgresql://***@h/d", ["localhost:5432/d?password=secret"] = "localhost:5432/d?password=***",
+      ["mysql://u:se@secret@h:3306/d?a=secret"] = "mysql://***@h:3306/d?a=***", ["postgres//u:secret@h:5432"] = "postgres//***@h:5432",
+      ["u:secret"] = "u:***", ["u:se/cret"] = "u:***", ["h:12secret"] = "h:***", ["u:secret@h"] = "***@h",
+    }
+    for uri, text in pairs(shown) do
+      says(error_of(uri), ('source.uri: "%s" is not a connection string of PostgreSQL'):format(text), "postgresql://user@host:5432/database")
+    end
+    for _, uri in ipairs { "postgresql://u:p@h/d", "postgres:///d", "host=h dbname=d", " service = loans", "" } do
+      local errors = error_of(uri)
+      assert.is_nil(errors and errors:find "connection string", uri)
+    end
+    says(error_of "", "source.uri: is empty")
+  end)
+
   it("never show an address", function()
     local _, errors = helper.load [[
 local hlua = require "hlua"

@@ -368,9 +368,14 @@ static void test_mistakes(void **state) {
 
 static void test_passwords(void **state) {
     (void)state;
-    static const char *const uris[] = {"postgresql://u:sec ret@/x?sslmode=zz",     "host=/nowhere password=secret junk",
-                                       "postgresql://u:p@secret@host/db",          "postgresql://u:secret/x@host/db",
-                                       "postgresql://u:secret@127.0.0.1:1/secret", "postgresql://h:secret/db"};
+    static const char *const uris[] = {"postgresql://u:sec ret@/x?sslmode=zz",
+                                       "host=/nowhere password=secret junk",
+                                       "postgresql://u:p@secret@host/db",
+                                       "postgresql://u:secret/x@host/db",
+                                       "postgresql://u:secret@127.0.0.1:1/secret",
+                                       "postgresql://h:secret/db",
+                                       "u:secret@host/db",
+                                       "secret"};
     for (size_t i = 0; i < sizeof uris / sizeof uris[0]; i++) {
         struct error err = {0};
         assert_null(pg_connect(uris[i], &err));

@@ -1,0 +1,1 @@
+PGHOST=/nowhere/at/all hlua sourced.lua check
