@@ -159,11 +159,16 @@ def test_too_many_rejects_stop_the_run(place):
             assert result.summary["outcome"] == "stopped" and result.event("error")["exit"] == 5
             result.says("Target", "50", "max_rejects")
         assert len(place.rejects()) >= 50
+        status = place.hlua("status").event("status")
+        more = status["rejects"] - sum(t["rows_rejected"] for t in status["tables"])
+        where = "all" if more == status["rejects"] else f"{more:,}"
+        assert more > 0 and f"rejected, {where} in chunks that are not done; to see why" in place.hlua("status", json=False).output
         place.plan(lua % 100)
         result = place.hlua("migrate", code=5)
         assert result.summary["outcome"] == "done" and result.counts() == (1000, 900, 100, 0, 0)
         assert len([*expect.scan(target, "Target")]) == 900
         result = place.hlua("rejects", json=False)
+        assert "100 rows were rejected; to see why" in place.hlua("status", json=False).output
         assert "100 rejected rows" in result.output + result.error and "key-missing" in result.output + result.error
         # A finished plan with rejects is told so again, and writes nothing.
         before = endpoint.writes()

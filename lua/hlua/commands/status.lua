@@ -53,13 +53,20 @@ local function retry_event(r)
   return encode.object(fields)
 end
 
+-- The list of rejects has those of chunks that are not done as well, which the tables' sums leave out.
+local function rejects_text(s, command, options)
+  local counted = 0
+  for _, t in ipairs(s.summary.tables) do counted = counted + t.rows_rejected end
+  local more = s.summary.rejects - counted
+  return ("%s rejected%s; to see why:  %s"):format(format.plural(s.summary.rejects, "row was", "rows were"),
+    more > 0 and (", %s in chunks that are not done"):format(counted == 0 and "all" or format.count(more)) or "",
+    closing.next_command(command, "rejects", options))
+end
+
 -- What to do next: a list of lines.
 local function next_steps(s, command, options)
   local state, steps = state_of(s), {}
-  if s.summary.rejects > 0 then
-    steps[1] = ("%s rejected; to see why:  %s"):format(
-      format.plural(s.summary.rejects, "row was", "rows were"), closing.next_command(command, "rejects", options))
-  end
+  if s.summary.rejects > 0 then steps[1] = rejects_text(s, command, options) end
   if state == "not started" then
     steps[#steps + 1] = "to start it:  " .. closing.next_command(command, nil, options)
   elseif state == "stopped" then
