@@ -340,7 +340,8 @@ describe("fields", function()
       ["u:secret"] = "u:***", ["u:se/cret"] = "u:***", ["h:12secret"] = "h:***", ["u:secret@h"] = "***@h",
     }
     for uri, text in pairs(shown) do
-      says(error_of(uri), ('source.uri: "%s" is not a connection string of PostgreSQL'):format(text), "postgresql://user@host:5432/database")
+      says(error_of(uri), ('source.uri: "%s" is not a connection string of PostgreSQL'):format(text),
+        "postgresql://user@host:5432/database")
     end
     for _, uri in ipairs { "postgresql://u:p@h/d", "postgres:///d", "host=h dbname=d", " service = loans", "" } do
       local errors = error_of(uri)
