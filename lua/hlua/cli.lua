@@ -63,12 +63,8 @@ local function readable(path)
 end
 
 local function cannot_read(path, reason)
-  local hint
-  if path:sub(1, 1) == "-" then
-    hint = "hlua --help lists what can stand before the plan"
-  elseif usage.command(path) then
-    hint = ("the plan comes first: hlua PLAN %s"):format(path)
-  end
+  local hint = usage.misplaced(path)
+  if not hint and path:sub(1, 1) == "-" then hint = "hlua --help lists what can stand before the plan" end
   return failure.usage(("cannot read %s: %s"):format(path, reason), hint)
 end
 
@@ -169,7 +165,7 @@ function cli.main(words)
   if word:sub(1, 1) == "-" and word ~= "-" then
     local best = nearest.pick(word, { "--help", "--version", "--scripts" })
     return failure.tell(failure.usage(("there is no option %s before the plan"):format(word),
-      best and ("did you mean %s?"):format(best) or "hlua --help lists what there is"))
+      usage.misplaced(word) or best and ("did you mean %s?"):format(best) or "hlua --help lists what there is"))
   end
   return run_script(words, 1)
 end

@@ -27,6 +27,9 @@ local options = {
   json    = { "--json", "JSON on standard output, a line an event; other text on standard error" },
 }
 local help = { "--help", "this text" }
+-- What is said to hlua itself, before the plan or without one.
+local before = { ["--version"] = "hlua --version", ["-v"] = "hlua --version", ["-V"] = "hlua --version",
+  ["--scripts"] = "hlua --scripts DIR PLAN" }
 
 local migrate_options = { "dry_run", "where", "limit", "jobs", "wcu", "restart", "ledger", "yes", "json" }
 
@@ -51,7 +54,7 @@ local commands = {
     actions = {
       { "status", "what it is doing now, and how fast" },
       { "pause", "finish what is in flight and send nothing more; the snapshot stays open" },
-      { "resume", "go on after a pause" },
+      { "resume", "go on after a pause; what was stopped or interrupted goes on by the plan alone" },
       { "wcu", "write at most N write units a second from now on, indexes included", argument = "N", most = 1000000000 },
       { "stop", "finish what is in flight, save, and end; running the plan again goes on" },
     } },
@@ -162,7 +165,7 @@ function usage.topic(name)
   return nil, failure.usage(("there is no command %s"):format(name), nearest.hint(name, command_names()))
 end
 
--- Parsing -----------------------------------------------------------------------------------------
+-- What was meant --------------------------------------------------------------------------------------
 
 -- The option that is written so, and its field, if the command has it.
 local function find_option(command, text)
@@ -172,11 +175,69 @@ local function find_option(command, text)
   return nil
 end
 
+-- The commands that have an option, in the order of the help, and the option as the first of them has it.
+local function owners(text)
+  local list, first = {}, nil
+  for _, command in ipairs(commands) do
+    local option = find_option(command, text)
+    if option then list[#list + 1], first = command, first or option end
+  end
+  return list, first
+end
+
+-- "a, b and c"
+local function names_of(list)
+  local names = {}
+  for i, command in ipairs(list) do names[i] = command.name or "the bare plan" end
+  local last = table.remove(names)
+  return #names > 0 and table.concat(names, ", ") .. " and " .. last or last
+end
+
+-- How an option is to be written; COMMAND stands for one of several. Nil when no command has it.
+local function option_line(text)
+  local list, option = owners(text)
+  if not option then return nil end
+  local word = not list[1].name and "" or #list == 1 and list[1].name .. " " or "COMMAND "
+  return ("hlua PLAN %s%s"):format(word, option_label(option))
+end
+
+-- A hint for an option that the command does not have and others have, or that is said before the plan; or nil.
+local function owner_hint(text)
+  if before[text] then return ("did you mean %s?"):format(before[text]) end
+  local list = owners(text)
+  if #list == 0 then return nil end
+  return ("%s is of %s%s"):format(text, names_of(list), #list == 1 and ": " .. option_line(text) or "")
+end
+
+-- A hint for a word that is no command, but what one of them is told: "pause", "retry", "version". Or nil.
+local function word_hint(word)
+  for _, command in ipairs(commands) do
+    for _, action in ipairs(command.actions or {}) do
+      if action[1] == word then return ("hlua PLAN %s %s: %s"):format(command.name, action_label(action), action[2]) end
+    end
+  end
+  local line = word == "help" and "hlua help [COMMAND]" or before["--" .. word] or option_line("--" .. word)
+  return line and ("did you mean %s?"):format(line)
+end
+
+-- A hint for what stands where the plan should: an option, a command, or what one of them is told. Or nil.
+function usage.misplaced(word)
+  if before[word] then return ("did you mean %s?"):format(before[word]) end
+  local line = option_line(word:match "^(%-%-[^=]+)=" or word)
+  if line then return "options come after the plan: " .. line end
+  if usage.command(word) then return "the plan comes first: hlua PLAN " .. word end
+  return word_hint(word)
+end
+
+-- Parsing -----------------------------------------------------------------------------------------
+
 local function unknown_option(command, text)
+  local hint = owner_hint(text)
+  local who = command.name and "the command " .. command.name or hint and "the bare plan"
+  local what = who and ("%s has no option %s"):format(who, text) or ("there is no option %s"):format(text)
+  if hint then return failure.usage(what, hint) end
   local names = { help[1] }
   for _, field in ipairs(command.options) do names[#names + 1] = options[field][1] end
-  local what = command.name and ("the command %s has no option %s"):format(command.name, text)
-    or ("there is no option %s"):format(text)
   local best = nearest.pick(text, names)
   return failure.usage(what, best and ("did you mean %s?"):format(best)
     or ("hlua help%s lists them"):format(command.name and " " .. command.name or ""))
@@ -263,7 +324,7 @@ function usage.parse(words)
   local command = usage.command(name)
   if not command and unknown then return nil, unknown_option(usage.command(nil), unknown) end
   if not command then
-    return nil, failure.usage(("there is no command %s"):format(name), nearest.hint(name, command_names()))
+    return nil, failure.usage(("there is no command %s"):format(name), word_hint(name) or nearest.hint(name, command_names()))
   end
   local given, i = {}, 1
   while i <= #words do

@@ -66,13 +66,33 @@ describe("refused with exit 2:", function()
   end)
   it("an unknown option, with the nearest", function()
     refused("the command migrate has no option --jbos", "did you mean --jobs?", "migrate", "--jbos", "2")
-    refused("there is no option --offline", "hlua help lists them", "--offline")
+    refused("there is no option --teleport", "hlua help lists them", "--teleport")
     refused("there is no option --wcux", "did you mean --wcu?", "--wcux", "5")
     refused("there is no option --wcux", "did you mean --wcu?", "--json", "--wcux=5", "now")
     refused("there is no command 5", "allowed here: check, rehearse, create, migrate, rejects, status, control", "--json", "5")
   end)
   it("an option of another command", function()
-    refused("the command check has no option --limit", "hlua help check lists them", "check", "--limit", "1")
+    refused("the bare plan has no option --retry", "--retry is of rejects: hlua PLAN rejects --retry", "--retry")
+    refused("the bare plan has no option --offline", "--offline is of check: hlua PLAN check --offline", "--offline")
+    refused("the bare plan has no option --explain", "--explain is of rejects: hlua PLAN rejects --explain KEY", "--explain=7")
+    refused("the command migrate has no option --rows", "--rows is of check and rehearse", "migrate", "--rows", "5")
+    refused("the command check has no option --limit", "--limit is of the bare plan, migrate, rejects and status",
+      "check", "--limit", "1")
+  end)
+  it("an option that is said before the plan", function()
+    refused("the bare plan has no option --version", "did you mean hlua --version?", "--version")
+    refused("the command check has no option --scripts", "did you mean hlua --scripts DIR PLAN?", "check", "--scripts", "lua")
+  end)
+  it("an action, an option or a question as a bare word", function()
+    local function hint(text, ...) refused(("there is no command %s"):format((...)), text, ...) end
+    hint("hlua PLAN control pause: finish what is in flight and send nothing more; the snapshot stays open", "pause")
+    hint("hlua PLAN control resume: go on after a pause; what was stopped or interrupted goes on by the plan alone", "resume")
+    hint("hlua PLAN control wcu N: write at most N write units a second from now on, indexes included", "wcu", "2000")
+    hint("did you mean hlua PLAN rejects --retry?", "retry")
+    hint("did you mean hlua PLAN --restart?", "restart")
+    hint("did you mean hlua PLAN COMMAND --rows N?", "rows")
+    hint("did you mean hlua help [COMMAND]?", "help")
+    hint("did you mean hlua --version?", "version")
   end)
   it("a second command", function() refused("one command at a time: status after check", nil, "check", "status") end)
   it("an option twice", function() refused("--json is there twice", nil, "--json", "--json") end)
@@ -94,6 +114,20 @@ describe("refused with exit 2:", function()
   it("too many workers", function()
     refused("--jobs needs a whole number from 1 to 255, not 256",
       "--jobs N: N workers instead of one a processor and one more", "--jobs", "256")
+  end)
+end)
+
+describe("what stands where the plan should", function()
+  for word, hint in pairs {
+    ["--json"] = "options come after the plan: hlua PLAN --json", ["--rows=5"] = "options come after the plan: hlua PLAN COMMAND --rows N",
+    ["--retry"] = "options come after the plan: hlua PLAN rejects --retry", ["check"] = "the plan comes first: hlua PLAN check",
+    ["version"] = "did you mean hlua --version?", ["-v"] = "did you mean hlua --version?", ["-V"] = "did you mean hlua --version?",
+    ["retry"] = "did you mean hlua PLAN rejects --retry?",
+  } do
+    it("is known: " .. word, function() assert.equal(hint, usage.misplaced(word)) end)
+  end
+  it("may be unknown", function()
+    for _, word in ipairs { "plan.lua", "--jsn", "-x", "" } do assert.is_nil(usage.misplaced(word)) end
   end)
 end)
 

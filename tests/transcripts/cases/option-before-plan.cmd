@@ -1,0 +1,1 @@
+hlua --json good.lua

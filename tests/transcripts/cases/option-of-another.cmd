@@ -1,0 +1,1 @@
+hlua good.lua --retry
