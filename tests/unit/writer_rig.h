@@ -159,7 +159,7 @@ static inline bool rig_open(struct rig *g, rig_answer *answer, enum put_rule rul
     j->plan = &g->plan;
     j->tables = &g->table;
     j->table_count = j->target_count = j->workers = 1;
-    j->lines_most = LINES_MAX;
+    j->lines_most = RIG_LINES; /* no more are served */
     snprintf(j->setting.region, sizeof j->setting.region, "eu-north-1");
     snprintf(j->setting.keys.access_key_id, sizeof j->setting.keys.access_key_id, "AKIDEXAMPLE");
     snprintf(j->setting.keys.secret_access_key, sizeof j->setting.keys.secret_access_key, "not a secret");
