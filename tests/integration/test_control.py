@@ -20,7 +20,7 @@ def begun(place, endpoint, *arguments):
     leaves(place)
     place.plan(PLAN)
     target = place.target(endpoint.url)
-    running = place.start("migrate", *arguments)
+    running = place.start("migrate", "--jobs", "1", *arguments)  # or it would end before a caller comes
     wait_until(lambda: endpoint.writes() > 4, "writes")
     return target, running
 
@@ -31,7 +31,7 @@ def control(place, action, *more, code=0):
 
 def test_pause_status_resume(place):
     """A paused migration sends nothing; after `resume` it ends as if nothing had been."""
-    with Endpoint("--latency-ms", "20") as endpoint:
+    with Endpoint("--latency-ms", "150") as endpoint:
         target, running = begun(place, endpoint)
         answer = control(place, "pause").event("control")
         assert answer["state"] == "paused" and answer["action"] == "pause" and answer["plan"] == "plan", answer
@@ -52,7 +52,7 @@ def test_pause_status_resume(place):
 def test_stop(place):
     """`control stop` is an interrupt: saved, exit code 130, and the same command goes on; also while paused."""
     for paused in (False, True):
-        with Endpoint("--latency-ms", "20") as endpoint:
+        with Endpoint("--latency-ms", "150") as endpoint:
             place.sql("DROP TABLE IF EXISTS logs")
             target, running = begun(place, endpoint, "--restart")
             if paused:
@@ -67,7 +67,7 @@ def test_stop(place):
 
 def test_stop_tells_what_is_written_again(place):
     """Items of chunks that are not done are told apart, and what was refused as a share of what this process sent; so after a resume."""
-    with Endpoint("--latency-ms", "20", "--fault", "op=BatchWriteItem,every=4,what=throttle") as endpoint:
+    with Endpoint("--latency-ms", "150", "--fault", "op=BatchWriteItem,every=4,what=throttle") as endpoint:
         _, running = begun(place, endpoint)
         wait_until(lambda: control(place, "status").event("control")["tables"][0]["items_written"] > 100, "items")
         control(place, "pause")
@@ -95,7 +95,7 @@ def cpu_seconds(process):
 
 def test_a_pause_costs_nothing(place):
     """Requests that would be sent again wait without being asked for again and again; they are not in flight."""
-    with Endpoint("--latency-ms", "20", "--fault", "op=BatchWriteItem,from=6,what=throttle") as endpoint:
+    with Endpoint("--latency-ms", "150", "--fault", "op=BatchWriteItem,from=6,what=throttle") as endpoint:
         _, running = begun(place, endpoint)
         wait_until(lambda: control(place, "status").event("control")["tables"][0]["retries"] > 25, "throttled requests")
         control(place, "pause")
@@ -135,7 +135,7 @@ def test_nobody_listens(place):
 
 
 def test_socket_of_a_killed_run_is_taken_over(place):
-    with Endpoint("--latency-ms", "20") as endpoint:  # much is left to do when it is asked to stop
+    with Endpoint("--latency-ms", "150") as endpoint:  # much is left to do when it is asked to stop
         target, running = begun(place, endpoint)
         running.kill()
         running.end()
@@ -155,7 +155,7 @@ def test_long_path(place):
     folder = place.folder / ("d" * 120)
     folder.mkdir()
     ledger = str(folder / "ledger.db")
-    with Endpoint("--latency-ms", "20") as endpoint:
+    with Endpoint("--latency-ms", "150") as endpoint:
         target, running = begun(place, endpoint, "--ledger", ledger)
         assert control(place, "pause", "--ledger", ledger).event("control")["state"] == "paused"
         control(place, "resume", "--ledger", ledger)
@@ -164,7 +164,7 @@ def test_long_path(place):
 
 def test_callers_that_misbehave(place):
     """One that says nothing, one that says rubbish, one that hangs up: the migration goes on, and the next is answered."""
-    with Endpoint("--latency-ms", "20") as endpoint:
+    with Endpoint("--latency-ms", "150") as endpoint:
         target, running = begun(place, endpoint)
         path = str(place.ledger.parent / "plan.db.sock")
 
