@@ -5,7 +5,6 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
-#include <string.h>
 
 #define WIDE __attribute__((target("avx512f,avx512bw")))
 #define WIDE_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw")))

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "aws/retry.h"
@@ -215,6 +216,15 @@ static bool heal(struct dynamodb_client *c, const struct outcome *out, struct he
     return false;
 }
 
+/* Where the address comes from, that it may be mended. */
+static void name_address(const struct aws_setting *s, char *out, size_t size) {
+    if (strcmp(s->endpoint_from, AWS_ENDPOINT_OF_REGION) == 0) {
+        snprintf(out, size, "that of region %s (%s)", s->region, s->region_from);
+    } else {
+        snprintf(out, size, "from %s (%s)", s->endpoint_from, s->endpoint);
+    }
+}
+
 /* Waits before the next attempt; false when there is to be none: err then says why, its text kept. */
 static bool wait_again(const struct dynamodb_client *c, const struct outcome *out, int64_t begun, struct error *err) {
     if (out->class != RETRY_THROTTLE && out->class != RETRY_TRANSIENT) return false;
@@ -222,12 +232,10 @@ static bool wait_again(const struct dynamodb_client *c, const struct outcome *ou
     int64_t wait = retry_wait(out->class, c->attempts, out->retry_after_ms, clock_jitter());
     int64_t waited = clock_now() - begun;
     if (waited + wait > c->patience.retry_ns) {
-        const struct aws_setting *s = &c->setting;
-        bool region = strcmp(s->endpoint_from, AWS_ENDPOINT_OF_REGION) == 0;
-        return error_hint(err, "given up after %d attempt%s in %.1f s; the address is %s %s (%s); the same command tries again",
-                          c->attempts, c->attempts == 1 ? "" : "s", (double)waited / CLOCK_SECOND,
-                          region ? "that of region" : "from", region ? s->region : s->endpoint_from,
-                          region ? s->region_from : s->endpoint);
+        char address[sizeof c->setting.endpoint + 100];
+        name_address(&c->setting, address, sizeof address);
+        return error_hint(err, "given up after %d attempt%s in %.1f s; the address is %s; the same command tries again",
+                          c->attempts, c->attempts == 1 ? "" : "s", (double)waited / CLOCK_SECOND, address);
     }
     char text[sizeof err->text + 80];
     snprintf(text, sizeof text, "%s; trying again in %.1f s", err->text, (double)wait / CLOCK_SECOND);

@@ -12,8 +12,8 @@
  * reason for more lines: they would only wait longer (of the last 64 answers all may be slow ones: 100 TLS handshakes for nothing). */
 #define REMEMBERED (5 * CLOCK_SECOND)
 
-void growth_begin(struct growth *g) {
-    *g = (struct growth){.quickest = INT64_MAX, .quickest_before = INT64_MAX};
+void growth_begin(struct growth *g, int most) {
+    *g = (struct growth){.most = most, .quickest = INT64_MAX, .quickest_before = INT64_MAX};
 }
 
 void growth_found(struct growth *g) {
@@ -23,11 +23,11 @@ void growth_found(struct growth *g) {
 
 static bool may_grow(const struct growth *g, int count) {
     int64_t quickest = g->quickest < g->quickest_before ? g->quickest : g->quickest_before;
-    return count < LINES_MAX && quickest >= (count - LINES_FIRST) * (CLOCK_MS / LINES_A_MS);
+    return count < g->most && quickest >= (count - LINES_FIRST) * (CLOCK_MS / LINES_A_MS);
 }
 
 bool growth_one_more(struct growth *g, int count, int64_t now) {
-    if (count < LINES_FIRST) return true;
+    if (count < LINES_FIRST) return count < g->most;
     if (!may_grow(g, count)) return false;
     if (g->granted > 0) return g->granted-- > 0;
     if (g->stalled == 0) g->stalled = now;

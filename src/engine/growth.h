@@ -11,13 +11,15 @@
 #define LINES_MAX 128 /* connections of a worker; its requests, those included that wait to be sent again */
 
 struct growth {
+    int most;
     int64_t stalled; /* since when a line has been wanted and none was idle; 0: it has not */
     int granted;     /* lines that may be opened since that took long enough */
     /* The quickest of the answers since `since` (0: there was none), and of those of the time before. */
     int64_t quickest, quickest_before, since;
 };
 
-void growth_begin(struct growth *g);
+/* There are to be `most` at the most, 1 to LINES_MAX. */
+void growth_begin(struct growth *g, int most);
 
 /* A line is wanted: an idle one was found; or none is, of `count`: then whether there should be one more now. */
 void growth_found(struct growth *g);

@@ -44,8 +44,8 @@ int lines_reserve(int workers, struct error *err) {
 }
 
 bool lines_open(struct lines *l, const struct http_endpoint *endpoint, int most, struct error *err) {
-    *l = (struct lines){.epoll = epoll_create1(EPOLL_CLOEXEC), .most = most, .due = INT64_MAX};
-    growth_begin(&l->growth);
+    *l = (struct lines){.epoll = epoll_create1(EPOLL_CLOEXEC), .due = INT64_MAX};
+    growth_begin(&l->growth, most);
     if (l->epoll < 0) {
         error_set(err, ERROR_LOCAL, "cannot make an epoll: %s", strerror(errno));
         return error_hint(err, "raise the limit of `ulimit -n`");
@@ -64,7 +64,7 @@ void lines_close(struct lines *l) {
 
 struct line *lines_take(struct lines *l, const struct http_endpoint *endpoint) {
     struct line *line = l->idle;
-    if (line == NULL) return l->count < l->most && growth_one_more(&l->growth, l->count, clock_now()) ? add(l, endpoint) : NULL;
+    if (line == NULL) return growth_one_more(&l->growth, l->count, clock_now()) ? add(l, endpoint) : NULL;
     l->idle = line->next_idle;
     growth_found(&l->growth);
     line->taken = clock_now();
@@ -102,7 +102,7 @@ void lines_watch(struct lines *l, struct line *line) {
 
 void lines_until(const struct lines *l, bool wanted, int64_t *until) {
     if (l->due < *until) *until = l->due;
-    if (wanted && l->count < l->most) growth_until(&l->growth, l->count, until);
+    if (wanted) growth_until(&l->growth, l->count, until);
 }
 
 static void wake(struct lines *l, struct line *line) {

@@ -26,7 +26,7 @@ struct line {
 struct lines {
     int epoll;
     struct line all[LINES_MAX];
-    int count, most; /* how many there are, and may be */
+    int count;
     struct line *idle;
     struct line *woken[LINES_MAX]; /* by the last lines_wake */
     int woken_count;

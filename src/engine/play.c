@@ -271,7 +271,7 @@ static bool make(struct play *p) {
     for (int i = 0; i < p->s->workers; i++) {
         struct play_worker *w = &p->workers[i];
         *w = (struct play_worker){.current = -1, .client_at = PLAY_BEGIN, .since = PLAY_BEGIN};
-        growth_begin(&w->growth);
+        growth_begin(&w->growth, LINES_MAX);
         w->filling = calloc(targets, sizeof(*w->filling));
         ok = ok && w->filling;
     }

@@ -175,8 +175,8 @@ bool writer_step(struct writer *w, struct error *err) {
         if (line->request && !step_line(w, line, err)) return false;
     }
     wake_waiting(w);
-    bool waited = w->hashed - w->held_hashed >= SENT_TOGETHER; /* for a connection, and one may be idle now */
-    return (!waited && !writer_enough(w)) || writer_send(w, err);
+    bool go = writer_boardable(w) >= SENT_TOGETHER || writer_enough(w);
+    return !go || writer_send(w, err);
 }
 
 int writer_fd(const struct writer *w) {

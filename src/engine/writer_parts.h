@@ -68,9 +68,14 @@ static inline struct lane *writer_lane(const struct writer *w, const struct requ
     return &w->lanes[r->target->paced];
 }
 
+/* The hashed ones that wait for a connection alone. */
+static inline int writer_boardable(const struct writer *w) {
+    return w->hashed - w->held_hashed;
+}
+
 /* Whether so many may go, and are not hashed yet, that they are hashed together. There is more to map until then. */
 static inline bool writer_enough(const struct writer *w) {
-    return w->ready_count - w->held - (w->hashed - w->held_hashed) >= w->together;
+    return w->ready_count - w->held - writer_boardable(w) >= w->together;
 }
 
 /* A run that stops is not paused any more: what is left of a refused batch could not be settled otherwise. */

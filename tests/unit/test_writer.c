@@ -25,6 +25,14 @@ static void add(int count, const char *word) {
     for (int i = 0; i < count; i++) OK(rig_add(&g, word, &e));
 }
 
+/* Requests of so many items each, which are not sent yet. */
+static void make_ready(int requests, int items_each) {
+    for (int i = 0; i < requests; i++) {
+        add(items_each, "good");
+        OK(writer_flush(g.writer, &e));
+    }
+}
+
 static void all_is_settled(int written, int refused) {
     assert_int_equal(rig_count(&g, SETTLED_WRITTEN), written);
     assert_int_equal(rig_count(&g, SETTLED_REFUSED), refused);
@@ -307,10 +315,7 @@ static void serve_and_step(void) {
 static void two_wait_hashed(int items_each) {
     g.writer->together = 2 * MORE_THAN_LINES; /* none goes before all are there */
     g.writer->lines.growth.quickest = -1;     /* and there will be no more connections, however long it takes */
-    for (int i = 0; i < MORE_THAN_LINES; i++) {
-        add(items_each, "good");
-        OK(writer_flush(g.writer, &e));
-    }
+    make_ready(MORE_THAN_LINES, items_each);
     assert_int_equal(g.writer->ready_count, MORE_THAN_LINES);
     OK(writer_send(g.writer, &e));
     assert_true(g.writer->ready_count == 2 && g.writer->hashed == 2 && g.writer->ready->hashed);
@@ -340,10 +345,7 @@ static void those_of_a_closed_lane_are_not_hashed(void **state) {
     open_rig(rig_written, PUT_ALWAYS);
     governor_set_rate(g.job.pacing->governor, clock_now(), 5);
     g.units = 400;
-    for (int i = 0; i < 3; i++) {
-        add(1, "good");
-        OK(writer_flush(g.writer, &e));
-    }
+    make_ready(3, 1);
     OK(writer_send(g.writer, &e));
     assert_true(g.writer->busy == 1 && g.writer->held == 2 && g.writer->hashed == 0);
     governor_set_rate(g.job.pacing->governor, clock_now(), 100000);
@@ -363,8 +365,7 @@ static void hashed_ones_of_a_closed_lane_count_once(void **state) {
     g.writer->together = 4;
     for (int i = 0; i < 4; i++) {
         assert_false(writer_enough(g.writer));
-        add(1, "good");
-        OK(writer_flush(g.writer, &e));
+        make_ready(1, 1);
     }
     assert_int_equal(g.writer->held, 2 + 4); /* there were enough: it has tried to send them, and has looked at their lane */
     lane->closed_until = 0;
