@@ -12,6 +12,21 @@ local cli = {}
 
 local PLAN_ERRORS = 16000 -- bytes of plan errors that are shown
 
+-- Events ------------------------------------------------------------------------------------------
+
+local function json_out(event)
+  io.stdout:write(require "hlua.encode".text(event), "\n")
+  io.stdout:flush()
+end
+
+-- What writes events before the words are parsed, or when they cannot be: --json among them is enough.
+local function emitter(words)
+  for _, word in ipairs(words) do
+    if word == "--json" then return json_out end
+  end
+  return nil
+end
+
 -- Scripts -----------------------------------------------------------------------------------------
 
 -- Modules beside the script come first.
@@ -32,23 +47,28 @@ end
 -- which ends where the script began.
 local function on_error(value)
   if type(value) == "table" and value.text and value.exit then return value end
-  local text = tostring(value)
+  local text, meant = tostring(value), nil
   if text:find("(global 'hlua')", 1, true) and package.loaded.hlua == nil then
-    text = text .. '\nhint: put at the top: local hlua = require "hlua"'
+    text, meant = text .. '\nhint: put at the top: local hlua = require "hlua"', true
   end
   local trace = debug.traceback(text, 2)
   trace = trace:gsub("\n\t%[C%]: in function 'error'\n\thlua/guard.lua:%d+: in metamethod 'index'", "") -- the guard's own
   local script_end = trace:match ".*\n\t[^\n]*in main chunk()"
-  return { traceback = script_end and trace:sub(1, script_end - 1) or trace }
+  local short, hint = text:match "^(.-)\nhint: (.*)$"
+  return { kind = "plan", exit = 1, text = short or text, hint = hint, meant = meant,
+    traceback = script_end and trace:sub(1, script_end - 1) or trace }
 end
 
--- Tells why the script failed; returns the exit code.
-local function script_failed(reason)
-  if core.stopping() then return failure.tell { kind = "interrupted", exit = 130, text = "interrupted" } end
-  if not reason.traceback then return failure.tell(reason) end
+-- Tells why the script failed; returns the exit code. Only of what is meant to be a plan `emit` writes: the standard output of other
+-- scripts is theirs, and so is their --json.
+local function script_failed(reason, emit)
+  if not reason.meant and package.loaded.hlua == nil then emit = nil end
+  if core.stopping() then return failure.tell({ kind = "interrupted", exit = 130, text = "interrupted" }, emit) end
+  if not reason.traceback then return failure.tell(reason, emit) end
   io.stdout:flush()
   io.stderr:write("hlua: ", reason.traceback, "\n")
-  return 1
+  if emit then emit(failure.event(reason)) end
+  return reason.exit
 end
 
 -- Whether there is something to read; the reason when there is not.
@@ -78,15 +98,10 @@ local function not_a_plan(value, path)
   return { kind = "plan", exit = 1, text = text:format(path), hint = "a plan ends with: return hlua.plan { ... }" }
 end
 
-local function json_out(event)
-  io.stdout:write(require "hlua.encode".text(event), "\n")
-  io.stdout:flush()
-end
-
 -- The plan as commands need it, or nil and an error.
 local function load_plan(value)
-  local low, text = require "hlua.load"(value, PLAN_ERRORS)
-  if not low then return nil, { kind = "plan", exit = 1, text = text } end
+  local low, text, each = require "hlua.load"(value, PLAN_ERRORS)
+  if not low then return nil, { kind = "plan", exit = 1, text = text, each = each } end
   local plan, err = core.plan_load(value)
   if not plan then return nil, err end
   return { low = low, plan = plan }
@@ -95,7 +110,7 @@ end
 -- Does what the words after a plan ask for; returns the exit code.
 local function run_plan(value, path, words)
   local command, options = usage.parse(words)
-  if not command then return failure.tell(options) end
+  if not command then return failure.tell(options, emitter(words)) end
   if options.help then
     io.stdout:write(usage.command_help(command))
     return 0
@@ -113,29 +128,29 @@ end
 
 -- Runs the script at words[at]; returns the exit code.
 local function run_script(words, at)
-  local path = words[at]
+  local path, emit = words[at], emitter(words)
   local ok, reason = readable(path)
-  if not ok then return failure.tell(cannot_read(path, reason)) end
+  if not ok then return failure.tell(cannot_read(path, reason), emit) end
   local chunk, problem = sources.script(path)
-  if not chunk then return failure.tell { kind = "plan", exit = 1, text = problem } end
+  if not chunk then return failure.tell({ kind = "plan", exit = 1, text = problem }, emit) end
   set_path(path)
   set_arg(words, at)
   sources.watch()
   guard.globals(debug.getinfo(chunk, "S").source)
   local rest = table.move(words, at + 1, #words, 1, {})
   local went, value = xpcall(chunk, on_error, table.unpack(rest))
-  if not went then return script_failed(value) end
+  if not went then return script_failed(value, emit) end
   if node.is(value, "plan") then return run_plan(value, path, rest) end
   local meant = package.loaded.hlua ~= nil and (value == nil or type(value) == "table")
-  if meant then return failure.tell(not_a_plan(value, path)) end
+  if meant then return failure.tell(not_a_plan(value, path), emit) end
   return 0
 end
 
 -- Words before the script -------------------------------------------------------------------------
 
-local function show_help(topic)
+local function show_help(topic, emit)
   local text, err = usage.topic(topic)
-  if not text then return failure.tell(err) end
+  if not text then return failure.tell(err, emit) end
   io.stdout:write(text)
   return 0
 end
@@ -143,7 +158,7 @@ end
 local first = {
   ["--help"] = function() return show_help() end,
   ["-h"]     = function() return show_help() end,
-  ["help"]   = function(words) return show_help(words[2]) end,
+  ["help"]   = function(words) return show_help(words[2], emitter(words)) end,
   ["--version"] = function()
     io.stdout:write(("hlua %s (%s)\n"):format(core.version, _VERSION))
     return 0
@@ -165,7 +180,7 @@ function cli.main(words)
   if word:sub(1, 1) == "-" and word ~= "-" then
     local best = nearest.pick(word, { "--help", "--version", "--scripts" })
     return failure.tell(failure.usage(("there is no option %s before the plan"):format(word),
-      usage.misplaced(word) or best and ("did you mean %s?"):format(best) or "hlua --help lists what there is"))
+      usage.misplaced(word) or best and ("did you mean %s?"):format(best) or "hlua --help lists what there is"), emitter(words))
   end
   return run_script(words, 1)
 end

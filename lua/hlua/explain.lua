@@ -298,7 +298,7 @@ end
 
 -- The same as plain data for --json: names, types and texts only, no address and no secret.
 function explain.document(plan)
-  local document = { plan = plan.name, region = plan.target.region, tables = {}, warnings = {} }
+  local document = { event = "plan", plan = plan.name, region = plan.target.region, tables = {}, warnings = {} }
   for i, t in ipairs(plan.tables) do document.tables[i] = table_document(t) end
   for i, warning in ipairs(plan.warnings) do
     document.warnings[i] = { path = warning.path, line = warning.line, message = warning.message }

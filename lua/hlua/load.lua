@@ -12,12 +12,13 @@ local function script()
   return type(given) == "table" and type(given[0]) == "string" and given[0] or nil
 end
 
--- Returns the lowered plan (with `identity` and `warnings`), or nil and all errors as one text of at most `size` bytes.
+-- Returns the lowered plan (with `identity` and `warnings`), or nil, all errors as one text of at most `size` bytes, and a list of
+-- them, each { text =, hint = }.
 return function(value, size)
   local file = script()
   local problems, at = validate.check(value, file)
   local text = problems:text(size or ERROR_TEXT)
-  if text then return nil, text end
+  if text then return nil, text, problems:list() end
   local low = lower(value, at)
   low.file = file or low.file
   low.identity = identity.text(low)

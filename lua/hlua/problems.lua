@@ -90,9 +90,13 @@ local function first_line(problem)
   return table.concat(parts, ": ")
 end
 
-local function full_text(problem)
+local function without_hint(problem)
   local text = first_line(problem)
-  if problem.detail then text = text .. "\n" .. problem.detail end
+  return problem.detail and text .. "\n" .. problem.detail or text
+end
+
+local function full_text(problem)
+  local text = without_hint(problem)
   if problem.hint then text = text .. "\nhint: " .. problem.hint end
   return text
 end
@@ -111,6 +115,13 @@ function problems:text(size)
     length = length + #shown[#shown] + 1
   end
   return #shown > 0 and table.concat(shown, "\n") or nil
+end
+
+-- The errors as { text =, hint = or nil }, in the order of their lines.
+function problems:list()
+  local list = {}
+  for i, problem in ipairs(in_order(self.errors)) do list[i] = { text = without_hint(problem), hint = problem.hint } end
+  return list
 end
 
 -- The warnings as plain tables: { path, file, line, message }.

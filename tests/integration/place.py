@@ -58,6 +58,7 @@ class Running:
 
     def __init__(self, command, environment, folder, seen=None, **popen):
         self.seen = seen  # is told of the result
+        self.json = "--json" in command
         self.files = [tempfile.TemporaryFile("w+", errors="replace") for _ in range(2)]
         self.process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL,
                                         stdout=self.files[0], stderr=self.files[1], **popen)
@@ -85,6 +86,8 @@ class Running:
         if re.search(r"Sanitizer|runtime error:", error):
             raise AssertionError(f"a sanitizer complains:\n{error[:6000]}")
         result = Result(code, output, error)
+        if self.json and code >= 0 and not all("event" in json.loads(line) for line in output.splitlines()):
+            raise AssertionError(f"a line of --json is no event: {result}")
         if self.seen:
             self.seen(result)
         return result

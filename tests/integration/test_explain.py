@@ -22,7 +22,7 @@ def test_a_row(place):
     """By its key as listed, or by the value alone."""
     moved(place)
     for key in ("id=7", "7"):
-        (told,) = explain(place, key).lines
+        told = explain(place, key).event("explain")
         assert (told["key"], told["reason"], told["mended"]) == ("id=7", "key-missing", False)
         assert {c["name"]: c["value"] for c in told["columns"]} == {"id": "7", "k": None, "v": "v7"}
         assert told["now"]["result"] == "rejected" and told["now"]["items"] == []

@@ -24,7 +24,7 @@ def test_key_missing(place):
     rejects = keyed(place, (None, "s", "g"), ("p", None, "g"))
     assert {(r["key"], r["reason"]) for r in rejects} == {("id=0", "key-missing"), ("id=1", "key-missing")}
     r = rejects[0]
-    assert set(r) == {"table", "key", "reason", "message", "item", "at"} and r["table"] == "Target" and r["at"].endswith("Z")
+    assert set(r) == {"event", "table", "key", "reason", "message", "item", "at"} and r["table"] == "Target" and r["at"].endswith("Z")
     assert "PK" in next(r for r in rejects if r["key"] == "id=0")["message"]
 
 

@@ -391,6 +391,7 @@ def test_export(place):
         place.plan(FIRST)
         place.hlua("migrate", code=5)
     listed = place.rejects()
+    assert {reject.pop("event") for reject in listed} == {"reject"}
     path = place.folder / "rejects.jsonl"
     assert place.hlua("rejects", "--export", str(path)).event("export")["rejects"] == 10
     lines = [json.loads(line) for line in path.read_text().splitlines()]

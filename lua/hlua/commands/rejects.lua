@@ -11,7 +11,8 @@ local KEY_WIDTH, REASON_WIDTH = 28, 16 -- columns; longer ones push the rest to 
 
 local function pad(text, columns) return text .. (" "):rep(columns - format.width(text)) end
 
-local function event(reject)
+-- A line of an export.
+local function record(reject)
   return encode.object {
     { "table", reject.table },
     { "key", reject.key },
@@ -20,6 +21,13 @@ local function event(reject)
     { "item", reject.item ~= "" and reject.item or encode.null },
     { "at", reject.at },
   }
+end
+
+-- The same in a stream of events.
+local function event(reject)
+  local shown = record(reject)
+  table.insert(shown, 1, { "event", "reject" })
+  return shown
 end
 
 -- Writes them as they come: a heading for each table, a line for each row.
@@ -59,7 +67,7 @@ function rejects.run(context)
   end
   if options.explain then return explain.run(context) end
   if options.retry then return require "hlua.commands.rejects_retry".run(context) end
-  if options.export then return require "hlua.commands.rejects_export".run(context, event) end
+  if options.export then return require "hlua.commands.rejects_export".run(context, record) end
   return list_all(context)
 end
 

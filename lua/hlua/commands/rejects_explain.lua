@@ -107,6 +107,7 @@ local function event(context, reject, now)
   local reason = now and now.outcome.result == "rejected" and now.outcome.reason or reject.reason
   local told, mended = advice.of(reason), is_mended(reject, now)
   return encode.object {
+    { "event", "explain" },
     { "table", reject.table },
     { "key", reject.key },
     { "reason", reject.reason },

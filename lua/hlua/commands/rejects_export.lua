@@ -17,11 +17,11 @@ local function reason_of(text, path)
 end
 
 -- Writes every reject to `handle`; returns how many, or nil and an error.
-local function write_all(context, handle, path, event)
+local function write_all(context, handle, path, record)
   local count, failed = 0, nil
   local _, err = context.core.rejects(context.plan, context.options, function(reject)
     if failed then return end
-    local ok, reason = handle:write(encode.text(event(reject)), "\n")
+    local ok, reason = handle:write(encode.text(record(reject)), "\n")
     if not ok then failed = reason end
     count = count + 1
   end)
@@ -32,7 +32,7 @@ local function write_all(context, handle, path, event)
 end
 
 -- Into a file beside it first, so that nobody finds half of it.
-local function write_file(context, path, event)
+local function write_file(context, path, record)
   local kind = context.core.file_kind(path)
   if kind == "other" then return nil, cannot(path, "it is no file") end -- a device would be replaced by one
   if kind and not context.options.replace then
@@ -41,7 +41,7 @@ local function write_file(context, path, event)
   local beside = path .. ".part"
   local handle, reason = io.open(beside, "wb")
   if not handle then return nil, cannot(path, reason_of(reason, beside)) end
-  local count, err = write_all(context, handle, path, event)
+  local count, err = write_all(context, handle, path, record)
   handle:close()
   if count then
     local ok, why = os.rename(beside, path)
@@ -52,15 +52,15 @@ local function write_file(context, path, event)
   return nil, err
 end
 
--- `event` makes of a reject what is written of it.
-function export.run(context, event)
+-- `record` makes of a reject what is written of it.
+function export.run(context, record)
   local path, screen = context.options.export, context.screen
   local count, err
   if path == "-" then
     screen = screens.standard(context.core, true) -- standard output is for the lines
-    count, err = write_all(context, io.stdout, "standard output", event)
+    count, err = write_all(context, io.stdout, "standard output", record)
   else
-    count, err = write_file(context, path, event)
+    count, err = write_file(context, path, record)
   end
   if not count then return failure.tell(err, path ~= "-" and context.emit or nil) end
   if path == "-" then

@@ -27,11 +27,14 @@ function failure.event(err)
   }
 end
 
--- Tells the error; returns its exit code. `emit` writes an event, or is nil.
+-- Tells the error; returns its exit code. `emit` writes an event, or is nil. An error that is several has `each` of them as
+-- { text =, hint = }: people read them together, programs get an event for each.
 function failure.tell(err, emit)
   io.stdout:flush()
   io.stderr:write(failure.text(err), "\n")
-  if emit then emit(failure.event(err)) end
+  for _, one in ipairs(emit and (err.each or { err }) or {}) do
+    emit(failure.event { kind = err.kind, exit = err.exit, text = one.text, hint = one.hint, code = one.code })
+  end
   return err.exit
 end
 
