@@ -28,7 +28,7 @@ end
 local function table_lines(screen, t)
   local share = t.chunks > 0 and t.chunks_done / t.chunks or 0
   local lines = {
-    ("%s  %s, %s of %s"):format(screen:paint("bold", format.printable(t.name)), format.percent(share),
+    ("%s  %s, %s of %s done"):format(screen:paint("bold", format.printable(t.name)), format.percent(share),
       format.count(t.chunks_done), format.plural(t.chunks, "chunk")),
   }
   table.move(closing.target_lines(t, screen.width), 1, 1, #lines + 1, lines)
@@ -70,7 +70,7 @@ local function next_steps(s, command, options)
   if state == "not started" then
     steps[#steps + 1] = "to start it:  " .. closing.next_command(command, nil, options)
   elseif state == "stopped" then
-    steps[#steps + 1] = "to go on from here:  " .. closing.next_command(command, nil, options)
+    steps[#steps + 1] = "these are the chunks that are done; to go on with the others:  " .. closing.next_command(command, nil, options)
   elseif state == "running" then
     steps[#steps + 1] = "these are the chunks that are done; to see what it is doing:  " ..
       closing.next_command(command, "control status", { ledger = options.ledger })
