@@ -52,7 +52,7 @@ local function on_error(value)
     text, meant = text .. '\nhint: put at the top: local hlua = require "hlua"', true
   end
   local trace = debug.traceback(text, 2)
-  trace = trace:gsub("\n\t%[C%]: in function 'error'\n\thlua/guard.lua:%d+: in metamethod 'index'", "") -- the guard's own
+  trace = trace:gsub("\n\t%[C%]: in function 'error'\n\thlua/%a+.lua:%d+: in metamethod 'index'", "") -- hlua's own
   local script_end = trace:match ".*\n\t[^\n]*in main chunk()"
   local short, hint = text:match "^(.-)\nhint: (.*)$"
   return { kind = "plan", exit = 1, text = short or text, hint = hint, meant = meant,

@@ -2,8 +2,8 @@
 -- and nothing is judged before the whole plan is there (hlua.validate), so that all its errors are shown at once.
 -- The constructors of values are also what a plan's functions return: their form is in hlua.node.
 local schema  = require "hlua.schema"
+local meant   = require "hlua.meant"
 local place   = require "hlua.place"
-local nearest = require "hlua.nearest"
 local node    = require "hlua.node"
 require "hlua.fingerprint" -- it notes which globals are there before the plan
 
@@ -48,8 +48,8 @@ return setmetatable(hlua, {
       return rawget(self, name)
     end
     local message = ("hlua has no constructor %q"):format(tostring(name))
-    local best = type(name) == "string" and nearest.pick(name, schema.names)
-    if best then message = message .. ("\nhint: did you mean hlua.%s?"):format(best) end
-    error(message, 2)
+    local best = type(name) == "string" and meant.constructor(name)
+    local hint = best and ("did you mean hlua.%s?"):format(best) or "there are hlua." .. table.concat(schema.names, ", hlua.")
+    error(("%s\nhint: %s"):format(message, hint), 2)
   end,
 })

@@ -4,6 +4,7 @@
 local schema  = require "hlua.schema"
 local node    = require "hlua.node"
 local nearest = require "hlua.nearest"
+local meant   = require "hlua.meant"
 
 local types = {}
 
@@ -250,7 +251,7 @@ local function check_fields(at, given, spec, problems)
       if math.type(key) == "integer" then
         problems:add(at:field(key), ("an entry without a name: %s"):format(problems.describe(given[key])))
       else
-        local hint = spec.mistakes and spec.mistakes[key] or nearest.hint(key, schema.field_names(spec.fields))
+        local hint = spec.mistakes and spec.mistakes[key] or meant.field(key, spec.fields)
         problems:add(at:field(key), ("unknown field %s"):format(problems.describe(key)), hint)
       end
     end

@@ -235,6 +235,10 @@ function types.index_key(at, value, field, problems)
     return check_key_pair(at, value, problems,
       'the order of several must be said: put them into attributes, and name them here: { "A", "B" }')
   end
+  if node.is(value[1]) or node.marker(value[1]) then
+    return expected(problems, at:field(1), "an attribute's name", value[1],
+      ("a value has a name: %s = { NAME = value }"):format(field.name))
+  end
   types.strings(at, value, field, problems)
   for i, name in ipairs(value) do
     if type(name) == "string" and name ~= "" then key_name(at:field(i), name, problems) end

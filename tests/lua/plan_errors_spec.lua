@@ -33,7 +33,12 @@ describe("what a script returns", function()
     local ok, message = pcall(function() return require("hlua").tabel {} end)
     assert.is_false(ok)
     says(message, 'hlua has no constructor "tabel"', "did you mean hlua.table?")
-    assert.is_false(pcall(function() return require("hlua").phases end))
+    says(select(2, pcall(function() return require("hlua").phases end)), "hint: there are hlua.B, hlua.BS,")
+    local calls = { number = "N", nubmer = "N", string = "S", boolean = "bool", map = "M", list = "L", postgress = "postgres" }
+    for given, meant in pairs(calls) do
+      local _, text = pcall(function() return require("hlua")[given] end)
+      says(text, ("hint: did you mean hlua.%s?"):format(meant))
+    end
   end)
 
   it("cannot be added to afterwards", function()
@@ -54,6 +59,20 @@ describe("unknown fields", function()
     for _, field in ipairs { "write_units", "phases", "changes", "account" } do
       wrong(field .. " = 1", ('tables[1].%s: unknown field "%s"'):format(field, field))
     end
+  end)
+
+  it("that are another constructor's say whose", function()
+    local function plan_field(text, ...)
+      local _, errors = helper.load('local hlua = require "hlua"\nreturn hlua.plan { name = "p", source = hlua.postgres {},\n' .. text
+        .. ',\nhlua.table { from = "t", to = "Target", partition_key = { PK = "{id}" } } }')
+      says(errors, ...)
+    end
+    plan_field("on_rejct = 1", 'plan.lua:3: on_rejct: unknown field "on_rejct"',
+      'hint: did you mean "on_reject"? it is a field of hlua.table')
+    plan_field('region = "x"', "hint: region is a field of hlua.dynamodb")
+    plan_field("targett = 1", 'hint: did you mean "target"?')
+    wrong("write_units = 5", "hint: write_units is a field of hlua.plan")
+    wrong('global_secondary_indexes = { hlua.index { "abc", partition_key = "PK", tags = {} } }', "hint: tags is a field of hlua.table")
   end)
 
   it("of an index say where its name goes", function()
@@ -225,6 +244,8 @@ describe("indexes", function()
     global('hlua.index { "abc", partition_key = "LoanId" }', '"LoanId" is no attribute of this table')
     global('hlua.index { "abc", partition_key = "PKK" }, hlua.index { "def", partition_key = { GKEY = "{b}" } }', 'did you mean "PK"?')
     global('hlua.index { "abc", partition_key = "{LoanId}" }', "give the attribute a name")
+    global('hlua.index { "abc", partition_key = "PK",\nsort_key = { hlua.S "SK" } }',
+      "plan.lua:7: ", "expected an attribute's name, got hlua.S", "a value has a name: sort_key = { NAME = value }")
     global('hlua.index { "abc", partition_key = "PK", sort_key = "PK" }', '"PK" is in the index\'s key twice')
     global('hlua.index { "abc", partition_key = { A = "{a}", B = "{b}" } }', "the order of several must be said")
     global('hlua.index { "abc", partition_key = { "A", "B", "C", "D", "E" } }', "5 attributes in a key; DynamoDB allows 4")
