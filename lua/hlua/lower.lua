@@ -88,6 +88,15 @@ local function lower_items(found, functions)
   return list
 end
 
+-- Where the keys of each index are said.
+local function lower_index_places(fields, at)
+  local list = {}
+  for i, index in ipairs(definitions.indexes(fields, at)) do
+    list[i] = { partition = put_place({}, index.at:field "partition_key"), sort = put_place({}, index.at:field "sort_key") }
+  end
+  return list
+end
+
 -- Tables ----------------------------------------------------------------------------------------------------------------
 
 -- "replace", "keep" or "newer" with its attribute; or nil.
@@ -113,6 +122,7 @@ local function lower_table(fields, at, plan, functions)
     attributes = definitions.declares(fields) and {} or lower_attributes(found, functions),
     columns = lower_columns(fields, at),
     items = lower_items(found, functions),
+    index_places = lower_index_places(fields, at),
     keep_nulls = fields.nulls == "keep",
     empty_strings_absent = fields.empty_strings == "absent",
     existing = existing,

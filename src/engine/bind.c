@@ -7,10 +7,22 @@
 
 /* --- tables --- */
 
-static const char *narrowed(const struct plan_table *t, const struct run_options *options, struct arena *a) {
-    if (options == NULL || options->where == NULL) return t->source.where;
-    if (t->source.where == NULL) return options->where;
-    return arena_printf(a, "(%s) AND (%s)", t->source.where, options->where);
+/* Describes the table's source as the plan says it, then narrowed by --where: so each is told of its own mistakes. The line feeds end a
+ * comment, should one of them end with one. */
+static bool describe(struct job_table *t, struct pg_connection *c, const struct run_options *options, struct arena *a,
+                     struct error *err) {
+    const struct plan_place *place = &t->plan->place;
+    t->spec = t->plan->source;
+    t->source = pg_source_describe(c, &t->spec, a, err);
+    if (t->source == NULL) {
+        if (err->kind == ERROR_PLAN && place->file && place->line)
+            error_context(err, "%s:%d: %s", place->file, place->line, place->path);
+        return false;
+    }
+    if (options == NULL || options->where == NULL) return true;
+    t->spec.where = t->spec.where ? arena_printf(a, "(%s\n) AND (%s\n)", t->spec.where, options->where) : options->where;
+    if (t->spec.where == NULL) return error_memory(err, "binding the plan");
+    return pg_source_check_where(c, t->source, "--where", err);
 }
 
 /* The plan's schema with indexes of its own, since binding sets key types. */
@@ -54,11 +66,8 @@ static bool bind_table(struct job *job, struct job_table *t, struct pg_connectio
                        struct error *err) {
     struct arena *a = job->arena;
     int count, used_count = 0;
-    t->spec = t->plan->source;
-    t->spec.where = narrowed(t->plan, options, a);
     if (!copy_schema(t, a)) return error_memory(err, "binding the plan");
-    t->source = pg_source_describe(c, &t->spec, a, err);
-    if (t->source == NULL) return false;
+    if (!describe(t, c, options, a, err)) return false;
     t->resumable = pg_source_key_kind(t->source) == PG_KEY_COLUMNS;
     const struct pg_column *columns = pg_source_columns(t->source, &count);
     bool *used = arena_array(a, (size_t)count + 1, sizeof *used);

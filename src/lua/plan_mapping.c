@@ -116,6 +116,23 @@ static const struct item_spec *read_items(lua_State *L, struct loader *ld, int *
     return list;
 }
 
+static const struct index_place *read_index_places(lua_State *L, struct loader *ld) {
+    int count;
+    lowered_open_list(L, "index_places", &count);
+    struct index_place *list = lowered_array(L, ld, (size_t)count, sizeof *list);
+    for (int i = 0; i < count; i++) {
+        lowered_open_entry(L, i);
+        lowered_open_table(L, "partition");
+        lowered_place(L, ld, &list[i].partition);
+        lua_pop(L, 1);
+        lowered_open_table(L, "sort");
+        lowered_place(L, ld, &list[i].sort);
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+    return list;
+}
+
 void lowered_mapping(lua_State *L, struct loader *ld, struct mapping_spec *mapping) {
     mapping->map = (int)lowered_integer(L, "map", -1);
     mapping->items = read_items(L, ld, &mapping->item_count);
@@ -123,5 +140,6 @@ void lowered_mapping(lua_State *L, struct loader *ld, struct mapping_spec *mappi
     read_columns(L, ld, &mapping->columns);
     mapping->keep_nulls = lowered_flag(L, "keep_nulls");
     mapping->empty_strings_absent = lowered_flag(L, "empty_strings_absent");
+    mapping->index_places = read_index_places(L, ld);
     lowered_place(L, ld, &mapping->place);
 }

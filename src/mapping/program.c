@@ -228,6 +228,7 @@ struct program *program_compile(struct arena *a, const struct mapping_spec *spec
                          .count = count,
                          .empty_absent = spec->empty_strings_absent,
                          .check_utf8 = check_utf8,
+                         .index_places = spec->index_places,
                          .err = err};
     struct program *p = arena_alloc(a, sizeof *p);
     struct item_spec single;

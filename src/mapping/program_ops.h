@@ -107,6 +107,7 @@ struct compiler {
     bool empty_absent, check_utf8;
     bool several;   /* a row becomes several items: not each of them has every index's keys */
     bool functions; /* set when a value calls one */
+    const struct index_place *index_places;
     struct error *err;
 };
 

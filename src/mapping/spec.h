@@ -88,6 +88,11 @@ struct item_spec {
     struct plan_place place;
 };
 
+/* The keys of one of the schema's indexes. */
+struct index_place {
+    struct plan_place partition, sort;
+};
+
 struct mapping_spec {
     const struct item_spec *items; /* `items = { ... }`; then attributes and columns below are empty */
     int item_count;
@@ -98,7 +103,8 @@ struct mapping_spec {
     const struct attribute_spec *attributes;
     int attribute_count;
     struct columns_spec columns;
-    bool keep_nulls; /* nulls = "keep": a NULL column becomes NULL instead of absent */
+    bool keep_nulls;                        /* nulls = "keep": a NULL column becomes NULL instead of absent */
+    const struct index_place *index_places; /* one for each of the schema's; NULL: not known */
     struct plan_place place;
 };
 

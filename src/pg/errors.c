@@ -73,6 +73,7 @@ bool pg_error_wire(struct error *err, const struct wire_failure *f) {
     error_set(err, ERROR_SOURCE, "%s%s%s%s", f->text, line[0] ? " (" : "", line, line[0] ? ")" : "");
     error_code(err, code);
     if (err == NULL) return false;
+    for (char *p = err->text; (p = strchr(p, '\n')) != NULL;) *p = ' '; /* "at or near" quotes the statement */
     err->retryable = retryable(code);
     add_hint(err, code, f->text, f->hint);
     return false;

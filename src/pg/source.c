@@ -130,7 +130,7 @@ static bool apply_expressions(struct pg_connection *c, struct pg_source *s, stru
     return source_columns_zone(c, s, &s->columns, err);
 }
 
-static bool check_where(struct pg_connection *c, struct pg_source *s, struct error *err) {
+bool pg_source_check_where(struct pg_connection *c, struct pg_source *s, const char *called, struct error *err) {
     if (s->spec->where == NULL) return true;
     struct sql q;
     sql_init(&q);
@@ -143,7 +143,11 @@ static bool check_where(struct pg_connection *c, struct pg_source *s, struct err
         error_memory(err, "describing a source");
     } else if ((res = pg_describe(c, text, err)) == NULL) {
         source_plan_error(c, s, err);
-        error_context(err, "where");
+        error_context(err, "%s", called);
+        if (err && err->kind == ERROR_PLAN && err->hint[0] == '\0')
+            error_hint(err,
+                       "%s is a condition in SQL on the columns of %s, as it stands after WHERE; the message is PostgreSQL's",
+                       called, s->oid ? s->name : "the query");
     }
     bool ok = res != NULL;
     PQclear(res);
@@ -190,8 +194,8 @@ static bool describe(struct pg_connection *c, struct pg_source *s, struct error 
     if (s->spec->from && !find_relation(c, s, err)) return false;
     if (!read_columns(c, s, &s->base, err)) return s->oid ? false : wrong_query(s, err);
     if (s->base.count == 0) return error_set(err, ERROR_PLAN, "%s has no columns", s->name);
-    return apply_expressions(c, s, err) && check_where(c, s, err) && source_find_parts(c, s, err) && source_find_key(c, s, err) &&
-           check_range(c, s, err);
+    return apply_expressions(c, s, err) && pg_source_check_where(c, s, "where", err) && source_find_parts(c, s, err) &&
+           source_find_key(c, s, err) && check_range(c, s, err);
 }
 
 struct pg_source *pg_source_describe(struct pg_connection *c, const struct pg_source_spec *spec, struct arena *a,

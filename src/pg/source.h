@@ -41,6 +41,9 @@ struct pg_source; /* lives in the arena it was described in; read-only once chun
 struct pg_source *pg_source_describe(struct pg_connection *c, const struct pg_source_spec *spec, struct arena *a,
                                      struct error *err);
 
+/* Whether the server takes the spec's `where`, which may have changed since; `called` is what people call it. ERROR_PLAN if not. */
+bool pg_source_check_where(struct pg_connection *c, struct pg_source *s, const char *called, struct error *err);
+
 /* All columns of the source, in its order. */
 const struct pg_column *pg_source_columns(const struct pg_source *s, int *count);
 enum pg_key_kind pg_source_key_kind(const struct pg_source *s);

@@ -370,7 +370,17 @@ def test_a_plan_that_does_not_fit_the_source(place):
         place.plan(SIMPLE.replace("{id}", "{idd}"))
         check(place, code=1).says("idd")
         place.plan(SIMPLE)
-        check(place, "--where", "nope = 1", code=1)
+        check(place, "--where", "nope = 1", code=1).says('hlua: --where: column "nope" does not exist')
+        check(place, "--where", "id = 'x", code=1).says("hlua: --where: unterminated", "hint: --where is a condition in SQL on the columns of public.t,")
+        assert check(place, "--where", "id = 7 -- a comment").event("check")
+        place.plan(SIMPLE + '\nwhere = "id > 5 -- a comment",')
+        assert len(check(place, "--where", "id < 8 -- another").event("check")["tables"][0]["rows"]) == 2
+        place.plan(SIMPLE + 'where = "id > = 5",')
+        check(place, "--where", "id > 3", code=1).says('plan.lua:6: tables[1]: where: syntax error at or near "="', "hint: where is a condition in SQL")
+        place.plan(SIMPLE + 'sort_key = { SK = "{id}" }, global_secondary_indexes = {'
+                   '\nhlua.index { "GSI", partition_key = { Own = "{id}" },\nsort_key = "Sk" } },')
+        check(place, code=1).says('plan.lua:9: tables[1].global_secondary_indexes[1].sort_key: the key of index GSI is the attribute "Sk"',
+                                  'hint: did you mean "SK"?')
 
 
 def test_interrupted(place):

@@ -348,7 +348,7 @@ static void test_mistakes(void **state) {
     s = (struct pg_source_spec){.from = "hlua_test.\"IntegrationLogs\"", .where = "\"LogTimestmp\" > ''"};
     refuse(&s, "where: column \"LogTimestmp\" does not exist", "LogTimestamp");
     s.where = "n +";
-    refuse(&s, "syntax error", "");
+    refuse(&s, "syntax error", "where is a condition in SQL on the columns of hlua_test.\"IntegrationLogs\"");
     struct pg_expression e = {.name = "n", .sql = "\"Nothing\" + 1"};
     s = (struct pg_source_spec){.from = "hlua_test.\"IntegrationLogs\"", .expressions = &e, .expression_count = 1};
     refuse(&s, "the expression of column \"n\": column \"Nothing\" does not exist", "(columns: LogId");
