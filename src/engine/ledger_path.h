@@ -4,7 +4,7 @@
 
 #include "engine/run.h"
 
-/* The given path, or .hlua/<plan name>.db beside the plan's file; ERROR_LOCAL when it is too long. */
+/* The given path, or .hlua/<plan name>.db beside the plan's file; ERROR_LOCAL when it is too long, or the given one's folder is not there. */
 bool ledger_path(const struct plan *plan, const char *given, char *out, size_t size, struct error *err);
 
 #endif

@@ -248,4 +248,6 @@ def test_file_that_is_no_ledger(place):
     with Endpoint() as endpoint:
         place.target(endpoint.url)
         place.hlua("migrate", "--ledger", "notes.txt", code=8).says("notes.txt")
+        place.hlua("migrate", "--ledger", "no-folder/l.db", code=8).says("there is no folder no-folder for the ledger no-folder/l.db", "hint: make it")
+        assert not (place.folder / "no-folder").exists()
         assert (place.folder / "notes.txt").read_bytes() == before and endpoint.writes() == 0
