@@ -50,6 +50,14 @@ describe("the screen of a rehearsal", function()
     has(text, "nothing was written")
     assert.is_nil(text:find("quota", 1, true))
   end)
+  it("tells a change that is part of all, and makes no difference alone, as that", function()
+    local text = shown(a_rehearsal { changes = { { change = "warm", seconds = 160.0, write_units = 12345.0 },
+      { change = "shards", seconds = 498.0, table = ("Logs-"):rep(12), index = "GSI3", shards = 10 },
+      { change = "all", seconds = 90.0 } } })
+    has(text, "#{column:shard(10)}; no difference alone, but with the others 1m 30s all of these")
+    assert.is_truthy(text:find("\n            [^ ]"), text) -- folded, and not cut
+    has(text, "(WarmThroughput) 8m 18s 10 shards")
+  end)
   it("of a few rows tells no limit of no length", function()
     local text = shown(a_rehearsal { seconds = 0.01, together_seconds = 0.01, changes = {},
       periods = { { from = 0.0, to = 0.01, limit = "answers" } } })

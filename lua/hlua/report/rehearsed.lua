@@ -18,10 +18,8 @@ end
 
 local function rate(n, seconds) return seconds > 0 and n / seconds or 0 end
 
--- Whether the two readings of the account's quota are worth telling apart.
-local function together_differs(found)
-  return math.abs(found.together_seconds - found.seconds) > MATTERS * found.seconds
-end
+-- Whether another duration is worth telling apart: that of the account's other quota, or of a change.
+local function matters(found, seconds) return math.abs(seconds - found.seconds) > MATTERS * found.seconds end
 
 -- Words -------------------------------------------------------------------------------------------
 
@@ -126,13 +124,21 @@ local function period_lines(screen, found, units)
   for _, line in ipairs(lines) do screen:line(line) end
 end
 
+-- One that is part of all, and makes no difference alone, is told as that.
+local function change_line(screen, found, c)
+  local took, text = format.right(format.duration(c.seconds), 8), changes[c.change](c)
+  if matters(found, c.seconds) then
+    took = screen:paint(c.seconds < found.seconds and "green" or "yellow", took)
+  else
+    text = text .. "; no difference alone, but with the others"
+  end
+  screen:line(("  %s  %s"):format(took, (format.fold(text, screen.width - 12):gsub("\n", "\n" .. (" "):rep(12)))))
+end
+
 local function change_lines(screen, found)
   if #found.changes == 0 then return end
   heading(screen, "what a change would make of it")
-  for _, c in ipairs(found.changes) do
-    local took = screen:paint(c.seconds < found.seconds and "green" or "yellow", format.right(format.duration(c.seconds), 8))
-    screen:line(("  %s  %s"):format(took, format.cut(changes[c.change](c), screen.width - 12)))
-  end
+  for _, c in ipairs(found.changes) do change_line(screen, found, c) end
 end
 
 -- What is not as the run will be, a sentence each.
@@ -163,7 +169,7 @@ function rehearsed.write(screen, low, found, units, asked_once)
     format.plural(sum.write_units, "write unit")), screen.width, "  "))
   for _, line in ipairs(unlike_the_run(low, found, sum, units, asked_once)) do screen:line(format.fold(line, screen.width, "  ")) end
   screen:line(format.fold(target_text(found), screen.width, "  "))
-  if together_differs(found) then
+  if matters(found, found.together_seconds) then
     local text = "%s if the account's quota is that of a table together with its indexes: AWS's guide can be read both ways"
     screen:line(format.fold(text:format(format.duration(found.together_seconds)), screen.width, "  "))
   end
