@@ -27,8 +27,9 @@ local function heading(t, p)
 end
 
 local function table_lines(t, p, width)
-  local rates = moves(p) and ("%s items/s, %s write units/s, "):format(format.count(t.items_per_second),
-    format.count(t.units_per_second)) or ""
+  local counted = closing.consumed_lines(t, width)
+  local rates = moves(p) and ("%s items/s, %s write units/s%s, "):format(format.count(t.items_per_second),
+    format.count(t.units_per_second), #counted > 0 and " as computed" or "") or ""
   local lines = {
     ("%s read, %s, %s"):format(format.plural(t.rows_read, "row"), format.plural(t.items_written, "item") .. " written",
       format.plural(t.rows_rejected, "row") .. " rejected"),
@@ -36,7 +37,7 @@ local function table_lines(t, p, width)
   }
   local takes = throttling.takes(t)
   if takes then lines[#lines + 1] = ("DynamoDB takes about %s write units/s of it"):format(format.count(takes)) end
-  table.move(closing.consumed_lines(t, width), 1, 1, #lines + 1, lines) -- or the rate would seem to be above what was asked for
+  table.move(counted, 1, 1, #lines + 1, lines) -- or the rate would seem to be above what was asked for
   return table.move(throttling.lines(t, width), 1, 4, #lines + 1, lines)
 end
 
