@@ -19,18 +19,20 @@
 #define TABLE_SAID_FOR (5 * CLOCK_SECOND)
 /* After the first refusal the counts need some time before they mean anything. */
 #define GRACE (CLOCK_SECOND / 4)
-/* Where a hot key's pace begins, how it falls (at most once in PACE_EVERY), how it recovers a second, and how far down it goes. */
+/* Where a hot key's pace begins, how it falls (at most once in PACE_EVERY), how it recovers a second, and how far down it goes. Not while more
+ * than OVERRUN of it is sent, by requests that were made before the key was known: what comes back then says nothing about the pace. */
 #define PACE_FIRST 0.96
 #define PACE_DOWN 0.95
+#define OVERRUN 1.2
 #define PACE_UP 0.01
 #define PACE_LEAST 0.1
 #define PACE_EVERY (CLOCK_SECOND / 4)
-/* A key that was refused is left alone for so long in any case: its partition is empty. */
-#define REST (100 * CLOCK_MS)
+/* A key that was refused is left alone for so long in any case: its partition is empty. With 100 ms two to five times as much is refused. */
+#define REST (250 * CLOCK_MS)
 /* What a reader brings at once may be more than the pace allows at once; so much is not worth waiting for. */
 #define LOOK_AHEAD (20 * CLOCK_MS)
 /* The longest that a key is left alone, whatever was sent to it. */
-#define LONGEST (5 * CLOCK_SECOND)
+#define LONGEST (10 * CLOCK_SECOND)
 #define FORGIVEN_AFTER (10 * CLOCK_SECOND) /* without being used a key is as any other */
 /* While something throttles, a key that was sent this share of PARTITION of late is paced before it is refused: to find that out costs
  * as many refused items as are on their way. */
@@ -47,6 +49,8 @@ struct key {
     double level;    /* units, fading */
     double pace;     /* units a second; 0: not hot */
     int64_t next;    /* hot: what was sent is paid for by then */
+    int64_t turn;    /* hot: the next one's of those that were refused */
+    int64_t since;   /* hot: since when */
     int64_t refused; /* hot: when last */
     int64_t paced;   /* hot: when the pace last changed */
 };
@@ -138,19 +142,24 @@ static bool is_hot(struct key *k, int64_t now) {
 
 static void begin_pace(struct key *k, int64_t now) {
     k->pace = PARTITION * PACE_FIRST;
-    k->next = k->paced = now;
+    k->next = k->since = k->paced = now;
 }
 
 static void heat_up(struct key *k, int64_t now, int64_t sent) {
     if (!is_hot(k, now)) {
         begin_pace(k, now);
-    } else if (sent >= k->paced && now - k->paced >= PACE_EVERY) {
+    } else if (sent >= k->paced && now - k->paced >= PACE_EVERY && level_now(k, now) < OVERRUN * k->pace) {
         k->pace *= PACE_DOWN;
         if (k->pace < PARTITION * PACE_LEAST) k->pace = PARTITION * PACE_LEAST;
         k->paced = now;
     }
     k->refused = now;
-    if (k->next < now + REST) k->next = now + REST;
+    if (k->turn < now + REST) k->turn = now + REST;
+    if (k->next < k->turn) k->next = k->turn;
+}
+
+static int64_t time_of(const struct key *k, uint32_t units) {
+    return (int64_t)(units / k->pace * (double)CLOCK_SECOND);
 }
 
 static void pay(struct key *k, int64_t now, uint32_t units) {
@@ -160,8 +169,28 @@ static void pay(struct key *k, int64_t now, uint32_t units) {
         k->paced = now;
     }
     if (k->next < now) k->next = now;
-    k->next += (int64_t)(units / k->pace * (double)CLOCK_SECOND);
+    k->next += time_of(k, units);
     if (k->next > now + LONGEST) k->next = now + LONGEST;
+}
+
+/* What was refused costs nothing; and what was not spent for a turn was spent ahead. */
+static void give_back(struct key *k, int64_t now, int64_t sent, uint32_t units) {
+    if (!is_hot(k, now) || sent < k->since) return;
+    k->next -= time_of(k, units);
+    if (k->next < k->turn) k->next = k->turn;
+    if (k->next < now) k->next = now;
+}
+
+/* How long units that were refused wait for their turn. What was spent for requests on their way does not come before them: most of those
+ * will be refused as well, and it will be given back. */
+static int64_t take_turn(struct key *k, int64_t now, uint32_t units) {
+    if (!is_hot(k, now)) return 0;
+    if (k->turn < now) k->turn = now;
+    int64_t wait = k->turn - now;
+    k->turn += time_of(k, units);
+    if (k->turn > now + LONGEST) k->turn = now + LONGEST;
+    if (k->next < k->turn) k->next = k->turn;
+    return wait;
 }
 
 static int64_t wait_of(struct key *k, int64_t now) {
@@ -170,7 +199,7 @@ static int64_t wait_of(struct key *k, int64_t now) {
     return wait > 0 ? wait : 0;
 }
 
-void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items, int count_of, uint64_t *hot) {
+void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items, int count_of, bool reserved, uint64_t *hot) {
     pthread_mutex_lock(&h->lock);
     for (int i = 0; i < count_of; i++) {
         int64_t longest = -1;
@@ -182,7 +211,7 @@ void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items
             count(key, now, p->units);
             if (!was_hot && key->level > PARTITION * WARNED) begin_pace(key, now);
             if (!is_hot(key, now)) continue;
-            pay(key, now, p->units);
+            if (!reserved) pay(key, now, p->units);
             if (hot && wait_of(key, now) > longest) {
                 longest = wait_of(key, now);
                 hot[i] = key->bucket;
@@ -210,8 +239,15 @@ static struct key *guilty(struct heat *h, int64_t now, int table, const struct p
     return worst;
 }
 
+static void give_back_item(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *item) {
+    for (int k = 0; k < item->count; k++) {
+        struct key *key = find(h, parts_bucket(table, &item->at[k]));
+        if (key) give_back(key, now, sent, item->at[k].units);
+    }
+}
+
 uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *items, int count_of,
-                      unsigned limits) {
+                      bool reserved, unsigned limits) {
     uint32_t units = 0;
     bool table_said = (limits & (DYNAMODB_LIMIT_PROVISIONED | DYNAMODB_LIMIT_ACCOUNT | DYNAMODB_LIMIT_ON_DEMAND)) != 0;
     pthread_mutex_lock(&h->lock);
@@ -220,6 +256,7 @@ uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, cons
     bool early = now - h->since < GRACE;
     for (int i = 0; i < count_of; i++) {
         struct key *key = early ? NULL : guilty(h, now, table, &items[i]);
+        if (!reserved) give_back_item(h, now, sent, table, &items[i]);
         if (key) heat_up(key, now, sent);
         if (key || (early && !table_said)) units += parts_units(&items[i]);
     }
@@ -236,13 +273,16 @@ int64_t heat_wait(struct heat *h, int64_t now, uint64_t hot) {
     return wait;
 }
 
-int64_t heat_wait_item(struct heat *h, int64_t now, int table, const struct parts *item) {
+int64_t heat_reserve(struct heat *h, int64_t now, int table, const struct parts *items, int count_of) {
     int64_t longest = 0;
     pthread_mutex_lock(&h->lock);
-    for (int k = 0; k < item->count; k++) {
-        struct key *key = find(h, parts_bucket(table, &item->at[k]));
-        int64_t wait = key ? wait_of(key, now) : 0;
-        if (wait > longest) longest = wait;
+    for (int i = 0; i < count_of; i++) {
+        for (int k = 0; k < items[i].count; k++) {
+            const struct part *p = &items[i].at[k];
+            struct key *key = find(h, parts_bucket(table, p));
+            int64_t wait = key ? take_turn(key, now, p->units) : 0;
+            if (wait > longest) longest = wait;
+        }
     }
     pthread_mutex_unlock(&h->lock);
     return longest;

@@ -25,21 +25,23 @@ void heat_free(struct heat *h); /* NULL is fine */
 /* Whether the parts of what is sent are to be told (heat_sent). */
 bool heat_active(const struct heat *h);
 
-/* Items go out, again or for the first time: counts their keys and spends from those that are hot. hot[i] (may be NULL) is the hot
- * key of item i that must wait longest, 0: none. A caller that reads by chunks keeps it with the item's chunk (heat_wait). */
-void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items, int count, uint64_t *hot);
+/* Items go out, again or for the first time: counts their keys and, unless that was done for them before (`reserved`: heat_reserve),
+ * spends from those that are hot. hot[i] (may be NULL) is the hot key of item i that must wait longest, 0: none. A caller that reads
+ * by chunks keeps it with the item's chunk (heat_wait). */
+void heat_sent(struct heat *h, int64_t now, int table, const struct parts *items, int count, bool reserved, uint64_t *hot);
 
-/* Items came back. Returns the units of those that a hot key explains; the rest are the table's affair (governor_answered). `sent`:
- * when they went out; what went out before a key was paced says nothing about that pace. `limits`: DYNAMODB_LIMIT_* of the answer,
- * 0 when it gave no reason. Switches the counting on. */
-uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *items, int count,
+/* Items came back: what was spent for them is given back, but not what was spent for a turn that has passed. Returns the units of those that a hot key explains; the rest are the
+ * table's affair (governor_answered). `sent`: when they went out; what went out before a key was paced says nothing about that pace.
+ * `limits`: DYNAMODB_LIMIT_* of the answer, 0 when it gave no reason. Switches the counting on. */
+uint32_t heat_refused(struct heat *h, int64_t now, int64_t sent, int table, const struct parts *items, int count, bool reserved,
                       unsigned limits);
 
-/* How long to leave a key alone (nanoseconds; 0: not at all): a chunk that brings rows for it is put aside for so long, and so are
- * items that were refused for it. */
+/* How long to leave a key alone (nanoseconds; 0: not at all): a chunk that brings rows for it is put aside for so long. */
 int64_t heat_wait(struct heat *h, int64_t now, uint64_t hot);
-/* The longest wait among an item's keys. */
-int64_t heat_wait_item(struct heat *h, int64_t now, int table, const struct parts *item);
+
+/* Items that came back are to be sent again: how long they must wait for their hot keys. Spends for them at once, so that each
+ * request has its turn: when all of a hot key's waited for the same moment, they would come back together once more. */
+int64_t heat_reserve(struct heat *h, int64_t now, int table, const struct parts *items, int count);
 
 /* --- asking the service: one item alone --- */
 

@@ -98,7 +98,7 @@ struct play_request *play_request(struct play *p, int worker, int target) {
     r->target = target;
     r->count = r->attempt = 0;
     r->units = 0;
-    r->probe = false;
+    r->reserved = r->probe = false;
     r->why = (struct watch_reason){.cause = WATCH_NOTHING};
     return r;
 }
@@ -151,6 +151,7 @@ static void again(struct play *p, const struct play_request *from, const int *it
         struct play_request *r = play_request(p, from->worker, from->target);
         if (r == NULL) return;
         r->probe = probe && first == 0;
+        r->reserved = !r->probe;
         r->attempt = from->attempt + 1;
         r->due = p->now + (r->probe ? 0 : governor_rest(r->attempt, play_share(p)));
         r->why = play_reason(from->target, &from->refusals[items[first]]);
@@ -159,8 +160,8 @@ static void again(struct play *p, const struct play_request *from, const int *it
             int target;
             struct play_item item = from->items[items[first + some]];
             play_read(p, item.at, &target, &parts);
-            int64_t wait = p->now + heat_wait_item(p->heat, p->now, target, &parts);
-            if (!r->probe && wait > r->due) r->due = wait;
+            int64_t turn = r->probe ? 0 : p->now + heat_reserve(p->heat, p->now, target, &parts, 1);
+            if (turn > r->due) r->due = turn;
             play_add(p, r, item);
         }
         play_wait(p, r);
@@ -179,8 +180,8 @@ static uint32_t tell_refused(struct play *p, const struct play_request *r, const
         struct watch_reason reason = play_reason(r->target, &r->refusals[items[i]]);
         if (why.cause == WATCH_NOTHING || why.cause == WATCH_PARTITION) why = reason;
     }
-    *hot =
-        heat_refused(p->heat, p->now, r->sent, r->target, parts, count, count == r->count ? capacity_limits(&r->refusals[0]) : 0);
+    *hot = heat_refused(p->heat, p->now, r->sent, r->target, parts, count, r->reserved,
+                        count == r->count ? capacity_limits(&r->refusals[0]) : 0);
     struct part ignored;
     const struct capacity_refusal *first = &r->refusals[0];
     if (r->probe) heat_probed(p->heat, p->now, r->target, &parts[0], capacity_limits(first), first->resource, &ignored);

@@ -23,7 +23,7 @@ struct play_request {
     uint32_t units;
     double taken; /* by the governor */
     int64_t due, sent;
-    bool probe;
+    bool reserved, probe;
     struct watch_reason why; /* while it waits */
     struct play_item items[DYNAMODB_BATCH_ITEMS_MAX];
     struct capacity_refusal refusals[DYNAMODB_BATCH_ITEMS_MAX];

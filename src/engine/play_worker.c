@@ -156,6 +156,7 @@ static void cut(struct play *p, struct play_request *r) {
     struct play_request *rest = keep < r->count ? play_request(p, r->worker, r->target) : NULL;
     if (rest == NULL) return;
     rest->attempt = r->attempt;
+    rest->reserved = r->reserved;
     rest->due = p->now;
     rest->why = r->why;
     for (int i = keep; i < r->count; i++) play_add(p, rest, r->items[i]);
@@ -182,7 +183,7 @@ static void tell_heat(struct play *p, const struct play_request *r) {
     uint64_t hot[DYNAMODB_BATCH_ITEMS_MAX];
     int target;
     for (int i = 0; i < r->count; i++) play_read(p, r->items[i].at, &target, &items[i]);
-    heat_sent(p->heat, p->now, r->target, items, r->count, hot);
+    heat_sent(p->heat, p->now, r->target, items, r->count, r->reserved, hot);
     for (int i = 0; i < r->count; i++) {
         if (hot[i]) chunk_is_hot(&p->chunks[r->items[i].chunk], r->target, &items[i], hot[i]);
     }

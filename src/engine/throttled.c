@@ -24,7 +24,7 @@ void writer_count_keys(struct writer *w, struct request *r, int64_t now) {
     uint64_t hot[DYNAMODB_BATCH_ITEMS_MAX];
     if (!heat_active(w->job->pacing->heat)) return;
     read_parts(w, r, parts);
-    heat_sent(w->job->pacing->heat, now, r->target->paced, parts, r->batch.count, hot);
+    heat_sent(w->job->pacing->heat, now, r->target->paced, parts, r->batch.count, r->reserved, hot);
     for (int i = 0; i < r->batch.count; i++) {
         if (hot[i]) w->caller.hot(w->caller.context, &r->batch, i, hot[i]);
     }
@@ -107,12 +107,9 @@ static void guess(struct writer *w, const struct request *r, const struct parts 
 /* --- again --- */
 
 static void wait_again(struct writer *w, struct request *r, const struct parts *parts, int64_t rest, const char *text) {
-    int64_t now = clock_now(), wait = rest;
-    for (int i = 0; i < r->batch.count; i++) {
-        int64_t cold = heat_wait_item(w->job->pacing->heat, now, r->target->paced, &parts[i]);
-        if (cold > wait) wait = cold;
-    }
-    writer_push_waiting(w, r, wait, true, text);
+    int64_t turn = heat_reserve(w->job->pacing->heat, clock_now(), r->target->paced, parts, r->batch.count);
+    r->reserved = true;
+    writer_push_waiting(w, r, rest > turn ? rest : turn, true, text);
 }
 
 /* Sends the first item alone, if that is due; the rest stays. NULL: nothing stays. */
@@ -134,7 +131,8 @@ void writer_throttled(struct writer *w, struct request *r, const struct dynamodb
     struct pacing *p = w->job->pacing;
     read_parts(w, r, all);
     uint32_t units = r->batch.units;
-    uint32_t hot = heat_refused(p->heat, clock_now(), r->sent, r->target->paced, all, r->batch.count, f ? f->limits : 0);
+    uint32_t hot =
+        heat_refused(p->heat, clock_now(), r->sent, r->target->paced, all, r->batch.count, r->reserved, f ? f->limits : 0);
     if (hot > units) hot = units;
     pacing_count(r->target, f, units, hot);
     tell(w, r, units, hot, consumed);

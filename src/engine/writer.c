@@ -94,7 +94,7 @@ static struct request *take_request(struct writer *w, struct job_target *target)
     r->filled = 0;
     r->attempt = 0;
     r->failed = 0;
-    r->throttled = r->clock_tried = r->probe = false;
+    r->throttled = r->clock_tried = r->reserved = r->probe = false;
     /* Only a rate that was asked for needs what the service counts: what a table takes is found by its refusals. */
     r->batch.ask_consumed = atomic_load_explicit(&w->job->write_units, memory_order_relaxed) > 0;
     if (begin(&r->batch, target)) return r;
@@ -182,6 +182,7 @@ struct request *writer_divide(struct writer *w, struct request *r, int keep) {
     if (rest == NULL) return NULL;
     rest->attempt = r->attempt;
     rest->failed = r->failed;
+    rest->reserved = r->reserved;
     for (int i = 0; i < r->batch.count; i++) {
         size_t len;
         const char *json = batch_item_json(&r->batch, i, &len);

@@ -28,6 +28,7 @@ struct request {
     uint32_t asked; /* the units that it let go */
     double taken;   /* and what it took for them */
     bool throttled;
+    bool reserved;    /* its turn at hot keys was waited for (heat_reserve) */
     bool probe;       /* sent alone, to be told the reason */
     bool clock_tried; /* the clock was set by an answer's date once */
     bool hashed;      /* digest is its body's: set while it is ready */

@@ -42,7 +42,7 @@ struct world_request {
     uint32_t units;
     double taken; /* by the governor */
     int64_t due, sent;
-    bool probe;
+    bool reserved, probe;
     struct world_item items[DYNAMODB_BATCH_ITEMS_MAX];
     struct capacity_refusal refusals[DYNAMODB_BATCH_ITEMS_MAX];
 };
@@ -186,7 +186,7 @@ static inline struct world_request *world_request(struct world *w, int worker) {
     r->worker = worker;
     r->count = r->attempt = 0;
     r->units = 0;
-    r->probe = false;
+    r->reserved = r->probe = false;
     return r;
 }
 
@@ -236,7 +236,7 @@ static inline void world_send(struct world *w, struct world_request *r) {
         struct parts items[DYNAMODB_BATCH_ITEMS_MAX];
         uint64_t hot[DYNAMODB_BATCH_ITEMS_MAX];
         for (int i = 0; i < r->count; i++) items[i] = r->items[i].parts;
-        heat_sent(w->heat, w->now, 0, items, r->count, hot);
+        heat_sent(w->heat, w->now, 0, items, r->count, r->reserved, hot);
         for (int i = 0; i < r->count && w->source.hot; i++) {
             if (hot[i]) w->source.hot(w->source.context, w, r->items[i].chunk, hot[i]);
         }
@@ -254,6 +254,7 @@ static inline void world_cut(struct world *w, struct world_request *r) {
     if (keep == r->count) return;
     struct world_request *rest = world_request(w, r->worker);
     rest->attempt = r->attempt;
+    rest->reserved = r->reserved;
     rest->due = w->now;
     for (int i = keep; i < r->count; i++) world_add(rest, &r->items[i]);
     r->count = keep;
@@ -299,12 +300,13 @@ static inline void world_again(struct world *w, struct world_request *from, cons
     for (int first = 0, some; first < count; first += some) {
         struct world_request *r = world_request(w, from->worker);
         r->probe = probe && first == 0;
+        r->reserved = !r->probe;
         r->attempt = from->attempt + 1;
         r->due = w->now + (r->probe ? 0 : governor_rest(r->attempt, world_share(w)));
         for (some = 0; first + some < count && r->units < most && !(r->probe && some); some++) {
             const struct world_item *item = &items[first + some];
-            int64_t wait = w->now + heat_wait_item(w->heat, w->now, 0, &item->parts);
-            if (!r->probe && wait > r->due) r->due = wait;
+            int64_t turn = r->probe ? 0 : w->now + heat_reserve(w->heat, w->now, 0, &item->parts, 1);
+            if (turn > r->due) r->due = turn;
             world_add(r, item);
         }
         r->next = w->waiting[from->worker];
@@ -336,7 +338,7 @@ static inline void world_answered(struct world *w, struct world_request *r) {
     bool plain = w->consumed_varies && world_random(w) % 2;
     if (w->consumed_factor > 0) written = a.consumed = plain ? written : written * w->consumed_factor;
     unsigned limits = count == r->count ? capacity_limits(&r->refusals[0]) : 0;
-    if (count) a.hot = heat_refused(w->heat, w->now, r->sent, 0, parts, count, limits);
+    if (count) a.hot = heat_refused(w->heat, w->now, r->sent, 0, parts, count, r->reserved, limits);
     if (r->probe) world_probed(w, r);
     governor_answered(w->governor, w->now, &a);
     world_tick(w)->written += written;

@@ -36,13 +36,24 @@ static struct parts item(uint64_t n, uint64_t index_key) {
 static uint64_t send_one(uint64_t n, uint64_t index_key) {
     struct parts p = item(n, index_key);
     uint64_t hot = 0;
-    heat_sent(heat, now, 0, &p, 1, &hot);
+    heat_sent(heat, now, 0, &p, 1, false, &hot);
     return hot;
 }
 
 static uint32_t refuse_one(uint64_t n, uint64_t index_key, unsigned limits) {
     struct parts p = item(n, index_key);
-    return heat_refused(heat, now, now, 0, &p, 1, limits);
+    return heat_refused(heat, now, now, 0, &p, 1, false, limits);
+}
+
+/* How long its keys are to be left alone. */
+static int64_t wait_for(int table, uint64_t n, uint64_t index_key) {
+    struct parts p = item(n, index_key);
+    int64_t longest = 0;
+    for (int i = 0; i < p.count; i++) {
+        int64_t wait = heat_wait(heat, now, parts_bucket(table, &p.at[i]));
+        if (wait > longest) longest = wait;
+    }
+    return longest;
 }
 
 /* For so many seconds: `rate` items a second of one index key, and as many of others. */
@@ -69,15 +80,14 @@ static void test_a_busy_key_is_to_blame(void **state) {
     (void)state;
     refuse_one(1, HOT, 0);
     send_for(1, 740, HOT);
-    struct parts p = item(5, HOT), q = item(6, 999);
-    assert_true(heat_wait_item(heat, now, 0, &p) == 0);
+    assert_true(wait_for(0, 5, HOT) == 0);
     send_for(1, 1500, HOT); /* paced before it is refused */
-    assert_true(heat_wait_item(heat, now, 0, &p) > 0);
+    assert_true(wait_for(0, 5, HOT) > 0);
     assert_int_equal(refuse_one(2, HOT, 0), 2);
     assert_int_equal(refuse_one(3, 999, 0), 0); /* no key of it is busy: the table's affair */
-    assert_true(heat_wait_item(heat, now, 0, &p) > 0);
-    assert_true(heat_wait_item(heat, now, 0, &q) == 0);
-    assert_true(heat_wait_item(heat, now, 1, &p) == 0); /* another table's key */
+    assert_true(wait_for(0, 5, HOT) > 0);
+    assert_true(wait_for(0, 6, 999) == 0);
+    assert_true(wait_for(1, 5, HOT) == 0); /* another table's key */
 }
 
 static void test_a_hot_key_is_told_and_paced(void **state) {
@@ -101,10 +111,9 @@ static void test_a_hot_key_is_told_and_paced(void **state) {
     double rate = sent / ((double)(now - from) / CLOCK_SECOND);
     assert_true(rate > 850 && rate < 1150); /* it grows while nothing is refused */
     /* refused again and again, the pace falls */
-    for (int i = 0; i < 40; i++) {
-        now += CLOCK_SECOND / 3;
-        send_one(1, HOT);
-        for (int k = 0; k < 300; k++) send_one(5, HOT);
+    for (int i = 0; i < 80; i++) {
+        now += heat_wait(heat, now, hot) + CLOCK_MS;
+        for (int k = 0; k < 100; k++) send_one(5, HOT);
         refuse_one(5, HOT, 0);
     }
     now += heat_wait(heat, now, hot);
@@ -113,6 +122,39 @@ static void test_a_hot_key_is_told_and_paced(void **state) {
     /* and it is forgotten when nothing of it was sent for a while */
     now += 11 * CLOCK_SECOND;
     assert_true(heat_wait(heat, now, hot) == 0);
+}
+
+/* More than the key's pace is on its way when it is found: what comes back says nothing about the pace, costs nothing, and comes again at
+ * the pace, each in its turn. */
+static void test_what_came_back_waits_its_turn(void **state) {
+    (void)state;
+    enum { MANY = 3000 };
+    int64_t last = 0, sent = now;
+    refuse_one(1, HOT, 0);
+    now += CLOCK_SECOND / 2;
+    for (int i = 0; i < MANY; i++) send_one((uint64_t)i, HOT);
+    now += CLOCK_MS;
+    for (int i = 0; i < MANY; i++) {
+        struct parts p = item((uint64_t)i, HOT);
+        assert_int_equal(heat_refused(heat, now, now - CLOCK_MS, 0, &p, 1, false, 0), 2);
+        int64_t wait = heat_reserve(heat, now, 0, &p, 1);
+        assert_true(wait >= last);
+        last = wait;
+        if (i % 10 == 0) now += CLOCK_MS, last -= CLOCK_MS;
+    }
+    assert_true(last > 2.6 * CLOCK_SECOND && last < 3.2 * CLOCK_SECOND);
+    assert_true(wait_for(0, 1, HOT) >= last - CLOCK_SECOND / 10 && wait_for(0, 1, HOT) < last + CLOCK_SECOND / 10);
+    assert_int_equal(wait_for(0, 1, 999), 0);
+    /* nothing is spent when they go, and nothing given back */
+    now = sent + 3 * CLOCK_SECOND;
+    struct parts p = item(1, HOT);
+    int64_t before = wait_for(0, 1, HOT);
+    uint64_t hot = 0;
+    for (int i = 0; i < 100; i++) heat_sent(heat, now, 0, &p, 1, true, &hot);
+    assert_true(hot != 0);
+    assert_int_equal(wait_for(0, 1, HOT), before);
+    heat_refused(heat, now + CLOCK_MS, now, 0, &p, 1, true, 0);
+    assert_int_equal(wait_for(0, 1, HOT), before);
 }
 
 /* When the service says that it is the table, a busy key is not blamed. */
@@ -139,7 +181,7 @@ static void test_one_item_alone(void **state) {
     assert_int_equal(heat_probed(heat, now, 0, &p, 0, -1, &found), HEAT_NOTHING);
     assert_int_equal(heat_probed(heat, now, 0, &p, DYNAMODB_LIMIT_PARTITION | DYNAMODB_LIMIT_INDEX, 3, &found), HEAT_KEY);
     assert_true(found.resource == 3 && found.key == HOT);
-    assert_true(heat_wait_item(heat, now, 0, &p) > 0);
+    assert_true(wait_for(0, 5, HOT) > 0);
     assert_int_equal(heat_probed(heat, now, 0, &q, DYNAMODB_LIMIT_PARTITION, 0, &found), HEAT_TABLE); /* too few partitions */
     assert_int_equal(heat_probed(heat, now, 0, &q, DYNAMODB_LIMIT_PARTITION, 9, &found), HEAT_NOTHING);
     assert_int_equal(heat_probed(heat, now, 0, &p, DYNAMODB_LIMIT_PROVISIONED, 0, &found), HEAT_TABLE);
@@ -163,6 +205,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_inactive_until_something_throttles, begin, end),
         cmocka_unit_test_setup_teardown(test_a_busy_key_is_to_blame, begin, end),
         cmocka_unit_test_setup_teardown(test_a_hot_key_is_told_and_paced, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_came_back_waits_its_turn, begin, end),
         cmocka_unit_test_setup_teardown(test_the_table_says_so_itself, begin, end),
         cmocka_unit_test_setup_teardown(test_one_item_alone, begin, end),
         cmocka_unit_test_setup_teardown(test_cold_keys_go_first, begin, end),

@@ -38,6 +38,12 @@ static void log_parts(int64_t n, struct parts *out) {
     }
 }
 
+/* Row n of a table of one day: all of an index has one key. */
+static void one_day_parts(int64_t n, struct parts *out) {
+    *out = (struct parts){
+        .count = 2, .at = {{.resource = 0, .units = 1, .key = chance((uint64_t)n, 2)}, {.resource = 1, .units = 1, .key = 5}}};
+}
+
 /* --- reading by chunks --- */
 
 struct chunk {
@@ -52,6 +58,7 @@ struct reader {
 };
 
 struct logs {
+    void (*parts)(int64_t n, struct parts *out);
     struct chunk *chunks;
     int chunk_count, next, open_max;
     bool aside; /* chunks whose keys are hot are put aside */
@@ -99,7 +106,7 @@ static bool next_log(void *context, struct world *w, int worker, struct world_it
         r->left = rows < FETCH_ROWS ? (int)rows : FETCH_ROWS;
     }
     struct chunk *c = &logs->chunks[r->current];
-    log_parts(c->at++, &out->parts);
+    logs->parts(c->at++, &out->parts);
     out->chunk = r->current;
     r->left--;
     if (c->at == c->end) close_chunk(r, r->current);
@@ -132,6 +139,7 @@ static struct logs *logs_new(int64_t rows, int64_t chunk_rows, int open_max, boo
         logs->chunks[i] = logs->chunks[k];
         logs->chunks[k] = swap;
     }
+    logs->parts = log_parts;
     logs->open_max = open_max;
     logs->aside = aside;
     return logs;
@@ -145,13 +153,13 @@ static int compare_hashes(const void *a, const void *b) {
 }
 
 /* The seconds that the work needs at the least: all units at the quota, and those of the heaviest key at a partition's rate. */
-static double least_seconds(int64_t rows) {
+static double least_seconds(const struct logs *logs, int64_t rows) {
     uint64_t *keys = malloc((size_t)rows * RESOURCES * sizeof *keys);
     assert_non_null(keys);
     int64_t count = 0, of[RESOURCES] = {0};
     for (int64_t n = 0; n < rows; n++) {
         struct parts p;
-        log_parts(n, &p);
+        logs->parts(n, &p);
         for (int i = 0; i < p.count; i++) {
             of[p.at[i].resource] += p.at[i].units;
             keys[count++] = parts_bucket(0, &p.at[i]);
@@ -177,17 +185,19 @@ struct outcome {
     int keys_found;
 };
 
-static struct outcome play(struct logs *logs, int64_t rows, int workers, double most_seconds) {
-    static const struct capacity_given warm[RESOURCES] = {{.warm = QUOTA}, {.warm = QUOTA}, {.warm = QUOTA}, {.warm = QUOTA}};
+/* `warm`: units a second that table and indexes are ready for; 0: they are new. */
+static struct outcome play(struct logs *logs, int64_t rows, int workers, double most_seconds, double warm_units) {
+    struct capacity_given warm[RESOURCES];
+    for (int i = 0; i < RESOURCES; i++) warm[i] = (struct capacity_given){.warm = warm_units};
     struct world *w = world_new(&(struct capacity_rules){0}, warm, RESOURCES,
                                 (struct world_source){.next = next_log, .hot = chunk_is_hot, .context = logs}, workers);
     world_run(w, most_seconds);
     double seconds = (double)(w->last_written - WORLD_BEGIN) / (double)CLOCK_SECOND;
     struct world_tick late = world_between(w, 10, most_seconds);
     struct outcome o = {
-        .of_keys = least_seconds(rows) / seconds,
+        .of_keys = least_seconds(logs, rows) / seconds,
         .of_table = w->rows / seconds / QUOTA,
-        .refused = late.refused / (late.refused + late.written),
+        .refused = late.written > 0 ? late.refused / (late.refused + late.written) : 0,
         .keys_found = w->keys_found,
     };
     print_message(
@@ -204,7 +214,7 @@ static struct outcome play(struct logs *logs, int64_t rows, int workers, double 
 /* One date's key of the third index limits a table that is read in the order in which it was written. */
 static void test_key_order(void **state) {
     (void)state;
-    struct outcome o = play(logs_new(60000, CHUNK_ROWS, 1, false, true), 60000, 1, 200);
+    struct outcome o = play(logs_new(60000, CHUNK_ROWS, 1, false, true), 60000, 1, 200, QUOTA);
     assert_true(o.of_table > 0.02 && o.of_table < 0.035);
     assert_true(o.refused < 0.02);
     assert_true(o.keys_found > 0);
@@ -213,17 +223,28 @@ static void test_key_order(void **state) {
 static void test_shuffled_chunks_with_hot_ones_aside(void **state) {
     (void)state;
     int64_t rows = 2000000;
-    struct outcome o = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200);
+    struct outcome o = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200, QUOTA);
     assert_true(o.of_keys > 0.92 && o.refused < 0.02);
+}
+
+/* Whatever the table takes, one key takes a partition's units; what is on its way when that is found out is all refused, and waits its turn. */
+static void test_one_key(void **state) {
+    (void)state;
+    for (int64_t rows = 9000; rows <= 90000; rows *= 10) {
+        struct logs *logs = logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true);
+        logs->parts = one_day_parts;
+        struct outcome o = play(logs, rows, 3, 300, 0);
+        assert_true(o.of_keys > 0.9 && o.refused < 0.02);
+    }
 }
 
 /* What it is worth to put chunks aside, and to have many open. */
 static void test_less_is_worse(void **state) {
     (void)state;
     int64_t rows = 500000;
-    struct outcome all = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200);
-    struct outcome in_turn = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, false), rows, 1, 200);
-    struct outcome few = play(logs_new(rows, CHUNK_ROWS, 8, true, true), rows, 1, 200);
+    struct outcome all = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, true), rows, 1, 200, QUOTA);
+    struct outcome in_turn = play(logs_new(rows, CHUNK_ROWS, OPEN_MAX, true, false), rows, 1, 200, QUOTA);
+    struct outcome few = play(logs_new(rows, CHUNK_ROWS, 8, true, true), rows, 1, 200, QUOTA);
     assert_true(in_turn.of_keys < 0.8 * all.of_keys);
     assert_true(few.of_keys < 0.6 * all.of_keys);
 }
@@ -232,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_key_order),
         cmocka_unit_test(test_shuffled_chunks_with_hot_ones_aside),
+        cmocka_unit_test(test_one_key),
         cmocka_unit_test(test_less_is_worse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,10 +174,10 @@ static void a_chunk_waits_while_a_key_throttles(void **state) {
     struct parts item = {.count = 1, .at = {{.units = 500, .key = 7}}};
     int64_t now = clock_now();
     assert_false(aside_limited(&w));
-    heat_refused(heat, now, now, 0, &item, 1, 0);
+    heat_refused(heat, now, now, 0, &item, 1, false, 0);
     assert_true(aside_limited(&w));
     uint64_t hot = 0;
-    for (int i = 0; i < 4; i++) heat_sent(heat, now, 0, &item, 1, &hot);
+    for (int i = 0; i < 4; i++) heat_sent(heat, now, 0, &item, 1, false, &hot);
     assert_true(hot != 0);
     c->hot[0] = hot;
     int64_t wait = aside_wait(&w, c, now);
