@@ -1,5 +1,6 @@
 -- A worker's own state: reads the plan from the same bytes as the main state did (hlua.sources), and hands its functions to
--- src/lua/mapper.c. Returns the lowered plan, and the metatable of what constructors make.
+-- src/lua/mapper.c. `order` is "rising" or "falling" where pairs() is to have one (hlua.order). Returns the lowered plan, and the
+-- metatable of what constructors make.
 local guard   = require "hlua.guard"
 local node    = require "hlua.node"
 local place   = require "hlua.place"
@@ -29,7 +30,8 @@ local function lower(value)
   return low
 end
 
-return function(frozen)
+return function(frozen, order)
+  if order then require "hlua.order"(order) end
   local chunk, words = sources.thaw(frozen)
   guard.globals(debug.getinfo(chunk, "S").source)
   guard.determinism()

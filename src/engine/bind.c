@@ -108,9 +108,9 @@ static bool bind_all(const struct job *job, struct functions *f, struct error *e
     return true;
 }
 
-struct functions *bind_functions(const struct job *job, struct error *err) {
+struct functions *bind_functions(const struct job *job, enum names_order order, struct error *err) {
     const struct function_source *source = &job->plan->functions;
-    struct functions *f = source->open(source->context, job->started, err);
+    struct functions *f = source->open(source->context, job->started, order, err);
     if (f == NULL || bind_all(job, f, err)) return f;
     f->free(f);
     return NULL;

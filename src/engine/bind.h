@@ -11,7 +11,7 @@ bool bind_tables(struct job *job, struct pg_connection *c, const struct run_opti
 
 /* Opens the plan's functions for one worker, in a state of its own, and binds every table, since an item may go to another one's target.
  * NULL on failure: ERROR_PLAN, ERROR_LOCAL. */
-struct functions *bind_functions(const struct job *job, struct error *err);
+struct functions *bind_functions(const struct job *job, enum names_order order, struct error *err);
 
 /* The run's identity as sorted lines "path = value": the plan's, the source's (system, database, relations, used columns with their
  * types; not its address), the target's (endpoint, region). In the job's arena; NULL when memory is out. */

@@ -149,7 +149,7 @@ bool capture_calls_functions(const struct job_table *table) {
     return program_calls_functions(table->program) || table->plan->on_reject >= 0;
 }
 
-struct capture *capture_new(const struct job *job, int table, bool always, struct error *err) {
+struct capture *capture_new(const struct job *job, int table, bool other, struct error *err) {
     const struct job_table *t = &job->tables[table];
     struct capture *c = calloc(1, sizeof *c);
     if (c == NULL) {
@@ -161,9 +161,9 @@ struct capture *capture_new(const struct job *job, int table, bool always, struc
     c->table = t;
     buffer_init(&c->body, ITEMS_MAX);
     buffer_init(&c->partial, ITEMS_MAX);
-    bool ok = !capture_calls_functions(t) || (c->functions = bind_functions(job, err));
+    bool ok = !capture_calls_functions(t) || (c->functions = bind_functions(job, other ? NAMES_FALLING : NAMES_RISING, err));
     if (ok) {
-        if (c->functions) c->functions->always = always;
+        if (c->functions) c->functions->always = other;
         c->mapper = program_mapper(t->program, program_calls_functions(t->program) ? c->functions : NULL);
         if (t->to) c->route = route_new(t);
         ok = (c->mapper && (c->route || t->to == NULL)) || error_memory(err, "mapping rows");

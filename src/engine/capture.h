@@ -10,9 +10,10 @@
 
 struct capture;
 
-/* A state of the mapping of table `table` (from 0), as a worker has it: with functions of its own, if the table has any. `always`: they are
- * called for each row, also where a worker has their results from an earlier one. The job must stay. NULL on failure. */
-struct capture *capture_new(const struct job *job, int table, bool always, struct error *err);
+/* A state of the mapping of table `table` (from 0), as a worker has it: with functions of its own, if the table has any. `other`: the second
+ * of two whose results are compared. There functions are called for each row, also where a worker has their results from an earlier
+ * one, and pairs() goes through names the other way round. The job must stay. NULL on failure. */
+struct capture *capture_new(const struct job *job, int table, bool other, struct error *err);
 void capture_free(struct capture *c); /* NULL is fine */
 
 /* Whether a function of the plan has a part in what becomes of the table's rows. */

@@ -309,7 +309,7 @@ static bool open_table(struct reading *k, int i, struct error *err) {
     const struct job_table *t = &k->r->session.job.tables[i];
     bool calls = program_calls_functions(t->program);
     if (calls && k->functions == NULL) {
-        k->functions = bind_functions(&k->r->session.job, err);
+        k->functions = bind_functions(&k->r->session.job, NAMES_ANY, err);
         if (k->functions == NULL) return false;
     }
     k->mappers[i] = program_mapper(t->program, calls ? k->functions : NULL);

@@ -93,7 +93,7 @@ static bool open_mapper(struct worker *w, int i, struct error *err) {
     struct job *j = w->job;
     bool calls = program_calls_functions(j->tables[i].program);
     if ((calls || j->tables[i].plan->on_reject >= 0) && w->functions == NULL) {
-        w->functions = bind_functions(j, err);
+        w->functions = bind_functions(j, NAMES_ANY, err);
         if (w->functions == NULL) return false;
     }
     w->mappers[i] = program_mapper(j->tables[i].program, calls ? w->functions : NULL); /* rows tell no others that they begin */

@@ -43,7 +43,7 @@ static int freeze_body(lua_State *L) {
     return 1;
 }
 
-static struct functions *open_functions(void *context, int64_t started, struct error *err);
+static struct functions *open_functions(void *context, int64_t started, enum names_order order, struct error *err);
 
 bool mapper_source(lua_State *L, struct plan *plan, struct error *err) {
     if (plan->functions.count == 0) return true;
@@ -117,7 +117,9 @@ static void take_functions(lua_State *L, struct mapper *m, int low) {
     lua_settop(L, low);
 }
 
-/* Arguments: struct mapper, struct frozen, the run's time. Returns the plan's identity. */
+static const char *const order_names[] = {[NAMES_ANY] = NULL, [NAMES_RISING] = "rising", [NAMES_FALLING] = "falling"};
+
+/* Arguments: struct mapper, struct frozen, the run's time, the order of names. Returns the plan's identity. */
 static int open_body(lua_State *L) {
     struct mapper *m = lua_touserdata(L, 1);
     const struct frozen *f = lua_touserdata(L, 2);
@@ -133,7 +135,8 @@ static int open_body(lua_State *L) {
     lua_pushliteral(L, "hlua.worker");
     lua_call(L, 1, 1);
     lua_pushlstring(L, f->bytes, f->len);
-    lua_call(L, 1, 2);
+    lua_pushvalue(L, 4);
+    lua_call(L, 2, 2);
     m->writer.node = lua_topointer(L, -1); /* hlua.node holds it */
     lua_pop(L, 1);
     take_functions(L, m, lua_gettop(L));
@@ -157,7 +160,7 @@ static bool same_identity(const char *is, const char *was, struct error *err) {
                       "each worker reads the plan again, and must come to the same: no clocks, chance, or files that change");
 }
 
-static bool open_state(struct mapper *m, const struct frozen *f, int64_t started, struct error *err) {
+static bool open_state(struct mapper *m, const struct frozen *f, int64_t started, enum names_order order, struct error *err) {
     lua_State *L = lua_newstate(allocate, &m->memory);
     if (L == NULL) return error_memory(err, "a worker's Lua state is made");
     m->L = L;
@@ -168,7 +171,8 @@ static bool open_state(struct mapper *m, const struct frozen *f, int64_t started
     lua_pushlightuserdata(L, m);
     lua_pushlightuserdata(L, (void *)f);
     lua_pushinteger(L, started ? started : f->started);
-    int status = lua_pcall(L, 3, 1, 0);
+    lua_pushstring(L, order_names[order]);
+    int status = lua_pcall(L, 4, 1, 0);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error that is not a text was raised";
     if (status == LUA_ERRMEM) {
         error_set(err, ERROR_PLAN, "mapping_memory = %zu bytes are not enough to read the plan in", m->memory.limit);
@@ -201,7 +205,7 @@ static void free_functions(struct functions *self) {
     free(m);
 }
 
-static struct functions *open_functions(void *context, int64_t started, struct error *err) {
+static struct functions *open_functions(void *context, int64_t started, enum names_order order, struct error *err) {
     const struct frozen *f = context;
     if (f->bytes == NULL) {
         error_set(err, ERROR_LOCAL, "the plan's script was not kept, and its functions cannot be opened");
@@ -225,7 +229,7 @@ static struct functions *open_functions(void *context, int64_t started, struct e
     buffer_init(&m->scratch, SCRATCH_MAX);
     m->list = calloc((size_t)f->plan->functions.count, sizeof *m->list);
     m->tables = calloc((size_t)f->plan->table_count, sizeof *m->tables);
-    bool ok = m->list && m->tables ? open_state(m, f, started, err) : error_memory(err, "a worker's Lua state is made");
+    bool ok = m->list && m->tables ? open_state(m, f, started, order, err) : error_memory(err, "a worker's Lua state is made");
     if (ok) return &m->functions;
     free_functions(&m->functions);
     return NULL;

@@ -58,12 +58,15 @@ struct functions {
     void (*free)(struct functions *self);
 };
 
+/* How pairs() goes through names in a state. In a run's nobody may lean on it; two whose results are compared go opposite ways. */
+enum names_order { NAMES_ANY, NAMES_RISING, NAMES_FALLING };
+
 /* Made by the plan loader, in struct plan: opens the plan's functions for one worker. */
 struct function_source {
     void *context;
     /* `started`: the run's frozen time, microseconds since 1970, which is hlua.started; 0: the time when the plan was read. NULL with
      * ERROR_PLAN (not deterministic, ...) or ERROR_LOCAL. */
-    struct functions *(*open)(void *context, int64_t started, struct error *err);
+    struct functions *(*open)(void *context, int64_t started, enum names_order order, struct error *err);
     int count; /* 0: the plan has no functions, and nothing is opened */
 };
 

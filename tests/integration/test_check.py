@@ -236,6 +236,21 @@ def test_the_order_of_pairs_is_found(place):
         return all end },""", "attribute Order")
 
 
+def test_the_order_of_two_names_is_found(place):
+    """By pairs() or by next; and what does not lean on an order is fine, whatever it is."""
+    two = """partition_key = { PK = "{id}" }, attributes = { Order = function(row)
+        local all = ""
+        for name in %s do all = all .. name end
+        return all end },"""
+    nondeterministic(place, two % "pairs { a = 1, b = 2 }", "attribute Order", "S ab, then S ba")
+    place.sql("DROP TABLE t")
+    nondeterministic(place, two % "next, { a = 1, b = 2 }", "attribute Order", "S ab, then S ba")
+    place.plan(f"""from = "t", to = "Target", {two % "ipairs { 5, 6 }"}""")
+    with Endpoint() as endpoint:
+        place.target(endpoint.url)
+        assert check(place).event("check")["tables"][0]["deterministic"] is True
+
+
 def test_a_map_that_differs_is_found(place):
     """An attribute, and how many items there are."""
     nondeterministic(place, """partition_key = { PK = hlua.N }, map = function(row)

@@ -121,7 +121,7 @@ static inline void load(struct bench *b, const char *text) {
 
 static inline void open_bench(struct bench *b) {
     struct error err = {0};
-    b->functions = b->plan->functions.open(b->plan->functions.context, 0, &err);
+    b->functions = b->plan->functions.open(b->plan->functions.context, 0, NAMES_ANY, &err);
     if (b->functions == NULL) fail_msg("%s", err.text);
     for (int i = 0; i < b->plan->table_count; i++) {
         assert_true(b->functions->bind(b->functions, i, columns, COLUMNS, &b->plan->tables[i].target, &err));

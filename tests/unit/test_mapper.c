@@ -396,7 +396,7 @@ static void memory_may_end_anywhere(void **state) {
         struct function_value v;
         struct map_reject reject = {0};
         b.plan->mapping_memory = limit;
-        struct functions *f = b.plan->functions.open(b.plan->functions.context, 0, &err);
+        struct functions *f = b.plan->functions.open(b.plan->functions.context, 0, NAMES_ANY, &err);
         if (f == NULL) {
             assert_true(err.kind == ERROR_PLAN || err.kind == ERROR_LOCAL);
             refused++;
@@ -575,7 +575,7 @@ static void a_worker_reads_the_same_bytes(void **state) {
     if (b.functions->call(b.functions, 0, 0, &row, &v, &reject) != MAP_ITEM) fail_msg("%s", reject.message);
     assert_memory_equal(v.text, "as it was", 9);
     b.functions->free(b.functions);
-    b.functions = b.plan->functions.open(b.plan->functions.context, INT64_C(1782909296000000), &err);
+    b.functions = b.plan->functions.open(b.plan->functions.context, INT64_C(1782909296000000), NAMES_ANY, &err);
     assert_non_null(b.functions);
     end(&b);
 }
@@ -591,7 +591,7 @@ static void a_plan_that_changes_is_refused(void **state) {
     unsetenv("HLUA_TEST_C");
     load(&b, plan);
     setenv("HLUA_TEST_C", "some", 1);
-    assert_null(b.plan->functions.open(b.plan->functions.context, 0, &err));
+    assert_null(b.plan->functions.open(b.plan->functions.context, 0, NAMES_ANY, &err));
     assert_int_equal(err.kind, ERROR_PLAN);
     assert_non_null(strstr(err.text, "\"some\" was "));
     unsetenv("HLUA_TEST_C");
@@ -602,7 +602,7 @@ static void a_plan_that_changes_is_refused(void **state) {
     load(&b, plan);
     free(plan);
     b.plan->mapping_memory = 1 << 18;
-    assert_null(b.plan->functions.open(b.plan->functions.context, 0, &err));
+    assert_null(b.plan->functions.open(b.plan->functions.context, 0, NAMES_ANY, &err));
     assert_non_null(strstr(err.text, "mapping_memory"));
     end(&b);
 }
