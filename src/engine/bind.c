@@ -191,6 +191,13 @@ const char *bind_difference(const char *was, const char *is, struct arena *a) {
     return text ? text : "";
 }
 
+bool bind_goes_on(const char *was, const char *is, struct arena *a, struct error *err) {
+    if (strcmp(was, is) == 0) return true;
+    error_set(err, ERROR_PLAN, "the plan, its source or its target has changed since the run began:%.1200s",
+              bind_difference(was, is, a));
+    return error_hint(err, "undo the change to go on with that run, or begin again with --restart");
+}
+
 /* What follows "tables.NAME." in a path; NULL when it is no such path. A name that is no plain word is quoted (lua/hlua/identity.lua). */
 static const char *table_field(const char *line) {
     static const char prefix[] = "tables.";

@@ -17,6 +17,9 @@ struct functions *bind_functions(const struct job *job, enum names_order order, 
  * types; not its address), the target's (endpoint, region). In the job's arena; NULL when memory is out. */
 const char *bind_identity(const struct job *job, const struct pg_server *server);
 
+/* Whether a run that began with the identity `was` may go on as `is`; ERROR_PLAN with what has changed if not. */
+bool bind_goes_on(const char *was, const char *is, struct arena *a, struct error *err);
+
 /* What differs between two identities, for people: a few lines "path: was X, is Y". In arena a. */
 const char *bind_difference(const char *was, const char *is, struct arena *a);
 

@@ -213,9 +213,7 @@ static bool note_run(const struct preview *p, struct preview_target *out, struct
     const struct job *j = &p->job;
     const char *identity = bind_identity(j, pg_server(p->source));
     if (identity == NULL) return error_memory(err, "reading the ledger");
-    out->begun = p->begun;
-    out->finished = p->begun && p->run.finished;
-    if (p->begun && strcmp(p->run.identity, identity) != 0) out->change = bind_difference(p->run.identity, identity, j->arena);
+    if (p->begun) bind_goes_on(p->run.identity, identity, j->arena, &out->change);
     return true;
 }
 

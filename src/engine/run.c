@@ -128,12 +128,8 @@ static bool find_run(struct session *s, struct error *err) {
         found = false;
     }
     s->fresh = !found;
-    if (found && strcmp(s->run.identity, identity) != 0) {
-        error_set(err, ERROR_PLAN, "this is not the run that the ledger began:%.1200s",
-                  bind_difference(s->run.identity, identity, j->arena));
-        return error_hint(err, "undo the change to resume, or begin again with --restart");
-    }
     if (found) {
+        if (!bind_goes_on(s->run.identity, identity, j->arena, err)) return false;
         j->started = session_started(&s->run);
         return true;
     }

@@ -90,14 +90,17 @@ static bool fill(struct ledger *l, const struct ledger_run *run, const struct pl
                  struct error *err) {
     struct ledger_owner owner;
     if (!ledger_owner(l, &owner, err)) return false;
-    out->found = true;
+    if (!read_tables(l, run, plan, &out->summary, err)) return false;
     out->running = owner.alive;
+    /* one that was refused before its chunks were planned has done nothing, and begins anew (run.c) */
+    out->found = out->running || out->summary.table_count > 0;
+    if (!out->found) return true;
     out->owner_pid = owner.pid;
     out->finished = run->finished;
     snprintf(out->owner_host, sizeof out->owner_host, "%s", owner.host);
     snprintf(out->started, sizeof out->started, "%s", run->started ? run->started : "");
     snprintf(out->updated, sizeof out->updated, "%s", run->updated ? run->updated : "");
-    return read_retries(l, run, out, err) && read_tables(l, run, plan, &out->summary, err);
+    return read_retries(l, run, out, err);
 }
 
 bool run_status_read(const struct plan *plan, const struct run_options *options, struct run_status *out, struct error *err) {

@@ -486,15 +486,16 @@ static int core_examine(lua_State *L) {
     bool ok = preview_examine(p, &listener, &target, &err);
     interrupt_engine(false);
     heard(&l);
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 7);
     field_text(L, "region", target.region);
     field_text(L, "region_from", target.region_from);
     field_text(L, "endpoint", target.endpoint);
     field_text(L, "endpoint_from", target.endpoint_from);
     field_text(L, "keys_from", target.keys_from);
-    field_boolean(L, "begun", target.begun);
-    field_boolean(L, "finished", target.finished);
-    field_text(L, "change", target.change);
+    if (target.change.kind) {
+        module_push_error(L, &target.change);
+        lua_setfield(L, -2, "change");
+    }
     lua_createtable(L, target.table_count, 0);
     for (int i = 0; target.tables && i < target.table_count; i++) {
         push_found(L, &target.tables[i]);

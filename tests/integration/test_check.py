@@ -354,11 +354,11 @@ def test_what_to_do_next(place):
         place.plan(SIMPLE.replace("hlua.columns {}", "hlua.columns { except = { 'v' } }"))
         result = check(place, code=1, json=False)
         assert "to begin" not in result.output and "--restart" not in result.output, result
-        result.says("has changed since its run began:\n  ", "hint: undo the change to go on with that run, or begin again with --restart")
+        result.says("has changed since the run began:\n  ", "hint: undo the change to go on with that run, or begin again with --restart")
         assert "\\n" not in result.error, result
         result = check(place, code=1)
         assert result.event("check")["exit"] == result.event("error")["exit"] == 1, result
-        assert place.hlua("migrate", code=1).event("error")["text"].startswith("this is not the run that the ledger began:\n  ")
+        assert place.hlua("migrate", code=1).event("error")["text"].startswith("the plan, its source or its target has changed since the run began:\n  ")
 
 
 def test_nobody_there(place):

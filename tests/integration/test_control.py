@@ -43,6 +43,8 @@ def test_pause_status_resume(place):
         assert 0 < t["items_written"] == t["rows_written"] and 0 < t["done"] < 1, t
         said = place.hlua("control", "status", json=False).output
         assert said.startswith("plan plan: paused, begun ") and said.count("paused") == 1 and "items/s" not in said, said
+        said = " ".join(place.hlua("check", json=False).output.split())
+        assert f"process {running.process.pid} is running this plan; to see what it is doing: hlua plan.lua control status" in said, said
         assert "going on" in place.hlua("control", "resume", json=False).output
         said = place.hlua("control", "status", json=False).output
         assert said.startswith("plan plan: migrating, begun ") and "items/s" in said, said

@@ -240,6 +240,8 @@ def test_greatest_needs_a_table_of_its_own(place):
         plant(target, table, {"PK": {"S": "stranger"}})
         place.plan(ITEM % (table, AT_N) + 'keep = hlua.greatest "At",')
         place.hlua("migrate", code=4).says("holds items that this ledger did not write", "hlua.newer")
+        status = place.hlua("status").event("status")
+        assert (status["state"], status["tables"], status["updated"]) == ("not started", [], None), status
         place.plan(ITEM % (table, AT_N) + 'keep = hlua.greatest "At", existing = hlua.newer "At",')
         assert place.hlua("migrate").counts() == (10, 10, 0, 0, 0)
 

@@ -288,9 +288,12 @@ to write it:  hlua plan.lua
       local lines = written(a_summary(a_table(), { before = before }), { dry_run = true, limit = 3 })
       return lines:match "([^\n]+)\n$"
     end
-    assert.equal("to go on with the run that was begun:  hlua plan.lua --limit 3", last { begun = true })
+    assert.equal("to go on with the run that was begun:  hlua plan.lua --limit 3", last { found = true })
     assert.equal("the run is finished; to write everything once more:  hlua plan.lua --restart --limit 3",
-      last { begun = true, finished = true })
+      last { found = true, finished = true })
+    assert.equal("process 17 is running this plan; to see what it is doing:  hlua plan.lua control status",
+      last { found = true, running = true, owner_pid = 17 })
+    assert.equal("to write it:  hlua plan.lua --limit 3", last { found = false })
   end)
   it("of a run that was done before tells no time", function()
     local t = a_table { rows_rejected = 0, rows_written = 1234567 }

@@ -64,11 +64,7 @@ local function verdict(context, all, target, target_error)
     rejected = rejected + found.sum.rejected
     if found.difference then exit = failure.tell(found.difference, context.emit) end
   end
-  if target.change then
-    exit = failure.tell({ kind = "plan", exit = 1,
-      text = "the plan, its source or its target has changed since its run began:" .. target.change,
-      hint = "undo the change to go on with that run, or begin again with --restart" }, context.emit)
-  end
+  if target.change then exit = failure.tell(target.change, context.emit) end
   if target_error then
     local code = failure.tell(target_error, context.emit)
     if exit == 0 then exit = code end
@@ -77,11 +73,12 @@ local function verdict(context, all, target, target_error)
   return exit
 end
 
-local function tell_end(context, target, exit)
+local function tell_end(context, exit)
   local screen = context.screen
   screen:line("")
   if exit == 0 then
-    local step = closing.first_step(target, "to begin", context.command, context.options)
+    local before = context.core.status(context.plan, context.options)
+    local step = closing.first_step(before, "to begin", context.command, context.options)
     screen:line(screen:paint("green", "nothing was written") .. "; " .. step)
   elseif exit == 5 then
     screen:line(screen:paint("yellow", "nothing was written") .. "; a run would reject rows like those above")
@@ -106,7 +103,7 @@ local function connected(context)
   local target, target_error = core.examine(preview, listener)
   checked.target_lines(screen, target, low.tables)
   local exit = verdict(context, all, target, target_error)
-  tell_end(context, target, exit)
+  tell_end(context, exit)
   if context.emit then context.emit(checked.event(low, server, all, target, exit)) end
   return exit
 end

@@ -14,12 +14,6 @@ local function anything_read(summary)
   return false
 end
 
--- How far the run is that a dry one looks ahead to; nil when the ledger cannot be read: that is the run's to tell.
-local function before(context)
-  local s = context.core.status(context.plan, context.options)
-  return s and s.found and { begun = true, finished = s.finished } or nil
-end
-
 function migrate.run(context)
   local core, screen, emit, options = context.core, context.screen, context.emit, context.options
   local listener = progress.listener { screen = screen, emit = emit, stopping = core.stopping }
@@ -30,7 +24,7 @@ function migrate.run(context)
   listener.write_units = ask
   local summary, err = core.migrate(context.plan, options, listener)
   listener.finish()
-  if options.dry_run then summary.before = before(context) end
+  if options.dry_run then summary.before = core.status(context.plan, options) end
   err = err or closing.check_sum(summary)
   if not err or anything_read(summary) then
     closing.write(screen, summary, context.command, options)

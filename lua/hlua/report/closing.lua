@@ -111,12 +111,15 @@ function closing.next_command(command, word, options)
   return table.concat(parts, " ")
 end
 
--- What to do after looking without writing, by how far the run of this plan is: `before` has begun and finished, as the ledger knows them,
--- or is nil. `first` says what the first run is for.
+-- What to do after looking without writing, by how far the run of this plan is: `before` is its status (core.status), or nil when the
+-- ledger cannot be read, which is a run's to tell. `first` says what the first run is for.
 function closing.first_step(before, first, command, options)
-  if before and before.finished then
+  if before and before.running then
+    return ("process %d is running this plan; to see what it is doing:  %s"):format(before.owner_pid,
+      closing.next_command(command, "control status", { ledger = options.ledger }))
+  elseif before and before.found and before.finished then
     return "the run is finished; to write everything once more:  " .. closing.next_command(command, "--restart", options)
-  elseif before and before.begun then
+  elseif before and before.found then
     first = "to go on with the run that was begun"
   end
   return ("%s:  %s"):format(first, closing.next_command(command, nil, options))
