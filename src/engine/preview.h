@@ -77,7 +77,8 @@ struct preview_target {
     const char *region, *region_from, *endpoint, *endpoint_from, *keys_from; /* NULL until they are settled */
     const struct target_found *tables;                                       /* as many as the plan has; NULL until then */
     int table_count;
-    struct error change; /* why a run that the ledger has begun would not go on (bind_goes_on); ERROR_NONE: it would, or there is none */
+    struct error
+        change; /* why a run that the ledger has begun would not go on (bind_goes_on); ERROR_NONE: it would, or there is none */
 };
 
 /* Connects to the target and judges its tables as a run would. *out is filled as far as it is known in any case, and valid until the
