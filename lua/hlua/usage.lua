@@ -246,6 +246,13 @@ end
 -- "--limit N: at most N rows of each table": a hint.
 local function option_meaning(option) return option_label(option) .. ": " .. option[2] end
 
+-- The word after an option that takes a value is one unless it is an option itself: then the value was forgotten, and a file of that
+-- name would be made. Attached (--ledger=--json) anything is a value. Nil and an error.
+local function next_value(option, word)
+  if not word or not (option_line(word) or word == help[1]) then return word end
+  return nil, failure.usage(("%s needs a value, and %s is an option"):format(option[1], word), option_meaning(option))
+end
+
 -- The value of an option that takes one, or nil and an error.
 local function option_value(option, text)
   if text == nil or text == "" then
@@ -345,7 +352,9 @@ function usage.parse(words)
     elseif given[field] ~= nil then
       return nil, failure.usage(("%s is there twice"):format(option[1]))
     elseif option.argument then
-      local value, err = option_value(option, attached or words[i + 1])
+      local value, err = attached, nil
+      if not attached then value, err = next_value(option, words[i + 1]) end
+      if not err then value, err = option_value(option, value) end
       if err then return nil, err end
       given[field] = value
       if not attached then i = i + 1 end

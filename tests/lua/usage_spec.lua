@@ -99,6 +99,11 @@ describe("refused with exit 2:", function()
   it("an option without its value", function()
     refused("--limit needs a value", "--limit N: at most N rows of each table; a run of its own", "--limit")
     refused("--limit needs a value", "--limit N: at most N rows of each table; a run of its own", "--limit=")
+    refused("--ledger needs a value, and --json is an option", "--ledger FILE: keep the state in FILE instead of .hlua/NAME.db beside the plan",
+      "--ledger", "--json")
+    assert.equal("--where needs a value, and --help is an option", select(2, parse("--where", "--help")).text)
+    local _, options = parse("--ledger=--json", "--where", "-1 < id")
+    assert.same({ ledger = "--json", where = "-1 < id" }, options)
   end)
   it("a value for an option that takes none", function() refused("--json takes no value", nil, "--json=1") end)
   for _, text in ipairs { "0", "-1", "x", "1.5", "1e3", "99999999999999999999" } do
