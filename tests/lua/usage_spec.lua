@@ -99,8 +99,8 @@ describe("refused with exit 2:", function()
   it("an option without its value", function()
     refused("--limit needs a value", "--limit N: at most N rows of each table; a run of its own", "--limit")
     refused("--limit needs a value", "--limit N: at most N rows of each table; a run of its own", "--limit=")
-    refused("--ledger needs a value, and --json is an option", "--ledger FILE: keep the state in FILE instead of .hlua/NAME.db beside the plan",
-      "--ledger", "--json")
+    refused("--ledger needs a value, and --json is an option",
+      "--ledger FILE: keep the state in FILE instead of .hlua/NAME.db beside the plan", "--ledger", "--json")
     assert.equal("--where needs a value, and --help is an option", select(2, parse("--where", "--help")).text)
     local _, options = parse("--ledger=--json", "--where", "-1 < id")
     assert.same({ ledger = "--json", where = "-1 < id" }, options)
