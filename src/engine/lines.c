@@ -37,9 +37,9 @@ int lines_reserve(int workers, struct error *err) {
     int got = descriptors_reserve(others + workers * LINES_MAX * HTTP_DESCRIPTORS);
     int each = (got - others) / workers / HTTP_DESCRIPTORS;
     if (each > 0) return each;
-    error_set(err, ERROR_LOCAL, "%d workers need %d file descriptors, and there may be only %d", workers,
-              others + workers * HTTP_DESCRIPTORS, got);
-    error_hint(err, "raise the limit of `ulimit -n`, or run with fewer --jobs");
+    error_set(err, ERROR_LOCAL, "%d worker%s %d file descriptors, and there may be only %d", workers,
+              workers == 1 ? " needs" : "s need", others + workers * HTTP_DESCRIPTORS, got);
+    error_hint(err, "raise the limit of `ulimit -n`%s", workers == 1 ? "" : ", or run with fewer --jobs");
     return 0;
 }
 

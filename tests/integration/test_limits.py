@@ -97,4 +97,7 @@ def test_few_file_descriptors(place):
         assert result.counts()[1] == 50_000, result
         result = place.hlua("migrate", "--restart", "--jobs", "20", code=8, preexec_fn=descriptors(64, 150))
         assert result.event("error")["text"] == "20 workers need 244 file descriptors, and there may be only 150", result
-        assert "ulimit -n" in result.event("error")["hint"], result
+        assert "--jobs" in result.event("error")["hint"], result
+        result = place.hlua("migrate", "--restart", "--jobs", "1", code=8, preexec_fn=descriptors(64, 64))
+        assert result.event("error")["text"] == "1 worker needs 73 file descriptors, and there may be only 64", result
+        assert result.event("error")["hint"] == "raise the limit of `ulimit -n`", result
