@@ -161,7 +161,8 @@ end
 -- One screen: how long, what limits it when, what a change would make of it. `asked_once`: the rate came from a function.
 function rehearsed.write(screen, low, found, units, asked_once)
   local sum = sum_of(found)
-  screen:line(("plan %s would take %s"):format(format.printable(low.name), screen:paint("bold", format.duration(found.seconds))))
+  local takes = found.seconds < 0.05 and "less than 0.1 s" or format.duration(found.seconds)
+  screen:line(("plan %s would take %s"):format(format.printable(low.name), screen:paint("bold", takes)))
   screen:line(format.fold(read_text(found, sum), screen.width, "  "))
   screen:line(format.fold(("%s rows a second, %s items, %s write units; in all %s, %s, %s"):format(
     format.count(rate(sum.rows, found.seconds)), format.count(rate(sum.items, found.seconds)),
